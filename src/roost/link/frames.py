@@ -1,0 +1,132 @@
+"""The frames of the link, hub <-> host (PROTOCOL.md, "Link"). One JSON object per WebSocket text message."""
+
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+from roost.model.envelope import Event
+from roost.model.errors import InvalidBody
+from roost.model.ids import Epoch, RunId, Seq, SessionId
+
+PROTOCOL = 1
+"""The link protocol spoken here. A hub accepts its own and the one before."""
+MAX_FRAME_BYTES = 4 * 1024 * 1024
+MAX_APPEND_EVENTS = 256
+MAX_APPEND_BYTES = 1024 * 1024
+"""One append frame holds at most this much, or one event."""
+
+
+class Frame(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="frame"):
+    """One message on the link."""
+
+
+class Hello(Frame, kw_only=True, tag="hello"):
+    """Host: who I am. `produced`: the last producer_seq it has made; `read`: its cursor in the session's log."""
+
+    protocol: int
+    session: SessionId
+    epoch: Epoch
+    pid: int
+    produced: int = 0
+    read: Seq = 0
+    version: str = ""
+
+
+class Welcome(Frame, kw_only=True, tag="welcome"):
+    """Hub: go on. `acked`: the last producer_seq committed in this epoch; `starting`: the seq of the epoch's
+    `runtime-starting`, where a host's cursor begins."""
+
+    protocol: int
+    acked: int
+    starting: Seq
+
+
+class Refused(Frame, kw_only=True, tag="refused"):
+    """Hub: you are not this session's host (any more). Kill your tree, put your spool aside, exit."""
+
+    code: str
+    message: str = ""
+
+
+class Produced(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One event as a host sends it."""
+
+    body: Raw
+    run: RunId | UnsetType = UNSET
+
+
+class AppendFrame(Frame, kw_only=True, tag="append"):
+    """Host: commit these. The first has producer_seq `first`, the others follow without gaps."""
+
+    first: int
+    events: list[Produced]
+
+
+class Ack(Frame, kw_only=True, tag="ack"):
+    """Hub: every event up to producer_seq `acked` is durable; the log's last seq was `seq` then."""
+
+    acked: int
+    seq: Seq
+
+
+class Commands(Frame, kw_only=True, tag="commands"):
+    """Hub: the commands of the log after the host's cursor, which moves to `cursor`."""
+
+    cursor: Seq
+    events: list[Event] = []
+
+
+class Beat(Frame, kw_only=True, tag="beat"):
+    """Either: I am here."""
+
+
+class Ask(Frame, kw_only=True, tag="ask"):
+    """Either: a request (shell, files). Never retried, never recorded."""
+
+    id: str
+    method: str
+    params: dict[str, Any] = {}
+
+
+class Answer(Frame, kw_only=True, tag="answer"):
+    """Either: the answer to `ask` with this id: `result`, or `code` and `message` of an error."""
+
+    id: str
+    result: Any = None
+    code: str | UnsetType = UNSET
+    message: str | UnsetType = UNSET
+
+
+class Bye(Frame, kw_only=True, tag="bye"):
+    """Host: all I had is acknowledged, I leave."""
+
+    reason: str = ""
+
+
+FromHost = Hello | AppendFrame | Beat | Ask | Answer | Bye
+FromHub = Welcome | Refused | Ack | Commands | Beat | Ask | Answer
+
+_encoder = msgspec.json.Encoder()
+_from_host = msgspec.json.Decoder(FromHost)
+_from_hub = msgspec.json.Decoder(FromHub)
+
+
+def encode_frame(frame: Frame) -> bytes:
+    return _encoder.encode(frame)
+
+
+def decode_from_host(raw: bytes | str) -> FromHost:
+    """Raises: InvalidBody: not a frame a host may send."""
+    try:
+        return _from_host.decode(raw)
+    except msgspec.MsgspecError as error:
+        raise InvalidBody(f"not a frame: {error}") from None
+
+
+def decode_from_hub(raw: bytes | str) -> FromHub:
+    """Raises: InvalidBody: not a frame a hub may send."""
+    try:
+        return _from_hub.decode(raw)
+    except msgspec.MsgspecError as error:
+        raise InvalidBody(f"not a frame: {error}") from None

@@ -1,0 +1,338 @@
+"""One error tree. Each class is a condition with a stable `code`; HTTP statuses live in `api/`.
+
+RoostError
+├── InvalidRequest          the caller sent something that can never work
+│   ├── InvalidBody, InvalidCursor, CursorAhead, BodyTooLarge, WorkspaceInvalid, AgentUnknown, AgentNotConfigured
+├── Refused                 the caller may not do this
+│   ├── Unauthorized, Forbidden, HostRefused, OriginRefused
+├── Missing                 nothing has this name
+│   ├── SessionNotFound, RunNotFound, MessageNotFound, PermissionNotFound, RouteNotFound
+├── Gone
+│   ├── CursorTrimmed, SessionArchived, SessionClosed
+├── Conflicting             right request, wrong moment
+│   ├── SessionBusy, SessionAsleep, IdempotencyMismatch, WorkspaceDirty, QueueFull, StateConflict, IllegalTransition
+├── Fencing                 a writer that lost its session
+│   ├── StaleEpoch, ProducerGap
+├── Unavailable             try again later
+│   ├── HubStopping, StorageUnavailable, StorageFull, HubUnreachable, StreamLost, TimedOut
+└── Fatal                   this hub or host cannot start
+    ├── DataLocked, SchemaTooNew, SpoolFull, StartFailed, ProtocolMismatch
+"""
+
+from typing import Any, ClassVar
+
+__all__ = ["ERRORS", "RoostError", "error_from"]
+
+
+class RoostError(Exception):
+    """Something went wrong in Roost."""
+
+    code: ClassVar[str] = "internal"
+
+    def __init__(self, message: str | None = None, **details: Any) -> None:
+        self.message = message or (type(self).__doc__ or "").strip().split("\n")[0]
+        self.details = details
+        super().__init__(self.message)
+
+
+class InvalidRequest(RoostError):
+    """The request cannot be carried out as it stands."""
+
+    code = "invalid_request"
+
+
+class InvalidBody(InvalidRequest):
+    """The body does not have the shape this route documents."""
+
+    code = "invalid_body"
+
+
+class InvalidCursor(InvalidRequest):
+    """A cursor is a whole number of 0 or more: the `seq` of the last event seen."""
+
+    code = "invalid_cursor"
+
+
+class CursorAhead(InvalidRequest):
+    """The cursor is past the end of this log. Details: `head`, the last seq there is."""
+
+    code = "cursor_ahead"
+
+
+class BodyTooLarge(InvalidRequest):
+    """The body is larger than its limit. Details: `limit_bytes`."""
+
+    code = "body_too_large"
+
+
+class WorkspaceInvalid(InvalidRequest):
+    """The workspace cannot be used."""
+
+    code = "workspace_invalid"
+
+
+class AgentUnknown(InvalidRequest):
+    """No agent has this name. Details: `known`."""
+
+    code = "agent_unknown"
+
+
+class AgentNotConfigured(InvalidRequest):
+    """No agent was named and this hub has no default agent."""
+
+    code = "agent_not_configured"
+
+
+class Refused(RoostError):
+    """This is not allowed."""
+
+    code = "refused"
+
+
+class Unauthorized(Refused):
+    """The API key is missing or not valid."""
+
+    code = "unauthorized"
+
+
+class Forbidden(Refused):
+    """This key may not do that."""
+
+    code = "forbidden"
+
+
+class HostRefused(Refused):
+    """The Host header names a host this hub does not serve."""
+
+    code = "host_refused"
+
+
+class OriginRefused(Refused):
+    """The Origin header names a site this hub does not trust."""
+
+    code = "origin_refused"
+
+
+class Missing(RoostError):
+    """There is no such thing."""
+
+    code = "not_found"
+
+
+class RouteNotFound(Missing):
+    """No route has this method and path."""
+
+    code = "route_not_found"
+
+
+class SessionNotFound(Missing):
+    """No session has this id; it may have been deleted."""
+
+    code = "session_not_found"
+
+
+class RunNotFound(Missing):
+    """No run of this session has this id."""
+
+    code = "run_not_found"
+
+
+class MessageNotFound(Missing):
+    """No message of this session has this id."""
+
+    code = "message_not_found"
+
+
+class PermissionNotFound(Missing):
+    """No open permission or question has this id; it may have been answered already."""
+
+    code = "permission_not_found"
+
+
+class Gone(RoostError):
+    """It existed once and does not any more."""
+
+    code = "gone"
+
+
+class CursorTrimmed(Gone):
+    """The events after this cursor are not kept any more. Details: `first`, the first seq still held."""
+
+    code = "cursor_trimmed"
+
+
+class SessionArchived(Gone):
+    """The session is archived: its history can be read, nothing can be added."""
+
+    code = "session_archived"
+
+
+class SessionClosed(Gone):
+    """The session has ended or failed to start: its history can be read, nothing can be added."""
+
+    code = "session_closed"
+
+
+class Conflicting(RoostError):
+    """The request does not fit the present state."""
+
+    code = "conflict"
+
+
+class SessionBusy(Conflicting):
+    """A run is open. Wait for it, abort it, or send with delivery "steer" or "queue". Details: `run`."""
+
+    code = "session_busy"
+
+
+class SessionAsleep(Conflicting):
+    """The session sleeps, and this call does not wake it."""
+
+    code = "session_asleep"
+
+
+class IdempotencyMismatch(Conflicting):
+    """This idempotency key was used with another body within the last 24 hours."""
+
+    code = "idempotency_mismatch"
+
+
+class WorkspaceDirty(Conflicting):
+    """The workspace holds work that exists nowhere else. Save it, or repeat with force. Details: `path`."""
+
+    code = "workspace_dirty"
+
+
+class QueueFull(Conflicting):
+    """The queue holds as many inputs as it may. Details: `limit`."""
+
+    code = "queue_full"
+
+
+class StateConflict(Conflicting):
+    """The state moved between decision and commit. Details: `state_seq`."""
+
+    code = "state_conflict"
+
+
+class IllegalTransition(Conflicting):
+    """The lifecycle table does not allow this event now."""
+
+    code = "illegal_transition"
+
+
+class Fencing(RoostError):
+    """This writer does not hold the session any more."""
+
+    code = "fenced"
+
+
+class StaleEpoch(Fencing):
+    """A newer epoch holds the session. Details: `epoch`."""
+
+    code = "stale_epoch"
+
+
+class ProducerGap(Fencing):
+    """The writer skipped events. Details: `expected`, the next producer_seq."""
+
+    code = "producer_gap"
+
+
+class Unavailable(RoostError):
+    """Not now; try again."""
+
+    code = "unavailable"
+
+
+class HubStopping(Unavailable):
+    """The hub is stopping."""
+
+    code = "hub_stopping"
+
+
+class HubUnreachable(Unavailable):
+    """No hub answers at this address."""
+
+    code = "hub_unreachable"
+
+
+class StreamLost(Unavailable):
+    """The event stream broke and could not be taken up again in time."""
+
+    code = "stream_lost"
+
+
+class StorageUnavailable(Unavailable):
+    """The store could not be read or written; nothing was changed."""
+
+    code = "storage_unavailable"
+
+
+class StorageFull(Unavailable):
+    """The disk is full; nothing was changed."""
+
+    code = "storage_full"
+
+
+class TimedOut(Unavailable):
+    """It did not happen within the given time."""
+
+    code = "timed_out"
+
+
+class Fatal(RoostError):
+    """This process cannot go on."""
+
+    code = "fatal"
+
+
+class DataLocked(Fatal):
+    """Another hub uses this data folder."""
+
+    code = "data_locked"
+
+
+class SchemaTooNew(Fatal):
+    """The data folder was written by a newer Roost. Upgrade, or use another folder."""
+
+    code = "schema_too_new"
+
+
+class SpoolFull(Fatal):
+    """The hub was away so long that the spool is full."""
+
+    code = "spool_full"
+
+
+class StartFailed(Fatal):
+    """The host could not start."""
+
+    code = "start_failed"
+
+
+class ProtocolMismatch(Fatal):
+    """Hub and host speak different link protocols. Details: `supported`."""
+
+    code = "protocol_mismatch"
+
+
+def _tree(cls: type[RoostError]) -> dict[str, type[RoostError]]:
+    found = {cls.code: cls}
+    for child in cls.__subclasses__():
+        found |= _tree(child)
+    return found
+
+
+ERRORS: dict[str, type[RoostError]] = _tree(RoostError)
+"""Every class of the tree by its code."""
+
+
+def error_from(code: str, message: str, details: dict[str, Any] | None = None) -> RoostError:
+    """The exception that `code` stands for; an unknown code gives a plain `RoostError` that keeps the code."""
+    cls = ERRORS.get(code)
+    if cls is None:
+        error = RoostError(message, **(details or {}))
+        error.code = code  # type: ignore[misc]  # an instance may carry a code that this version does not know
+        return error
+    return cls(message, **(details or {}))

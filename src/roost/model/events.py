@@ -1,0 +1,521 @@
+"""Every fact a session's log can hold (PROTOCOL.md, "Events"). One frozen struct per event, tagged by `type`.
+
+Absent is `UNSET`, never null. New fields get defaults, so that old logs stay readable. Bodies of a type this version
+does not know become `Unknown` and keep their bytes; the log stores and serves the original bytes of every body.
+"""
+
+from typing import Any, Literal
+
+from msgspec import UNSET, Struct, UnsetType, field
+
+from roost.model.ids import Epoch, MessageId, PartId, RequestId, RunId, Seq, SessionId, TaskId
+
+MAX_BODY_BYTES = 256 * 1024
+"""A larger body is refused (hub) or committed as `native` without its content (host)."""
+
+
+class Principal(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who acts. `key` is the public id of the API key, never the key."""
+
+    user: str
+    kind: Literal["user", "api-key", "service"] = "user"
+    key: str | UnsetType = UNSET
+    org: str | UnsetType = UNSET
+
+
+# --- values that bodies carry -----------------------------------------------------------------------------------------
+
+
+class Fact(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A value without an identity of its own."""
+
+
+class TextInput(Fact, kw_only=True, tag="text", tag_field="type"):
+    text: str
+
+
+class FileInput(Fact, kw_only=True, tag="file", tag_field="type"):
+    """A file given with a prompt: a `data:` URL or a blob reference `blob:sha256-...`."""
+
+    url: str
+    mime: str
+    filename: str | UnsetType = UNSET
+
+
+InputPart = TextInput | FileInput
+
+
+class WorkspaceSpec(Fact, kw_only=True):
+    """Where the agent works. `folder`: `path` as it is. `worktree`: a git worktree of the repository at `path`, made at
+    `root` on branch `branch`, starting from `base` (default HEAD). `clone`: a clone of `url` at `root`."""
+
+    kind: Literal["folder", "worktree", "clone"]
+    path: str | UnsetType = UNSET
+    url: str | UnsetType = UNSET
+    base: str | UnsetType = UNSET
+    branch: str | UnsetType = UNSET
+    root: str | UnsetType = UNSET
+
+
+class Tokens(Fact, kw_only=True):
+    """Token counts of one model step."""
+
+    input: int = 0
+    output: int = 0
+    reasoning: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+
+
+class Failure(Fact, kw_only=True):
+    """What went wrong: a stable code, a sentence, and data for programs."""
+
+    code: str
+    message: str
+    data: dict[str, Any] | UnsetType = UNSET
+
+
+class RunResult(Fact, kw_only=True):
+    """How a run ended well. `text` joins the text parts of the last assistant message."""
+
+    text: str | UnsetType = UNSET
+    message: MessageId | UnsetType = UNSET
+    data: dict[str, Any] | UnsetType = UNSET
+
+
+class ToolRef(Fact, kw_only=True):
+    """The tool call a permission belongs to."""
+
+    message: MessageId
+    call: str
+
+
+class QuestionOption(Fact, kw_only=True):
+    label: str
+    description: str | UnsetType = UNSET
+
+
+class Question(Fact, kw_only=True):
+    question: str
+    header: str | UnsetType = UNSET
+    options: tuple[QuestionOption, ...] = ()
+    multiple: bool = False
+    custom: bool = False
+
+
+class Todo(Fact, kw_only=True):
+    id: str
+    content: str
+    status: Literal["pending", "in_progress", "completed", "cancelled"] = "pending"
+    priority: Literal["high", "medium", "low"] = "medium"
+
+
+class FileChange(Fact, kw_only=True):
+    path: str
+    change: Literal["added", "modified", "deleted", "renamed"]
+    before: str | UnsetType = UNSET
+
+
+class Blob(Fact, kw_only=True):
+    """Content kept outside the log: `hash` is `sha256-` + hex, `size` in bytes."""
+
+    hash: str
+    size: int
+    mime: str = "application/octet-stream"
+
+
+# --- session ----------------------------------------------------------------------------------------------------------
+
+
+class Body(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type"):
+    """What happened. Concrete events carry their tag; `run` and `by` are in the envelope."""
+
+
+class SessionCreated(Body, kw_only=True, tag="session-created"):
+    """The first event of every log. `env` holds names with masked values; the values are never served."""
+
+    session: SessionId
+    label: str
+    agent: str
+    workspace: WorkspaceSpec
+    owner: Principal
+    task: str | UnsetType = UNSET
+    model: str | UnsetType = UNSET
+    visibility: Literal["private", "organization", "collaborate"] = "private"
+    tags: tuple[str, ...] = ()
+    metadata: dict[str, Any] | UnsetType = UNSET
+    env: dict[str, str] | UnsetType = UNSET
+    runtime: str = "process"
+    mode: Literal["sandbox", "tui"] = "sandbox"
+
+
+class SessionUpdated(Body, kw_only=True, tag="session-updated"):
+    """Only what changed is present. `metadata` merges key by key; `hidden` takes the session off default lists."""
+
+    label: str | UnsetType = UNSET
+    tags: tuple[str, ...] | UnsetType = UNSET
+    metadata: dict[str, Any] | UnsetType = UNSET
+    visibility: Literal["private", "organization", "collaborate"] | UnsetType = UNSET
+    hidden: bool | UnsetType = UNSET
+
+
+class ConfigChanged(Body, kw_only=True, tag="config-changed"):
+    """How the agent works from now on: model, mode, options of the driver."""
+
+    model: str | UnsetType = UNSET
+    mode: str | UnsetType = UNSET
+    options: dict[str, Any] | UnsetType = UNSET
+
+
+class RuntimeStarting(Body, kw_only=True, tag="runtime-starting"):
+    """Opens an epoch: a host is being started. Commands after this event are that host's."""
+
+    epoch: Epoch
+    runtime: str = "process"
+
+
+class RuntimeReady(Body, kw_only=True, tag="runtime-ready"):
+    """The host of this epoch has said hello."""
+
+    epoch: Epoch
+    pid: int | UnsetType = UNSET
+    capabilities: dict[str, Any] | UnsetType = UNSET
+
+
+class RuntimeLost(Body, kw_only=True, tag="runtime-lost"):
+    """The host of this epoch is given up. `code`: `host_dead`, `grace_over`, `producer_gap`, `start_failed`."""
+
+    epoch: Epoch
+    code: str
+    message: str | UnsetType = UNSET
+
+
+class PauseRequested(Body, kw_only=True, tag="pause-requested"):
+    reason: str = "requested"
+
+
+class SessionPaused(Body, kw_only=True, tag="session-paused"):
+    """Asleep and wakeable. Closes the epoch. `reason`: `requested`, `idle`, `interrupted`, `hub-down`, `start-failed`."""
+
+    reason: str = "requested"
+
+
+class SessionResuming(Body, kw_only=True, tag="session-resuming"):
+    pass
+
+
+class SessionArchived(Body, kw_only=True, tag="session-archived"):
+    """History only from now on, for good. Closes the epoch."""
+
+
+class SessionFailed(Body, kw_only=True, tag="session-failed"):
+    """The session could never start. Closes the epoch."""
+
+    error: Failure
+
+
+class SessionEnded(Body, kw_only=True, tag="session-ended"):
+    """The last event of a log: the workspace is destroyed, the history stays. Closes the epoch."""
+
+    kept: str | UnsetType = UNSET
+
+
+# --- run --------------------------------------------------------------------------------------------------------------
+
+
+class RunStart(Body, kw_only=True, tag="run-start"):
+    """One execution begins; `message` is the user message that `input` becomes."""
+
+    message: MessageId
+    input: tuple[InputPart, ...]
+    delivery: Literal["prompt", "steer", "queue"] = "prompt"
+
+
+class RunPhase(Body, kw_only=True, tag="run-phase"):
+    phase: Literal["planning", "executing", "verifying"]
+
+
+class Steered(Body, kw_only=True, tag="steered"):
+    """Input that joins the open run."""
+
+    message: MessageId
+    input: tuple[InputPart, ...]
+
+
+class Queued(Body, kw_only=True, tag="queued"):
+    """Input that waits for its own run."""
+
+    message: MessageId
+    input: tuple[InputPart, ...]
+
+
+class Dequeued(Body, kw_only=True, tag="dequeued"):
+    """This input leaves the queue: its run starts in the same commit, or (`dropped`) it is given up."""
+
+    message: MessageId
+    dropped: bool = False
+
+
+class AbortRequested(Body, kw_only=True, tag="abort-requested"):
+    reason: str = "requested"
+
+
+class RunComplete(Body, kw_only=True, tag="run-complete"):
+    """Ended well. `read` is the seq of the last command the host had read."""
+
+    result: RunResult = RunResult()
+    read: Seq = 0
+
+
+class RunAborted(Body, kw_only=True, tag="run-aborted"):
+    reason: str = "requested"
+    read: Seq = 0
+
+
+class RunError(Body, kw_only=True, tag="run-error"):
+    error: Failure
+    read: Seq = 0
+
+
+# --- conversation -----------------------------------------------------------------------------------------------------
+
+
+class Said(Body, kw_only=True):
+    """A conversation event: the message it belongs to and, for a sub-agent, its task."""
+
+    message: MessageId
+    task: TaskId | UnsetType = UNSET
+
+
+class MessageStart(Said, kw_only=True, tag="message-start"):
+    role: Literal["assistant", "user", "system"] = "assistant"
+    agent: str | UnsetType = UNSET
+    model: str | UnsetType = UNSET
+    parent: MessageId | UnsetType = UNSET
+
+
+class PartStart(Said, kw_only=True, tag="part-start"):
+    part: PartId
+    kind: Literal["text", "reasoning", "tool", "file"] = "text"
+
+
+class TextDelta(Said, kw_only=True, tag="text-delta"):
+    """A piece of text. `T` is a producer's own stamp for measurements and means nothing to the fold."""
+
+    part: PartId
+    delta: str
+    stamp: str | UnsetType = field(default=UNSET, name="T")
+
+
+class ReasoningDelta(Said, kw_only=True, tag="reasoning-delta"):
+    part: PartId
+    delta: str
+
+
+class ToolInputDelta(Said, kw_only=True, tag="tool-input-delta"):
+    """A piece of a tool call's input, as the model writes it."""
+
+    part: PartId
+    call: str
+    delta: str
+
+
+class PartReset(Said, kw_only=True, tag="part-reset"):
+    """The provider began this part again: what was streamed of it is void."""
+
+    part: PartId
+    reason: str | UnsetType = UNSET
+
+
+class PartDone(Said, kw_only=True, tag="part-done"):
+    """The part is final. `text` is present only if it differs from the joined deltas."""
+
+    part: PartId
+    text: str | UnsetType = UNSET
+
+
+class MessageDone(Said, kw_only=True, tag="message-done"):
+    finish: str = "stop"
+    error: Failure | UnsetType = UNSET
+
+
+class ToolStart(Said, kw_only=True, tag="tool-start"):
+    """A tool begins to run. `call` pairs it with its end."""
+
+    part: PartId
+    call: str
+    tool: str
+    input: Any = None
+    title: str | UnsetType = UNSET
+
+
+class ToolDelta(Said, kw_only=True, tag="tool-delta"):
+    """A piece of a running tool's output."""
+
+    part: PartId
+    call: str
+    delta: str
+
+
+class ToolComplete(Said, kw_only=True, tag="tool-complete"):
+    """The tool ended well. `output` is present only if it differs from the joined deltas."""
+
+    part: PartId
+    call: str
+    output: str | UnsetType = UNSET
+    title: str | UnsetType = UNSET
+    metadata: dict[str, Any] | UnsetType = UNSET
+
+
+class ToolError(Said, kw_only=True, tag="tool-error"):
+    part: PartId
+    call: str
+    error: str
+    metadata: dict[str, Any] | UnsetType = UNSET
+
+
+class Attachment(Said, kw_only=True, tag="attachment"):
+    """A file the agent gave: `url` is a `data:` URL, or `blob` names stored content."""
+
+    part: PartId
+    mime: str
+    filename: str | UnsetType = UNSET
+    url: str | UnsetType = UNSET
+    blob: Blob | UnsetType = UNSET
+
+
+class StepStart(Said, kw_only=True, tag="step-start"):
+    part: PartId
+
+
+class StepFinish(Said, kw_only=True, tag="step-finish"):
+    """One model step ended. `cost` in US dollars."""
+
+    part: PartId
+    reason: str = "stop"
+    tokens: Tokens = Tokens()
+    cost: float = 0.0
+
+
+class Retry(Said, kw_only=True, tag="retry"):
+    """The provider failed and is asked again in `next_ms`."""
+
+    part: PartId
+    attempt: int
+    error: str
+    next_ms: int | UnsetType = UNSET
+
+
+class Compacting(Body, kw_only=True, tag="compacting"):
+    reason: str = "requested"
+
+
+class Compacted(Body, kw_only=True, tag="compacted"):
+    """The model now sees a summary (`message`) of what came before. History is not deleted."""
+
+    message: MessageId | UnsetType = UNSET
+
+
+class Reverted(Body, kw_only=True, tag="reverted"):
+    """Messages after `message` are hidden, softly, until the next input."""
+
+    message: MessageId
+
+
+class Unreverted(Body, kw_only=True, tag="unreverted"):
+    message: MessageId
+
+
+# --- people -----------------------------------------------------------------------------------------------------------
+
+
+class PermissionAsked(Body, kw_only=True, tag="permission-asked"):
+    request: RequestId
+    permission: str
+    patterns: tuple[str, ...] = ()
+    always: tuple[str, ...] = ()
+    metadata: dict[str, Any] | UnsetType = UNSET
+    tool: ToolRef | UnsetType = UNSET
+
+
+class PermissionReplied(Body, kw_only=True, tag="permission-replied"):
+    """`interrupted`: nobody answered in time or the host was lost; only the hub writes that."""
+
+    request: RequestId
+    reply: Literal["once", "always", "reject", "interrupted"]
+    message: str | UnsetType = UNSET
+
+
+class QuestionAsked(Body, kw_only=True, tag="question-asked"):
+    request: RequestId
+    questions: tuple[Question, ...]
+
+
+class QuestionReplied(Body, kw_only=True, tag="question-replied"):
+    """One list of labels (or own words) per question; none if `reply` is not `answer`."""
+
+    request: RequestId
+    reply: Literal["answer", "reject", "interrupted"]
+    answers: tuple[tuple[str, ...], ...] = ()
+
+
+# --- plan and work ----------------------------------------------------------------------------------------------------
+
+
+class TodosUpdated(Body, kw_only=True, tag="todos-updated"):
+    """The whole list, every time."""
+
+    todos: tuple[Todo, ...]
+
+
+class GoalUpdated(Body, kw_only=True, tag="goal-updated"):
+    """The agent's verdict on its goal: go on, or it is reached."""
+
+    status: Literal["continue", "complete"]
+    summary: str | UnsetType = UNSET
+
+
+class Verification(Body, kw_only=True, tag="verification"):
+    passed: bool
+    report: str = ""
+
+
+class SubtaskStart(Body, kw_only=True, tag="subtask-start"):
+    task: TaskId
+    agent: str
+    prompt: str = ""
+    session: SessionId | UnsetType = UNSET
+
+
+class SubtaskEnd(Body, kw_only=True, tag="subtask-end"):
+    task: TaskId
+    status: Literal["completed", "failed", "aborted"] = "completed"
+    result: str | UnsetType = UNSET
+
+
+class LoopUpdated(Body, kw_only=True, tag="loop-updated"):
+    status: str
+    iteration: int = 0
+    data: dict[str, Any] | UnsetType = UNSET
+
+
+class FilesChanged(Body, kw_only=True, tag="files-changed"):
+    files: tuple[FileChange, ...]
+
+
+class ArtifactPublished(Body, kw_only=True, tag="artifact-published"):
+    """A named result. The same `key` again is a new `version`."""
+
+    key: str
+    mime: str
+    blob: Blob | UnsetType = UNSET
+    text: str | UnsetType = UNSET
+    version: int = 1
+
+
+class Native(Body, kw_only=True, tag="native"):
+    """Agent output that could not be read, or an event that could not be taken as it was: kept, with the `reason`."""
+
+    raw: Any = None
+    reason: str | UnsetType = UNSET
+    source: str | UnsetType = UNSET

@@ -1,0 +1,368 @@
+"""The record: everything about a session that is small enough to keep beside its log and fold at every fact.
+
+`fold_record` is pure: record + event = next record. Deltas do not touch it. The conversation is folded in
+`messages.py`; both together are the snapshot.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final, cast
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
+
+from roost.model import events as e
+from roost.model.envelope import DELTAS, AnyBody, Event, Unknown
+from roost.model.errors import IllegalTransition, PermissionNotFound
+from roost.model.ids import Epoch, MessageId, RequestId, RunId, Seq, SessionId
+from roost.model.lifecycle import CLOSES_EPOCH, MOVES_STATE, NEEDS_RUN, RUN_STATUS, Phase, RunStatus, step
+
+
+class Queued(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An input that waits: in the queue for its own run, or (a steer) for the open run to read it.
+
+    `said`: its user message is in the conversation already."""
+
+    message: MessageId
+    input: tuple[e.InputPart, ...]
+    seq: Seq
+    at: int
+    by: e.Principal | UnsetType = UNSET
+    said: bool = False
+
+
+class Run(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A run as the record keeps it: the open one, and the last one that ended."""
+
+    run: RunId
+    status: RunStatus
+    start: Seq
+    started_at: int
+    message: MessageId
+    abort_requested: bool = False
+    steers: tuple[Queued, ...] = ()
+    end: Seq | UnsetType = UNSET
+    ended_at: int | UnsetType = UNSET
+    error: e.Failure | UnsetType = UNSET
+    result: e.RunResult | UnsetType = UNSET
+
+
+class Pending(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A permission or question that waits for a person."""
+
+    request: RequestId
+    seq: Seq
+    at: int
+    asked: e.PermissionAsked | e.QuestionAsked
+    run: RunId | UnsetType = UNSET
+
+
+class Metrics(Struct, frozen=True, kw_only=True):
+    """Counts over this session's log. `tool_calls` is the sum of `tool_usage`; `cost` in US dollars."""
+
+    messages: int = 0
+    steps: int = 0
+    tool_calls: int = 0
+    tool_usage: dict[str, int] = {}
+    tokens: e.Tokens = e.Tokens()
+    cost: float = 0.0
+
+
+class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A session, without its conversation. `state_seq`: the last session, run or people event. `open_from`: where a
+    replay must begin to rebuild what of the conversation is still open; absent when nothing is."""
+
+    session: SessionId
+    phase: Phase
+    label: str
+    agent: str
+    workspace: e.WorkspaceSpec
+    owner: e.Principal
+    created_at: int
+    updated_at: int
+    epoch: Epoch = 0
+    state_seq: Seq = 0
+    starting: Seq = 0
+    task: str | UnsetType = UNSET
+    model: str | UnsetType = UNSET
+    mode: str = "sandbox"
+    runtime: str = "process"
+    visibility: str = "private"
+    tags: tuple[str, ...] = ()
+    metadata: dict[str, Any] = {}
+    options: dict[str, Any] = {}
+    hidden: bool = False
+    run: Run | UnsetType = UNSET
+    last_run: Run | UnsetType = UNSET
+    pending: tuple[Pending, ...] = ()
+    queue: tuple[Queued, ...] = ()
+    queue_held: bool = False
+    todos: tuple[e.Todo, ...] = ()
+    metrics: Metrics = Metrics()
+    compacting: bool = False
+    pause_requested: bool = False
+    error: e.Failure | UnsetType = UNSET
+    open_from: Seq | UnsetType = UNSET
+
+    @property
+    def status(self) -> str:
+        """The handle's status: idle, busy, compacting or error (the last run failed; input is still accepted)."""
+        if self.compacting:
+            return "compacting"
+        if self.run is not UNSET:
+            return "busy"
+        failed = self.phase is Phase.FAILED or (self.last_run is not UNSET and self.last_run.status is RunStatus.FAILED)
+        return "error" if failed else "idle"
+
+
+def check(record: Record | None, body: AnyBody, run: RunId | UnsetType) -> Phase:
+    """The phase after this body. Raises: IllegalTransition: the lifecycle or the open run does not allow it."""
+    phase = record.phase if record else None
+    kind = type(body)
+    if isinstance(body, Unknown):
+        return step(phase, e.Native)
+    after = step(phase, kind)
+    if record is None or kind in _RUNLESS:
+        return after
+    opened = record.run.run if record.run is not UNSET else UNSET
+    if kind is e.RunStart:
+        if opened is not UNSET:
+            raise IllegalTransition(f"run {opened} is open")
+    elif run is not UNSET or kind in NEEDS_RUN:
+        if run is UNSET or run != opened:
+            raise IllegalTransition(f"{kind.__name__} names run {run or 'none'}, open is {opened or 'none'}")
+    return after
+
+
+_RUNLESS: Final[frozenset[type]] = MOVES_STATE - NEEDS_RUN - {e.RunStart, e.PermissionAsked, e.QuestionAsked}
+"""State events of the session and answers: whatever run their envelope names, they are legal without it."""
+
+
+def fold_record(record: Record | None, event: Event) -> Record:
+    """The record after this event. Raises: IllegalTransition, PermissionNotFound: the event cannot follow."""
+    body = event.body
+    phase = check(record, body, event.run)
+    if record is None:
+        return _created(cast(e.SessionCreated, body), event)
+    kind = type(body)
+    if kind in DELTAS:
+        return record
+    fold = _FOLDS.get(kind)
+    after = fold(record, body, event) if fold else record
+    changes: dict[str, Any] = {"updated_at": event.at}
+    if phase is not record.phase:
+        changes["phase"] = phase
+    if kind in MOVES_STATE:
+        changes["state_seq"] = event.seq
+    if kind in CLOSES_EPOCH:
+        changes["epoch"] = record.epoch + 1
+    return replace(after, **changes)
+
+
+def fold_records(record: Record | None, events: list[Event]) -> Record:
+    for event in events:
+        record = fold_record(record, event)
+    if record is None:
+        raise IllegalTransition("a log begins with session-created")
+    return record
+
+
+def _created(body: e.SessionCreated, event: Event) -> Record:
+    return Record(
+        session=body.session,
+        phase=Phase.CREATING,
+        label=body.label,
+        agent=body.agent,
+        workspace=body.workspace,
+        owner=body.owner,
+        created_at=event.at,
+        updated_at=event.at,
+        state_seq=event.seq,
+        task=body.task,
+        model=body.model,
+        mode=body.mode,
+        runtime=body.runtime,
+        visibility=body.visibility,
+        tags=body.tags,
+        metadata={} if body.metadata is UNSET else body.metadata,
+    )
+
+
+def _updated(record: Record, body: e.SessionUpdated, _: Event) -> Record:
+    plain = {n: v for n in ("label", "tags", "visibility", "hidden") if (v := getattr(body, n)) is not UNSET}
+    merged = record.metadata if body.metadata is UNSET else record.metadata | body.metadata
+    return replace(record, metadata=merged, **plain)
+
+
+def _configured(record: Record, body: e.ConfigChanged, _: Event) -> Record:
+    options = dict(record.options) if body.options is UNSET else record.options | body.options
+    if body.mode is not UNSET:
+        options["mode"] = body.mode
+    return replace(record, options=options, model=record.model if body.model is UNSET else body.model)
+
+
+def _starting(record: Record, body: e.RuntimeStarting, event: Event) -> Record:
+    if body.epoch <= record.epoch:
+        raise IllegalTransition(f"epoch {body.epoch} is not above {record.epoch}")
+    return replace(record, epoch=body.epoch, starting=event.seq, pause_requested=False)
+
+
+def _run_started(record: Record, body: e.RunStart, event: Event) -> Record:
+    waiting = next((q for q in record.queue if q.message == body.message), None)
+    run = Run(
+        run=cast(RunId, event.run),
+        status=RUN_STATUS[e.RunStart],
+        start=event.seq,
+        started_at=event.at,
+        message=body.message,
+    )
+    counted = record.metrics if waiting and waiting.said else _plus(record.metrics, messages=1)
+    return replace(
+        record,
+        run=run,
+        metrics=counted,
+        queue=tuple(q for q in record.queue if q is not waiting),
+        open_from=event.seq if record.open_from is UNSET else record.open_from,
+    )
+
+
+def _run_phase(record: Record, body: e.RunPhase, _: Event) -> Record:
+    return replace(record, run=replace(cast(Run, record.run), status=RunStatus(body.phase)))
+
+
+def _steered(record: Record, body: e.Steered, event: Event) -> Record:
+    run = cast(Run, record.run)
+    steer = Queued(message=body.message, input=body.input, seq=event.seq, at=event.at, by=event.by, said=True)
+    return replace(record, run=replace(run, steers=(*run.steers, steer)), metrics=_plus(record.metrics, messages=1))
+
+
+def _queued(record: Record, body: e.Queued, event: Event) -> Record:
+    entry = Queued(message=body.message, input=body.input, seq=event.seq, at=event.at, by=event.by)
+    return replace(record, queue=(*record.queue, entry))
+
+
+def _dequeued(record: Record, body: e.Dequeued, _: Event) -> Record:
+    if not body.dropped:
+        return record  # its run-start, in the same commit, takes it off the queue
+    return replace(record, queue=tuple(q for q in record.queue if q.message != body.message))
+
+
+def _abort_requested(record: Record, _body: e.AbortRequested, _: Event) -> Record:
+    return replace(record, run=replace(cast(Run, record.run), abort_requested=True))
+
+
+def _run_ended(record: Record, body: e.RunComplete | e.RunAborted | e.RunError, event: Event) -> Record:
+    run = cast(Run, record.run)
+    unread = tuple(steer for steer in run.steers if steer.seq > body.read)
+    error = body.error if isinstance(body, e.RunError) else UNSET
+    ended = replace(
+        run,
+        status=RUN_STATUS[type(body)],
+        steers=(),
+        end=event.seq,
+        ended_at=event.at,
+        error=error,
+        result=body.result if isinstance(body, e.RunComplete) else UNSET,
+    )
+    holds = isinstance(body, e.RunAborted) or (error is not UNSET and error.code == "interrupted")
+    held = False if isinstance(body, e.RunComplete) else (record.queue_held or holds)
+    return replace(
+        record,
+        run=UNSET,
+        last_run=ended,
+        queue=(*unread, *record.queue),
+        queue_held=held,
+        compacting=False,
+        open_from=UNSET,
+    )
+
+
+def _paused(record: Record, _body: e.SessionPaused, _: Event) -> Record:
+    return replace(record, queue_held=True, pause_requested=False)
+
+
+def _resuming(record: Record, _body: e.SessionResuming, _: Event) -> Record:
+    return replace(record, queue_held=False)
+
+
+def _archived(record: Record, _body: e.SessionArchived, _: Event) -> Record:
+    return replace(record, queue=())
+
+
+def _asked(record: Record, body: e.PermissionAsked | e.QuestionAsked, event: Event) -> Record:
+    if any(p.request == body.request for p in record.pending):
+        raise IllegalTransition(f"request {body.request} is pending already")
+    entry = Pending(request=body.request, seq=event.seq, at=event.at, asked=body, run=event.run)
+    return replace(record, pending=(*record.pending, entry))
+
+
+def _answered(record: Record, body: e.PermissionReplied | e.QuestionReplied, _: Event) -> Record:
+    wanted = e.PermissionAsked if isinstance(body, e.PermissionReplied) else e.QuestionAsked
+    if not any(p.request == body.request and isinstance(p.asked, wanted) for p in record.pending):
+        raise PermissionNotFound(f"request {body.request} is not open")
+    return replace(record, pending=tuple(p for p in record.pending if p.request != body.request))
+
+
+def _message_started(record: Record, _body: e.MessageStart, event: Event) -> Record:
+    opened = event.seq if record.open_from is UNSET else record.open_from
+    return replace(record, metrics=_plus(record.metrics, messages=1), open_from=opened)
+
+
+def _tool_started(record: Record, body: e.ToolStart, _: Event) -> Record:
+    usage = record.metrics.tool_usage
+    counted = usage | {body.tool: usage.get(body.tool, 0) + 1}
+    metrics = replace(record.metrics, tool_calls=record.metrics.tool_calls + 1, tool_usage=counted)
+    return replace(record, metrics=metrics)
+
+
+def _step_finished(record: Record, body: e.StepFinish, _: Event) -> Record:
+    old, new = record.metrics.tokens, body.tokens
+    tokens = e.Tokens(**{n: getattr(old, n) + getattr(new, n) for n in e.Tokens.__struct_fields__})
+    metrics = replace(_plus(record.metrics, steps=1), tokens=tokens, cost=record.metrics.cost + body.cost)
+    return replace(record, metrics=metrics)
+
+
+def _plus(metrics: Metrics, *, messages: int = 0, steps: int = 0) -> Metrics:
+    return replace(metrics, messages=metrics.messages + messages, steps=metrics.steps + steps)
+
+
+_FOLDS: Final[dict[type, Callable[[Record, Any, Event], Record]]] = {
+    e.SessionUpdated: _updated,
+    e.ConfigChanged: _configured,
+    e.RuntimeStarting: _starting,
+    e.RunStart: _run_started,
+    e.RunPhase: _run_phase,
+    e.Steered: _steered,
+    e.Queued: _queued,
+    e.Dequeued: _dequeued,
+    e.AbortRequested: _abort_requested,
+    e.RunComplete: _run_ended,
+    e.RunAborted: _run_ended,
+    e.RunError: _run_ended,
+    e.PauseRequested: lambda record, _body, _event: replace(record, pause_requested=True),
+    e.SessionPaused: _paused,
+    e.SessionResuming: _resuming,
+    e.SessionArchived: _archived,
+    e.SessionFailed: lambda record, body, _event: replace(record, error=body.error),
+    e.PermissionAsked: _asked,
+    e.QuestionAsked: _asked,
+    e.PermissionReplied: _answered,
+    e.QuestionReplied: _answered,
+    e.MessageStart: _message_started,
+    e.ToolStart: _tool_started,
+    e.StepFinish: _step_finished,
+    e.TodosUpdated: lambda record, body, _event: replace(record, todos=body.todos),
+    e.Compacting: lambda record, _body, _event: replace(record, compacting=True),
+    e.Compacted: lambda record, _body, _event: replace(record, compacting=False),
+}
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Record)
+
+
+def encode_record(record: Record) -> bytes:
+    return _encoder.encode(record)
+
+
+def decode_record(raw: bytes) -> Record:
+    return _decoder.decode(raw)

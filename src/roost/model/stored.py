@@ -1,0 +1,115 @@
+"""What passes between the core and a store: appends, pages, rows, queries."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from msgspec import UNSET, Struct, UnsetType
+
+from roost.model.envelope import Draft, Event
+from roost.model.events import Principal
+from roost.model.ids import Epoch, MessageId, Pos, Seq, SessionId
+from roost.model.record import Record
+
+
+class HostWriter(Struct, frozen=True):
+    """A host appends: `first` is the producer_seq of the first draft, contiguous per epoch, from 1."""
+
+    epoch: Epoch
+    first: int
+
+
+class KeyClaim(Struct, frozen=True, kw_only=True):
+    """An idempotency key: `body_hash` of the request, `outcome` (JSON) of what was accepted."""
+
+    principal: str
+    key: str
+    body_hash: bytes
+    outcome: bytes
+
+
+class StoredMessage(Struct, frozen=True, kw_only=True):
+    """A message as served, encoded. `first` is the seq that opened it: its place in the conversation."""
+
+    id: MessageId
+    first: Seq
+    data: bytes
+
+
+class Append(Struct, frozen=True, kw_only=True):
+    """All of one commit. `record` and `messages` are what the session row and its messages become with these drafts."""
+
+    session: SessionId
+    drafts: Sequence[Draft]
+    at: int
+    writer: HostWriter | None = None
+    expect: Seq | None = None
+    record: Record | None = None
+    messages: Sequence[StoredMessage] = ()
+    claim: KeyClaim | None = None
+    env: Mapping[str, str] | None = None
+
+
+class Appended(Struct, frozen=True):
+    """What a commit did: seqs `first`..`head` are new (`first` = head + 1 if all was known), `pos` is the last feed
+    position given out, `dropped` how many leading drafts were known already."""
+
+    first: Seq
+    head: Seq
+    pos: Pos
+    dropped: int = 0
+
+
+class Page(Struct, frozen=True):
+    """Events after a cursor, in order. `head`: the last seq there is. `ended`: phase ended and nothing after these."""
+
+    events: list[Event]
+    head: Seq
+    ended: bool
+
+
+class StoredSession(Struct, frozen=True, kw_only=True):
+    """A session row. `produced`: the last producer_seq of the present epoch. `env` is secret: never serve it."""
+
+    record: Record
+    head: Seq
+    first: Seq
+    produced: int
+    env: dict[str, str]
+    token_hash: bytes | None = None
+
+
+class SessionQuery(Struct, frozen=True, kw_only=True):
+    """Which sessions to list. Unset filters match everything. Newest first by `order`, ties broken by id."""
+
+    phases: frozenset[str] | None = None
+    agent: str | None = None
+    owner: str | None = None
+    include_hidden: bool = False
+    include_archived: bool = True
+    order: Literal["created", "updated"] = "created"
+    offset: int = 0
+    limit: int | None = None
+
+
+class SessionPage(Struct, frozen=True):
+    rows: list[StoredSession]
+    total: int
+
+
+class FeedEntry(Struct, frozen=True, kw_only=True):
+    """One fact of the hub feed. `event` is absent for `session-deleted`, whose `fact` says by whom and what was kept."""
+
+    pos: Pos
+    session: SessionId
+    event: Event | UnsetType = UNSET
+    fact: dict[str, Any] | UnsetType = UNSET
+
+
+class ApiKey(Struct, frozen=True, kw_only=True):
+    """A key as stored: never the key itself. `id` is public, `hash` is SHA-256 of the key."""
+
+    id: str
+    hash: bytes
+    principal: Principal
+    created_at: int
+    revoked_at: int | None = None

@@ -1,0 +1,247 @@
+"""The seams: what the hub and the host need from the outside, as Protocols. No code, only promises."""
+
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from roost.model.events import (
+    Body, InputPart, PermissionAsked, PermissionReplied, Principal, Question, QuestionReplied, RunResult, WorkspaceSpec,
+)  # fmt: skip
+from roost.model.ids import Epoch, Pos, RunId, Seq, SessionId
+from roost.model.stored import (
+    ApiKey, Append, Appended, FeedEntry, KeyClaim, Page, SessionPage, SessionQuery, StoredMessage, StoredSession,
+)  # fmt: skip
+
+# --- storage ----------------------------------------------------------------------------------------------------------
+
+
+class Store(Protocol):
+    """Durable sessions. Every method is atomic; a cancelled call did all or nothing. After `append` returns, its events
+    survive the death of process and machine.
+
+    All methods may raise StorageUnavailable or StorageFull, and then changed nothing.
+    """
+
+    async def create(self, append: Append) -> Appended:
+        """A new session with its first events. Needs `record`. Raises: StateConflict: the id is taken;
+        IdempotencyMismatch: see append."""
+        ...
+
+    async def append(self, append: Append) -> Appended:
+        """Commit all drafts or none, with session row, messages and idempotency record.
+
+        A host's known prefix (producer_seq already stored in this epoch) is dropped. The row's epoch is that of
+        `record`; when it rises, `produced` starts again at 0.
+        Raises: SessionNotFound; StaleEpoch (details `epoch`); ProducerGap (details `expected`); StateConflict: `expect`
+        is not the present state_seq (details `state_seq`), or the claim's key is taken with the same body hash
+        (details `claimed=True`: read it with `find_claim`); IdempotencyMismatch: taken with another hash.
+        """
+        ...
+
+    async def read(self, session: SessionId, *, after: Seq = 0, limit: int = 500, max_bytes: int = 262_144) -> Page:
+        """Events with seq > after, at most `limit`, and about `max_bytes` of bodies (at least one event if any).
+
+        Raises: SessionNotFound; CursorAhead (details `head`); CursorTrimmed (details `first`): events after the cursor
+        are not kept any more.
+        """
+        ...
+
+    async def trim(self, session: SessionId, *, before: Seq) -> None:
+        """Forget events with seq < before. Raises: SessionNotFound; CursorAhead: before > head + 1."""
+        ...
+
+    async def get(self, session: SessionId) -> StoredSession:
+        """Raises: SessionNotFound."""
+        ...
+
+    async def list(self, query: SessionQuery) -> SessionPage: ...
+
+    async def delete(self, session: SessionId, *, by: Principal | None, at: int, kept: str | None = None) -> Pos:
+        """Remove the session and everything of it; leaves the feed-only fact `session-deleted`, whose pos is returned.
+        Raises: SessionNotFound."""
+        ...
+
+    async def messages(
+        self, session: SessionId, *, before: Seq | None = None, limit: int = 50
+    ) -> Sequence[StoredMessage]:
+        """The last `limit` messages whose `first` < before, oldest first. Raises: SessionNotFound."""
+        ...
+
+    async def save_checkpoint(self, session: SessionId, seq: Seq, data: bytes) -> None:
+        """Keep `data`, the fold of the log up to seq; replaces an older one. Raises: SessionNotFound."""
+        ...
+
+    async def load_checkpoint(self, session: SessionId) -> tuple[Seq, bytes] | None:
+        """Raises: SessionNotFound."""
+        ...
+
+    async def set_token(self, session: SessionId, token_hash: bytes) -> None:
+        """The link token of the session's present host, hashed. Raises: SessionNotFound."""
+        ...
+
+    async def find_claim(self, principal: str, key: str, *, at: int) -> KeyClaim | None:
+        """The claim made within the 24 hours before `at`; older ones are forgotten."""
+        ...
+
+    async def feed(self, *, after: Pos = 0, limit: int = 500) -> Sequence[FeedEntry]:
+        """Facts of all sessions with pos > after, in commit order; deltas are left out."""
+        ...
+
+    async def feed_head(self) -> Pos: ...
+
+    async def put_key(self, key: ApiKey) -> None: ...
+
+    async def keys(self) -> Sequence[ApiKey]: ...
+
+    async def close(self) -> None: ...
+
+
+# --- waking and time --------------------------------------------------------------------------------------------------
+
+
+class Bell(Protocol):
+    """Says "look again" and nothing else. Take a ticket before reading, wait on it after."""
+
+    def ticket(self, topic: str) -> Awaitable[object]:
+        """Resolves once `ring(topic)` is called after this call."""
+        ...
+
+    def ring(self, topic: str) -> None: ...
+
+
+class Clock(Protocol):
+    """Time as the hub sees it. `now_ms` is for people; deadlines use `monotonic` (seconds)."""
+
+    def now_ms(self) -> int: ...
+
+    def monotonic(self) -> float: ...
+
+    async def sleep(self, seconds: float) -> None: ...
+
+
+# --- where hosts run --------------------------------------------------------------------------------------------------
+
+
+class Ticket(Struct, frozen=True, kw_only=True):
+    """All a host needs to start, handed over by inherited descriptor: it holds the token and the session's env."""
+
+    session: SessionId
+    epoch: Epoch
+    token: str
+    data: str
+    agent: str
+    workspace: WorkspaceSpec
+    env: dict[str, str]
+    settings: dict[str, Any]
+    model: str | None = None
+
+
+class Runtime(Protocol):
+    """Starts, finds and kills hosts."""
+
+    async def start(self, ticket: Ticket) -> None:
+        """Start the host that this ticket is for. Returns when its process exists. Raises: StartFailed."""
+        ...
+
+    async def kill(self, session: SessionId) -> None:
+        """Kill every process of this session's hosts, whatever their epoch, as trees; returns when they are gone."""
+        ...
+
+    async def alive(self, session: SessionId, epoch: Epoch) -> bool:
+        """Whether the host of this epoch is known to run (pid and start time match). A stopped process runs."""
+        ...
+
+
+class Workspaces(Protocol):
+    """The folders sessions work in."""
+
+    def resolve(self, session: SessionId, spec: WorkspaceSpec) -> WorkspaceSpec:
+        """Check what can be checked at once and fill in `root` and `branch`. Raises: WorkspaceInvalid."""
+        ...
+
+    async def prepare(self, spec: WorkspaceSpec) -> Path:
+        """Make the folder if it is not there; finishes or redoes a half-made one. Raises: WorkspaceInvalid."""
+        ...
+
+    async def dirty(self, spec: WorkspaceSpec) -> bool:
+        """Whether the folder Roost made holds uncommitted or untracked work. False for plain folders."""
+        ...
+
+    async def remove(self, spec: WorkspaceSpec) -> None:
+        """Remove the folder Roost made; keeps its branch; leaves plain folders alone."""
+        ...
+
+
+# --- agents -----------------------------------------------------------------------------------------------------------
+
+
+class Process(Protocol):
+    """A running command in its own process group."""
+
+    pid: int
+
+    def output(self) -> AsyncIterator[bytes]:
+        """Standard output and error, together, as they come."""
+        ...
+
+    async def wait(self) -> int:
+        """The exit code; negative: the signal that killed it."""
+        ...
+
+    async def kill(self) -> None:
+        """Kill the whole tree; returns when it is gone."""
+        ...
+
+
+class Turn(Protocol):
+    """What a driver is given for one run. All events it emits belong to this run, in the order of the calls."""
+
+    run: RunId
+    input: tuple[InputPart, ...]
+    workspace: Path
+    env: Mapping[str, str]
+
+    async def emit(self, *bodies: Body | bytes) -> None:
+        """Hand over events. First delta of a part leaves at once, later ones are coalesced (25 ms or 1 KiB). Ready-made
+        JSON bytes are kept as they are and never coalesced. Does not wait for the hub. Raises: SpoolFull."""
+        ...
+
+    async def drained(self, below: int) -> None:
+        """Wait until fewer than `below` events are unacknowledged."""
+        ...
+
+    async def ask(self, asked: PermissionAsked) -> PermissionReplied:
+        """Emit the request and wait for its reply, however long, over reconnects."""
+        ...
+
+    async def ask_question(self, *questions: Question) -> QuestionReplied: ...
+
+    async def spawn(self, command: Sequence[str] | str, *, cwd: Path | None = None) -> Process:
+        """Start a command (a string goes to the shell) in its own group, registered with the host's tree."""
+        ...
+
+    def steered(self) -> Sequence[tuple[InputPart, ...]]:
+        """Inputs that joined the run since the last call; calling it counts them as read."""
+        ...
+
+
+class Driver(Protocol):
+    """Translates one kind of agent to our events and our commands to it. One per host; lives as long as it."""
+
+    async def start(self, workspace: Path, env: Mapping[str, str], options: Mapping[str, Any]) -> dict[str, Any]:
+        """Get ready; returns capabilities. Raises: StartFailed."""
+        ...
+
+    async def run(self, turn: Turn) -> RunResult:
+        """Carry out one run. The host writes the run's end: `run-complete` with what is returned, `run-error` for an
+        exception (a RoostError keeps its code), `run-aborted` after an abort."""
+        ...
+
+    async def abort(self) -> None:
+        """Ask the agent to stop its run; the host cancels `run` if that takes longer than 2 s."""
+        ...
+
+    async def close(self) -> None: ...
+

@@ -1,0 +1,48 @@
+"""Every setting, once. Read at the edge (`read_settings`), frozen afterwards, handed down as an argument."""
+
+from msgspec import Struct
+
+
+class LinkSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How hub and host keep in touch. They travel to the host with its ticket."""
+
+    heartbeat_seconds: float = 5.0
+    lost_after_seconds: float = 15.0
+    """A link without any frame for this long is given up by either side."""
+    retry_seconds: float = 2.0
+    """The longest pause between two attempts of a host to reach its hub."""
+    away_idle_seconds: float = 600.0
+    """Without a hub and without a run for this long, a host writes its spool down and leaves."""
+    away_max_seconds: float = 86_400.0
+    """Without a hub for this long, a host leaves whatever it does."""
+    spool_memory_bytes: int = 8 * 1024 * 1024
+    spool_disk_bytes: int = 256 * 1024 * 1024
+    spool_reserve_bytes: int = 64 * 1024
+    """Kept free for the end of the run that a full spool stops."""
+    abort_grace_seconds: float = 2.0
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A hub. Each field is also `ROOST_<NAME>` in the environment, a key of the TOML file, and a flag of `roost up`."""
+
+    data: str = "~/.local/share/roost"
+    """The data folder: store, keys, worktrees, spools."""
+    host: str = "127.0.0.1"
+    port: int = 7878
+    """0 picks a free port."""
+    agent: str | None = None
+    """The agent of sessions that name none."""
+    store: str = "sqlite"
+    """`sqlite` (in the data folder) or `memory` (nothing survives the hub)."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Host headers accepted beside loopback and `host`."""
+    allowed_origins: tuple[str, ...] = ()
+    """Origins accepted beside the hub's own."""
+    grace_seconds: float = 30.0
+    """How long a session waits for its lost host."""
+    start_timeout_seconds: float = 60.0
+    """How long a host may take to say hello."""
+    sse_heartbeat_seconds: float = 15.0
+    max_body_bytes: int = 16 * 1024 * 1024
+    log_level: str = "info"
+    link: LinkSettings = LinkSettings()
