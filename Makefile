@@ -1,0 +1,57 @@
+# Every target works alone in a fresh clone: it brings what it needs. `make help` lists them.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+# pyright comes with its own node and its own copy of the checker; it must neither look for others nor call home.
+export PYRIGHT_PYTHON_GLOBAL_NODE = 0
+export PYRIGHT_PYTHON_IGNORE_WARNINGS = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-fast test-long check format bench docs lock clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+setup: ## make .venv from locks/dev.txt (does nothing when current)
+	@command -v $(PYTHON) >/dev/null 2>&1 || { echo "make setup: $(PYTHON) is not here; Roost needs Python 3.11, 3.12 or 3.13"; exit 1; }
+	@$(PYTHON) scripts/setup.py $(VENV)
+
+demo: setup ## see a session survive a killed hub, without any key or agent
+	@$(BIN)/python demo/run.py $(ARGS)
+
+test: setup ## all tests except the long ones; more options: make test ARGS="-k cursor -x"
+	@$(BIN)/python -m pytest -m "not long" $(ARGS)
+
+test-fast: setup ## the same without the tests that kill processes
+	@$(BIN)/python -m pytest -m "not long and not fire" $(ARGS)
+
+test-long: setup ## the tests that take minutes
+	@$(BIN)/python -m pytest -m long $(ARGS)
+
+check: setup ## format, lint, types, import walls, house rules; all of them, then the verdict
+	@failed=; run() { echo "-- $$*"; "$$@" || failed="$$failed $$(basename $$1)"; }; \
+	run $(BIN)/ruff format --check . ; \
+	run $(BIN)/ruff check . ; \
+	run $(BIN)/pyright --pythonpath $(BIN)/python ; \
+	run $(BIN)/lint-imports --no-cache ; \
+	run $(BIN)/pytest -q tests/house ; \
+	[ -z "$$failed" ] && echo "check: all is well" || { echo "check: failed:$$failed"; exit 1; }
+
+format: setup ## rewrite the code the way `make check` wants it
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup ## measure, and write bench/RESULTS.md
+	@$(BIN)/python -m bench $(ARGS)
+
+docs: setup ## render the pictures and the reference pages
+	@$(BIN)/python docs/build.py $(ARGS)
+
+lock: ## resolve pyproject.toml anew into locks/; newer versions: make lock ARGS=--upgrade
+	@$(PYTHON) scripts/lock.py $(ARGS)
+
+clean: ## remove environments, builds and caches
+	rm -rf .venv .venv.lock .venvs build dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

@@ -1,0 +1,92 @@
+"""Makes the virtual environment that every make target uses: `python3 scripts/setup.py [folder]`.
+
+Installs exactly what locks/dev.txt names, by hash, then this checkout on top, editable. Does nothing when that is
+already so, and is safe to start twice at once. Must parse on any Python 3, to say clearly that it is too old.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pythons
+
+ROOT = Path(__file__).resolve().parent.parent
+INPUTS = ("pyproject.toml", "locks/dev.txt", "scripts/setup.py")
+NO_VENV = "This Python cannot make virtual environments. Install that part of it, on Debian and Ubuntu:"
+
+
+def fail(*lines):
+    print("\n".join(("make setup:", *lines)), file=sys.stderr)
+    sys.exit(1)
+
+
+def use_supported_python():
+    """Continues in a supported interpreter when this one is not."""
+    if sys.version_info[:2] in pythons.SUPPORTED:
+        return
+    for wanted in reversed(pythons.SUPPORTED):
+        path = pythons.find(wanted)
+        if path:
+            print("python3 is {}.{}; using {}".format(*sys.version_info[:2], path), flush=True)
+            os.execv(str(path), [str(path), *sys.argv])
+    fail(
+        "Roost needs Python 3.11, 3.12 or 3.13, and this is {}.{} ({}).".format(*sys.version_info[:2], sys.executable),
+        "Install one of them, or name it: make setup PYTHON=/path/to/python3.12",
+    )
+
+
+def stamp():
+    """Changes whenever the environment would come out differently."""
+    parts = [str(ROOT), sys.version, *((ROOT / name).read_text(encoding="utf-8") for name in INPUTS)]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def bring_venv():
+    """Debian ships `venv` without the part that puts pip into it; installs that when it may."""
+    probe = [sys.executable, "-c", "import ensurepip, venv"]
+    if subprocess.run(probe, capture_output=True, check=False).returncode == 0:
+        return
+    package = "python{}.{}-venv".format(*sys.version_info[:2])
+    command = ["apt-get", "install", "-y", "-qq", package]
+    if os.geteuid() != 0:
+        command = ["sudo", "-n", *command]
+    can_try = shutil.which("apt-get") and shutil.which(command[0])
+    if not can_try or subprocess.run(command, check=False).returncode != 0:
+        fail(NO_VENV, "  sudo apt-get install " + package)
+
+
+def build(folder):
+    shutil.rmtree(str(folder), ignore_errors=True)
+    bring_venv()
+    print("Making {} with Python {}.{}.{} ...".format(folder, *sys.version_info[:3]), flush=True)
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    pip = [str(folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "--quiet", "install"]
+    lock = str(ROOT / "locks" / "dev.txt")
+    subprocess.run([*pip, "--require-hashes", "--only-binary=:all:", "-r", lock], check=True)
+    subprocess.run([*pip, "--no-deps", "--no-build-isolation", "-e", str(ROOT)], check=True)
+
+
+def main():
+    use_supported_python()
+    folder = ROOT / (sys.argv[1] if len(sys.argv) > 1 else ".venv")
+    made = folder / ".roost-setup"
+    wanted = stamp()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_name(folder.name + ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if made.is_file() and made.read_text(encoding="utf-8") == wanted:
+            return 0
+        try:
+            build(folder)
+        except subprocess.CalledProcessError as error:
+            fail("This step failed, its own words are above: " + " ".join(error.cmd))
+        made.write_text(wanted, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
