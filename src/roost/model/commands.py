@@ -1,0 +1,105 @@
+"""What people and programs ask of a session. A command is recorded as events before anything acts on it.
+
+REST bodies are these structs; a socket sends them tagged by `command`."""
+
+from typing import Any, Literal
+
+from msgspec import UNSET, Struct, UnsetType
+
+from roost.model.events import InputPart, TextInput
+from roost.model.ids import RequestId
+
+MAX_LABEL_CHARS = 200
+MAX_TASK_BYTES = 200 * 1024
+"""The input of one run, encoded. Larger content goes into files of the workspace."""
+
+
+class WorkspaceRequest(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Where to work. `auto` is a worktree if `path` lies in a git repository with a commit, else the plain folder.
+    Without `path` (and `url`) Roost makes an empty folder of its own."""
+
+    kind: Literal["auto", "folder", "worktree", "clone"] = "auto"
+    path: str | UnsetType = UNSET
+    url: str | UnsetType = UNSET
+    base: str | UnsetType = UNSET
+
+
+class CreateSession(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A new session; with `task` (text) or `input` (parts) its first run starts at once."""
+
+    task: str | UnsetType = UNSET
+    input: tuple[InputPart, ...] | UnsetType = UNSET
+    agent: str | UnsetType = UNSET
+    model: str | UnsetType = UNSET
+    label: str | UnsetType = UNSET
+    workspace: WorkspaceRequest = WorkspaceRequest()
+    visibility: Literal["private", "organization", "collaborate"] = "private"
+    tags: tuple[str, ...] = ()
+    metadata: dict[str, Any] = {}
+    env: dict[str, str] = {}
+
+
+class Command(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, tag_field="command"
+):
+    """Asked of one session."""
+
+
+class Send(Command, kw_only=True, tag="send"):
+    """Input. `delivery`: `prompt` starts a run (busy: SessionBusy), `steer` joins the open one, `queue` waits."""
+
+    input: tuple[InputPart, ...] | UnsetType = UNSET
+    text: str | UnsetType = UNSET
+    delivery: Literal["prompt", "steer", "queue"] = "prompt"
+
+    def parts(self) -> tuple[InputPart, ...]:
+        """The input as parts, whichever way it was given."""
+        given = () if self.input is UNSET else self.input
+        return given if self.text is UNSET else (TextInput(text=self.text), *given)
+
+
+class Abort(Command, kw_only=True, tag="abort"):
+    """Stop the open run. Idempotent; without a run it does nothing."""
+
+    reason: str = "requested"
+
+
+class Pause(Command, kw_only=True, tag="pause"):
+    """Put to sleep; an open run is aborted first. Repeat is success."""
+
+
+class Resume(Command, kw_only=True, tag="resume"):
+    """Wake. Answers before the host is up; on a live session it does nothing."""
+
+
+class Archive(Command, kw_only=True, tag="archive"):
+    """Keep the history, stop everything, for good. Repeat is success."""
+
+
+class Update(Command, kw_only=True, tag="update"):
+    """Change what is present. `metadata` merges key by key; `hidden` takes the session off default lists."""
+
+    label: str | UnsetType = UNSET
+    tags: tuple[str, ...] | UnsetType = UNSET
+    metadata: dict[str, Any] | UnsetType = UNSET
+    visibility: Literal["private", "organization", "collaborate"] | UnsetType = UNSET
+    hidden: bool | UnsetType = UNSET
+
+
+class ReplyPermission(Command, kw_only=True, tag="reply-permission"):
+    """Answer a permission request, once and for all clients."""
+
+    request: RequestId
+    reply: Literal["once", "reject"]
+    message: str | UnsetType = UNSET
+
+
+class ReplyQuestion(Command, kw_only=True, tag="reply-question"):
+    """Answer a question: one list of labels (or own words) per question; or reject it."""
+
+    request: RequestId
+    reply: Literal["answer", "reject"] = "answer"
+    answers: tuple[tuple[str, ...], ...] = ()
+
+
+AnyCommand = Send | Abort | Pause | Resume | Archive | Update | ReplyPermission | ReplyQuestion
