@@ -15,7 +15,6 @@ from pathlib import Path
 import pythons
 
 ROOT = Path(__file__).resolve().parent.parent
-INPUTS = ("pyproject.toml", "locks/dev.txt", "scripts/setup.py")
 NO_VENV = "This Python cannot make virtual environments. Install that part of it, on Debian and Ubuntu:"
 
 
@@ -39,10 +38,22 @@ def use_supported_python():
     )
 
 
-def stamp():
-    """Changes whenever the environment would come out differently."""
-    parts = [str(ROOT), sys.version, *((ROOT / name).read_text(encoding="utf-8") for name in INPUTS)]
+def digest(*parts):
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def environment_stamp():
+    """Changes whenever the environment must be made anew."""
+    names = ("locks/dev.txt", "scripts/setup.py")
+    return digest(str(ROOT), sys.version, *((ROOT / name).read_text(encoding="utf-8") for name in names))
+
+
+def project_stamp():
+    """Changes whenever this checkout must be installed again; the settings of tools do not matter to it."""
+    import tomllib  # not there on the old Pythons that this file still has to parse on
+
+    tables = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    return digest(repr([tables["build-system"], tables["project"], tables["tool"]["hatch"]]))
 
 
 def bring_venv():
@@ -59,32 +70,41 @@ def bring_venv():
         fail(NO_VENV, "  sudo apt-get install " + package)
 
 
+def pip_install(folder, *arguments):
+    pip = [str(folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "-qq", "install"]
+    subprocess.run([*pip, *arguments], check=True)
+
+
 def build(folder):
     shutil.rmtree(str(folder), ignore_errors=True)
     bring_venv()
     print("Making {} with Python {}.{}.{} ...".format(folder, *sys.version_info[:3]), flush=True)
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-    pip = [str(folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "--quiet", "install"]
-    lock = str(ROOT / "locks" / "dev.txt")
-    subprocess.run([*pip, "--require-hashes", "--only-binary=:all:", "-r", lock], check=True)
-    subprocess.run([*pip, "--no-deps", "--no-build-isolation", "-e", str(ROOT)], check=True)
+    pip_install(folder, "--require-hashes", "--only-binary=:all:", "-r", str(ROOT / "locks" / "dev.txt"))
+
+
+def bring_up_to_date(folder):
+    made = folder / ".roost-setup"
+    wanted = [environment_stamp(), project_stamp()]
+    found = made.read_text(encoding="utf-8").split() if made.is_file() else []
+    if found == wanted:
+        return
+    if found[:1] != wanted[:1]:
+        build(folder)
+    pip_install(folder, "--no-deps", "--no-build-isolation", "-e", str(ROOT))
+    made.write_text("\n".join(wanted), encoding="utf-8")
 
 
 def main():
     use_supported_python()
     folder = ROOT / (sys.argv[1] if len(sys.argv) > 1 else ".venv")
-    made = folder / ".roost-setup"
-    wanted = stamp()
     folder.parent.mkdir(parents=True, exist_ok=True)
     with folder.with_name(folder.name + ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if made.is_file() and made.read_text(encoding="utf-8") == wanted:
-            return 0
         try:
-            build(folder)
+            bring_up_to_date(folder)
         except subprocess.CalledProcessError as error:
             fail("This step failed, its own words are above: " + " ".join(error.cmd))
-        made.write_text(wanted, encoding="utf-8")
     return 0
 
 
