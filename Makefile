@@ -19,15 +19,19 @@ setup: ## make .venv from locks/dev.txt (does nothing when current)
 	@$(PYTHON) scripts/setup.py $(VENV)
 
 demo: setup ## see a session survive a killed hub, without any key or agent
+	@scripts/need git:git
 	@$(BIN)/python demo/run.py $(ARGS)
 
 test: setup ## all tests except the long ones; more options: make test ARGS="-k cursor -x"
+	@scripts/need git:git
 	@$(BIN)/python -m pytest -m "not long" $(ARGS)
 
 test-fast: setup ## the same without the tests that kill processes
+	@scripts/need git:git
 	@$(BIN)/python -m pytest -m "not long and not fire" $(ARGS)
 
 test-long: setup ## the tests that take minutes
+	@scripts/need git:git
 	@$(BIN)/python -m pytest -m long $(ARGS)
 
 check: setup ## format, lint, types, import walls, house rules; all of them, then the verdict
@@ -35,7 +39,7 @@ check: setup ## format, lint, types, import walls, house rules; all of them, the
 	run $(BIN)/ruff format --check . ; \
 	run $(BIN)/ruff check . ; \
 	run $(BIN)/pyright --pythonpath $(BIN)/python ; \
-	run $(BIN)/lint-imports --no-cache ; \
+	run $(BIN)/lint-imports --no-cache --no-logo ; \
 	run $(BIN)/pytest -q tests/house ; \
 	[ -z "$$failed" ] && echo "check: all is well" || { echo "check: failed:$$failed"; exit 1; }
 
@@ -44,6 +48,7 @@ format: setup ## rewrite the code the way `make check` wants it
 	$(BIN)/ruff format .
 
 bench: setup ## measure, and write bench/RESULTS.md
+	@scripts/need git:git cc:build-essential
 	@$(BIN)/python -m bench $(ARGS)
 
 docs: setup ## render the pictures and the reference pages

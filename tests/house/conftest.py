@@ -16,7 +16,8 @@ class Checkout:
     root = ROOT
 
     def files(self, *suffixes: str, under: str = "") -> list[Path]:
-        command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", "--", under or "."]
+        command = ["git", "-c", "safe.directory=*", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+        command += ["--", under or "."]
         listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
         paths = (ROOT / name for name in sorted(set(listed.split("\0"))) if name)
         return [path for path in paths if path.is_file() and (not suffixes or path.suffix in suffixes)]

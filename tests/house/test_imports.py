@@ -24,7 +24,7 @@ def imported(tree: ast.Module) -> set[str]:
 
 
 def test_imports_point_one_way(checkout: Checkout) -> None:
-    command = [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"]
+    command = [str(Path(sys.executable).parent / "lint-imports"), "--no-cache", "--no-logo"]
     done = subprocess.run(command, cwd=checkout.root, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
