@@ -22,11 +22,11 @@ def version_of(python):
     """(major, minor) of the interpreter at this path, or None when it does not run: a pyenv shim may not."""
     code = "import sys; print(*sys.version_info[:2])"
     try:
-        done = subprocess.run([str(python), "-c", code], capture_output=True, text=True, timeout=20, check=False)
-    except (OSError, subprocess.TimeoutExpired):
+        said = subprocess.check_output([str(python), "-c", code], stderr=subprocess.DEVNULL, timeout=20)
+    except (OSError, subprocess.SubprocessError):
         return None
-    found = re.fullmatch(r"(\d+) (\d+)", done.stdout.strip())
-    return (int(found.group(1)), int(found.group(2))) if done.returncode == 0 and found else None
+    found = re.match(r"(\d+) (\d+)$", said.decode().strip())
+    return (int(found.group(1)), int(found.group(2))) if found else None
 
 
 def candidates(wanted):

@@ -59,7 +59,7 @@ def project_stamp():
 def bring_venv():
     """Debian ships `venv` without the part that puts pip into it; installs that when it may."""
     probe = [sys.executable, "-c", "import ensurepip, venv"]
-    if subprocess.run(probe, capture_output=True, check=False).returncode == 0:
+    if subprocess.run(probe, stderr=subprocess.DEVNULL, check=False).returncode == 0:
         return
     package = "python{}.{}-venv".format(*sys.version_info[:2])
     command = ["apt-get", "install", "-y", "-qq", package]
