@@ -39,13 +39,11 @@ class CreateSession(Struct, frozen=True, kw_only=True, omit_defaults=True, forbi
     env: dict[str, str] = {}
 
 
-class Command(
-    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, tag_field="command"
-):
+class Command(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, tag_field="command"):
     """Asked of one session."""
 
 
-class Send(Command, kw_only=True, tag="send"):
+class Send(Command, frozen=True, kw_only=True, tag="send"):
     """Input. `delivery`: `prompt` starts a run (busy: SessionBusy), `steer` joins the open one, `queue` waits."""
 
     input: tuple[InputPart, ...] | UnsetType = UNSET
@@ -58,25 +56,25 @@ class Send(Command, kw_only=True, tag="send"):
         return given if self.text is UNSET else (TextInput(text=self.text), *given)
 
 
-class Abort(Command, kw_only=True, tag="abort"):
+class Abort(Command, frozen=True, kw_only=True, tag="abort"):
     """Stop the open run. Idempotent; without a run it does nothing."""
 
     reason: str = "requested"
 
 
-class Pause(Command, kw_only=True, tag="pause"):
+class Pause(Command, frozen=True, kw_only=True, tag="pause"):
     """Put to sleep; an open run is aborted first. Repeat is success."""
 
 
-class Resume(Command, kw_only=True, tag="resume"):
+class Resume(Command, frozen=True, kw_only=True, tag="resume"):
     """Wake. Answers before the host is up; on a live session it does nothing."""
 
 
-class Archive(Command, kw_only=True, tag="archive"):
+class Archive(Command, frozen=True, kw_only=True, tag="archive"):
     """Keep the history, stop everything, for good. Repeat is success."""
 
 
-class Update(Command, kw_only=True, tag="update"):
+class Update(Command, frozen=True, kw_only=True, tag="update"):
     """Change what is present. `metadata` merges key by key; `hidden` takes the session off default lists."""
 
     label: str | UnsetType = UNSET
@@ -86,7 +84,7 @@ class Update(Command, kw_only=True, tag="update"):
     hidden: bool | UnsetType = UNSET
 
 
-class ReplyPermission(Command, kw_only=True, tag="reply-permission"):
+class ReplyPermission(Command, frozen=True, kw_only=True, tag="reply-permission"):
     """Answer a permission request, once and for all clients."""
 
     request: RequestId
@@ -94,7 +92,7 @@ class ReplyPermission(Command, kw_only=True, tag="reply-permission"):
     message: str | UnsetType = UNSET
 
 
-class ReplyQuestion(Command, kw_only=True, tag="reply-question"):
+class ReplyQuestion(Command, frozen=True, kw_only=True, tag="reply-question"):
     """Answer a question: one list of labels (or own words) per question; or reject it."""
 
     request: RequestId

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType, field
 
-from roost.model.ids import Epoch, MessageId, PartId, RequestId, RunId, Seq, SessionId, TaskId
+from roost.model.ids import Epoch, MessageId, PartId, RequestId, Seq, SessionId, TaskId
 
 MAX_BODY_BYTES = 256 * 1024
 """A larger body is refused (hub) or committed as `native` without its content (host)."""
@@ -30,11 +30,11 @@ class Fact(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A value without an identity of its own."""
 
 
-class TextInput(Fact, kw_only=True, tag="text", tag_field="type"):
+class TextInput(Fact, frozen=True, kw_only=True, tag="text", tag_field="type"):
     text: str
 
 
-class FileInput(Fact, kw_only=True, tag="file", tag_field="type"):
+class FileInput(Fact, frozen=True, kw_only=True, tag="file", tag_field="type"):
     """A file given with a prompt: a `data:` URL or a blob reference `blob:sha256-...`."""
 
     url: str
@@ -45,7 +45,7 @@ class FileInput(Fact, kw_only=True, tag="file", tag_field="type"):
 InputPart = TextInput | FileInput
 
 
-class WorkspaceSpec(Fact, kw_only=True):
+class WorkspaceSpec(Fact, frozen=True, kw_only=True):
     """Where the agent works. `folder`: `path` as it is. `worktree`: a git worktree of the repository at `path`, made at
     `root` on branch `branch`, starting from `base` (default HEAD). `clone`: a clone of `url` at `root`."""
 
@@ -57,7 +57,7 @@ class WorkspaceSpec(Fact, kw_only=True):
     root: str | UnsetType = UNSET
 
 
-class Tokens(Fact, kw_only=True):
+class Tokens(Fact, frozen=True, kw_only=True):
     """Token counts of one model step."""
 
     input: int = 0
@@ -67,7 +67,7 @@ class Tokens(Fact, kw_only=True):
     cache_write: int = 0
 
 
-class Failure(Fact, kw_only=True):
+class Failure(Fact, frozen=True, kw_only=True):
     """What went wrong: a stable code, a sentence, and data for programs."""
 
     code: str
@@ -75,7 +75,7 @@ class Failure(Fact, kw_only=True):
     data: dict[str, Any] | UnsetType = UNSET
 
 
-class RunResult(Fact, kw_only=True):
+class RunResult(Fact, frozen=True, kw_only=True):
     """How a run ended well. `text` joins the text parts of the last assistant message."""
 
     text: str | UnsetType = UNSET
@@ -83,19 +83,19 @@ class RunResult(Fact, kw_only=True):
     data: dict[str, Any] | UnsetType = UNSET
 
 
-class ToolRef(Fact, kw_only=True):
+class ToolRef(Fact, frozen=True, kw_only=True):
     """The tool call a permission belongs to."""
 
     message: MessageId
     call: str
 
 
-class QuestionOption(Fact, kw_only=True):
+class QuestionOption(Fact, frozen=True, kw_only=True):
     label: str
     description: str | UnsetType = UNSET
 
 
-class Question(Fact, kw_only=True):
+class Question(Fact, frozen=True, kw_only=True):
     question: str
     header: str | UnsetType = UNSET
     options: tuple[QuestionOption, ...] = ()
@@ -103,20 +103,20 @@ class Question(Fact, kw_only=True):
     custom: bool = False
 
 
-class Todo(Fact, kw_only=True):
+class Todo(Fact, frozen=True, kw_only=True):
     id: str
     content: str
     status: Literal["pending", "in_progress", "completed", "cancelled"] = "pending"
     priority: Literal["high", "medium", "low"] = "medium"
 
 
-class FileChange(Fact, kw_only=True):
+class FileChange(Fact, frozen=True, kw_only=True):
     path: str
     change: Literal["added", "modified", "deleted", "renamed"]
     before: str | UnsetType = UNSET
 
 
-class Blob(Fact, kw_only=True):
+class Blob(Fact, frozen=True, kw_only=True):
     """Content kept outside the log: `hash` is `sha256-` + hex, `size` in bytes."""
 
     hash: str
@@ -131,7 +131,7 @@ class Body(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="typ
     """What happened. Concrete events carry their tag; `run` and `by` are in the envelope."""
 
 
-class SessionCreated(Body, kw_only=True, tag="session-created"):
+class SessionCreated(Body, frozen=True, kw_only=True, tag="session-created"):
     """The first event of every log. `env` holds names with masked values; the values are never served."""
 
     session: SessionId
@@ -149,7 +149,7 @@ class SessionCreated(Body, kw_only=True, tag="session-created"):
     mode: Literal["sandbox", "tui"] = "sandbox"
 
 
-class SessionUpdated(Body, kw_only=True, tag="session-updated"):
+class SessionUpdated(Body, frozen=True, kw_only=True, tag="session-updated"):
     """Only what changed is present. `metadata` merges key by key; `hidden` takes the session off default lists."""
 
     label: str | UnsetType = UNSET
@@ -159,7 +159,7 @@ class SessionUpdated(Body, kw_only=True, tag="session-updated"):
     hidden: bool | UnsetType = UNSET
 
 
-class ConfigChanged(Body, kw_only=True, tag="config-changed"):
+class ConfigChanged(Body, frozen=True, kw_only=True, tag="config-changed"):
     """How the agent works from now on: model, mode, options of the driver."""
 
     model: str | UnsetType = UNSET
@@ -167,14 +167,14 @@ class ConfigChanged(Body, kw_only=True, tag="config-changed"):
     options: dict[str, Any] | UnsetType = UNSET
 
 
-class RuntimeStarting(Body, kw_only=True, tag="runtime-starting"):
+class RuntimeStarting(Body, frozen=True, kw_only=True, tag="runtime-starting"):
     """Opens an epoch: a host is being started. Commands after this event are that host's."""
 
     epoch: Epoch
     runtime: str = "process"
 
 
-class RuntimeReady(Body, kw_only=True, tag="runtime-ready"):
+class RuntimeReady(Body, frozen=True, kw_only=True, tag="runtime-ready"):
     """The host of this epoch has said hello."""
 
     epoch: Epoch
@@ -182,7 +182,7 @@ class RuntimeReady(Body, kw_only=True, tag="runtime-ready"):
     capabilities: dict[str, Any] | UnsetType = UNSET
 
 
-class RuntimeLost(Body, kw_only=True, tag="runtime-lost"):
+class RuntimeLost(Body, frozen=True, kw_only=True, tag="runtime-lost"):
     """The host of this epoch is given up. `code`: `host_dead`, `grace_over`, `producer_gap`, `start_failed`."""
 
     epoch: Epoch
@@ -190,31 +190,32 @@ class RuntimeLost(Body, kw_only=True, tag="runtime-lost"):
     message: str | UnsetType = UNSET
 
 
-class PauseRequested(Body, kw_only=True, tag="pause-requested"):
+class PauseRequested(Body, frozen=True, kw_only=True, tag="pause-requested"):
     reason: str = "requested"
 
 
-class SessionPaused(Body, kw_only=True, tag="session-paused"):
-    """Asleep and wakeable. Closes the epoch. `reason`: `requested`, `idle`, `interrupted`, `hub-down`, `start-failed`."""
+class SessionPaused(Body, frozen=True, kw_only=True, tag="session-paused"):
+    """Asleep and wakeable. Closes the epoch. `reason`: `requested`, `idle`, `interrupted`, `hub-down` or
+    `start-failed`."""
 
     reason: str = "requested"
 
 
-class SessionResuming(Body, kw_only=True, tag="session-resuming"):
+class SessionResuming(Body, frozen=True, kw_only=True, tag="session-resuming"):
     pass
 
 
-class SessionArchived(Body, kw_only=True, tag="session-archived"):
+class SessionArchived(Body, frozen=True, kw_only=True, tag="session-archived"):
     """History only from now on, for good. Closes the epoch."""
 
 
-class SessionFailed(Body, kw_only=True, tag="session-failed"):
+class SessionFailed(Body, frozen=True, kw_only=True, tag="session-failed"):
     """The session could never start. Closes the epoch."""
 
     error: Failure
 
 
-class SessionEnded(Body, kw_only=True, tag="session-ended"):
+class SessionEnded(Body, frozen=True, kw_only=True, tag="session-ended"):
     """The last event of a log: the workspace is destroyed, the history stays. Closes the epoch."""
 
     kept: str | UnsetType = UNSET
@@ -223,7 +224,7 @@ class SessionEnded(Body, kw_only=True, tag="session-ended"):
 # --- run --------------------------------------------------------------------------------------------------------------
 
 
-class RunStart(Body, kw_only=True, tag="run-start"):
+class RunStart(Body, frozen=True, kw_only=True, tag="run-start"):
     """One execution begins; `message` is the user message that `input` becomes."""
 
     message: MessageId
@@ -231,48 +232,48 @@ class RunStart(Body, kw_only=True, tag="run-start"):
     delivery: Literal["prompt", "steer", "queue"] = "prompt"
 
 
-class RunPhase(Body, kw_only=True, tag="run-phase"):
+class RunPhase(Body, frozen=True, kw_only=True, tag="run-phase"):
     phase: Literal["planning", "executing", "verifying"]
 
 
-class Steered(Body, kw_only=True, tag="steered"):
+class Steered(Body, frozen=True, kw_only=True, tag="steered"):
     """Input that joins the open run."""
 
     message: MessageId
     input: tuple[InputPart, ...]
 
 
-class Queued(Body, kw_only=True, tag="queued"):
+class Queued(Body, frozen=True, kw_only=True, tag="queued"):
     """Input that waits for its own run."""
 
     message: MessageId
     input: tuple[InputPart, ...]
 
 
-class Dequeued(Body, kw_only=True, tag="dequeued"):
+class Dequeued(Body, frozen=True, kw_only=True, tag="dequeued"):
     """This input leaves the queue: its run starts in the same commit, or (`dropped`) it is given up."""
 
     message: MessageId
     dropped: bool = False
 
 
-class AbortRequested(Body, kw_only=True, tag="abort-requested"):
+class AbortRequested(Body, frozen=True, kw_only=True, tag="abort-requested"):
     reason: str = "requested"
 
 
-class RunComplete(Body, kw_only=True, tag="run-complete"):
+class RunComplete(Body, frozen=True, kw_only=True, tag="run-complete"):
     """Ended well. `read` is the seq of the last command the host had read."""
 
     result: RunResult = RunResult()
     read: Seq = 0
 
 
-class RunAborted(Body, kw_only=True, tag="run-aborted"):
+class RunAborted(Body, frozen=True, kw_only=True, tag="run-aborted"):
     reason: str = "requested"
     read: Seq = 0
 
 
-class RunError(Body, kw_only=True, tag="run-error"):
+class RunError(Body, frozen=True, kw_only=True, tag="run-error"):
     error: Failure
     read: Seq = 0
 
@@ -280,26 +281,26 @@ class RunError(Body, kw_only=True, tag="run-error"):
 # --- conversation -----------------------------------------------------------------------------------------------------
 
 
-class Said(Body, kw_only=True):
+class Said(Body, frozen=True, kw_only=True):
     """A conversation event: the message it belongs to and, for a sub-agent, its task."""
 
     message: MessageId
     task: TaskId | UnsetType = UNSET
 
 
-class MessageStart(Said, kw_only=True, tag="message-start"):
+class MessageStart(Said, frozen=True, kw_only=True, tag="message-start"):
     role: Literal["assistant", "user", "system"] = "assistant"
     agent: str | UnsetType = UNSET
     model: str | UnsetType = UNSET
     parent: MessageId | UnsetType = UNSET
 
 
-class PartStart(Said, kw_only=True, tag="part-start"):
+class PartStart(Said, frozen=True, kw_only=True, tag="part-start"):
     part: PartId
     kind: Literal["text", "reasoning", "tool", "file"] = "text"
 
 
-class TextDelta(Said, kw_only=True, tag="text-delta"):
+class TextDelta(Said, frozen=True, kw_only=True, tag="text-delta"):
     """A piece of text. `T` is a producer's own stamp for measurements and means nothing to the fold."""
 
     part: PartId
@@ -307,12 +308,12 @@ class TextDelta(Said, kw_only=True, tag="text-delta"):
     stamp: str | UnsetType = field(default=UNSET, name="T")
 
 
-class ReasoningDelta(Said, kw_only=True, tag="reasoning-delta"):
+class ReasoningDelta(Said, frozen=True, kw_only=True, tag="reasoning-delta"):
     part: PartId
     delta: str
 
 
-class ToolInputDelta(Said, kw_only=True, tag="tool-input-delta"):
+class ToolInputDelta(Said, frozen=True, kw_only=True, tag="tool-input-delta"):
     """A piece of a tool call's input, as the model writes it."""
 
     part: PartId
@@ -320,26 +321,26 @@ class ToolInputDelta(Said, kw_only=True, tag="tool-input-delta"):
     delta: str
 
 
-class PartReset(Said, kw_only=True, tag="part-reset"):
+class PartReset(Said, frozen=True, kw_only=True, tag="part-reset"):
     """The provider began this part again: what was streamed of it is void."""
 
     part: PartId
     reason: str | UnsetType = UNSET
 
 
-class PartDone(Said, kw_only=True, tag="part-done"):
+class PartDone(Said, frozen=True, kw_only=True, tag="part-done"):
     """The part is final. `text` is present only if it differs from the joined deltas."""
 
     part: PartId
     text: str | UnsetType = UNSET
 
 
-class MessageDone(Said, kw_only=True, tag="message-done"):
+class MessageDone(Said, frozen=True, kw_only=True, tag="message-done"):
     finish: str = "stop"
     error: Failure | UnsetType = UNSET
 
 
-class ToolStart(Said, kw_only=True, tag="tool-start"):
+class ToolStart(Said, frozen=True, kw_only=True, tag="tool-start"):
     """A tool begins to run. `call` pairs it with its end."""
 
     part: PartId
@@ -349,7 +350,7 @@ class ToolStart(Said, kw_only=True, tag="tool-start"):
     title: str | UnsetType = UNSET
 
 
-class ToolDelta(Said, kw_only=True, tag="tool-delta"):
+class ToolDelta(Said, frozen=True, kw_only=True, tag="tool-delta"):
     """A piece of a running tool's output."""
 
     part: PartId
@@ -357,7 +358,7 @@ class ToolDelta(Said, kw_only=True, tag="tool-delta"):
     delta: str
 
 
-class ToolComplete(Said, kw_only=True, tag="tool-complete"):
+class ToolComplete(Said, frozen=True, kw_only=True, tag="tool-complete"):
     """The tool ended well. `output` is present only if it differs from the joined deltas."""
 
     part: PartId
@@ -367,14 +368,14 @@ class ToolComplete(Said, kw_only=True, tag="tool-complete"):
     metadata: dict[str, Any] | UnsetType = UNSET
 
 
-class ToolError(Said, kw_only=True, tag="tool-error"):
+class ToolError(Said, frozen=True, kw_only=True, tag="tool-error"):
     part: PartId
     call: str
     error: str
     metadata: dict[str, Any] | UnsetType = UNSET
 
 
-class Attachment(Said, kw_only=True, tag="attachment"):
+class Attachment(Said, frozen=True, kw_only=True, tag="attachment"):
     """A file the agent gave: `url` is a `data:` URL, or `blob` names stored content."""
 
     part: PartId
@@ -384,11 +385,11 @@ class Attachment(Said, kw_only=True, tag="attachment"):
     blob: Blob | UnsetType = UNSET
 
 
-class StepStart(Said, kw_only=True, tag="step-start"):
+class StepStart(Said, frozen=True, kw_only=True, tag="step-start"):
     part: PartId
 
 
-class StepFinish(Said, kw_only=True, tag="step-finish"):
+class StepFinish(Said, frozen=True, kw_only=True, tag="step-finish"):
     """One model step ended. `cost` in US dollars."""
 
     part: PartId
@@ -397,7 +398,7 @@ class StepFinish(Said, kw_only=True, tag="step-finish"):
     cost: float = 0.0
 
 
-class Retry(Said, kw_only=True, tag="retry"):
+class Retry(Said, frozen=True, kw_only=True, tag="retry"):
     """The provider failed and is asked again in `next_ms`."""
 
     part: PartId
@@ -406,30 +407,30 @@ class Retry(Said, kw_only=True, tag="retry"):
     next_ms: int | UnsetType = UNSET
 
 
-class Compacting(Body, kw_only=True, tag="compacting"):
+class Compacting(Body, frozen=True, kw_only=True, tag="compacting"):
     reason: str = "requested"
 
 
-class Compacted(Body, kw_only=True, tag="compacted"):
+class Compacted(Body, frozen=True, kw_only=True, tag="compacted"):
     """The model now sees a summary (`message`) of what came before. History is not deleted."""
 
     message: MessageId | UnsetType = UNSET
 
 
-class Reverted(Body, kw_only=True, tag="reverted"):
+class Reverted(Body, frozen=True, kw_only=True, tag="reverted"):
     """Messages after `message` are hidden, softly, until the next input."""
 
     message: MessageId
 
 
-class Unreverted(Body, kw_only=True, tag="unreverted"):
+class Unreverted(Body, frozen=True, kw_only=True, tag="unreverted"):
     message: MessageId
 
 
 # --- people -----------------------------------------------------------------------------------------------------------
 
 
-class PermissionAsked(Body, kw_only=True, tag="permission-asked"):
+class PermissionAsked(Body, frozen=True, kw_only=True, tag="permission-asked"):
     request: RequestId
     permission: str
     patterns: tuple[str, ...] = ()
@@ -438,7 +439,7 @@ class PermissionAsked(Body, kw_only=True, tag="permission-asked"):
     tool: ToolRef | UnsetType = UNSET
 
 
-class PermissionReplied(Body, kw_only=True, tag="permission-replied"):
+class PermissionReplied(Body, frozen=True, kw_only=True, tag="permission-replied"):
     """`interrupted`: nobody answered in time or the host was lost; only the hub writes that."""
 
     request: RequestId
@@ -446,12 +447,12 @@ class PermissionReplied(Body, kw_only=True, tag="permission-replied"):
     message: str | UnsetType = UNSET
 
 
-class QuestionAsked(Body, kw_only=True, tag="question-asked"):
+class QuestionAsked(Body, frozen=True, kw_only=True, tag="question-asked"):
     request: RequestId
     questions: tuple[Question, ...]
 
 
-class QuestionReplied(Body, kw_only=True, tag="question-replied"):
+class QuestionReplied(Body, frozen=True, kw_only=True, tag="question-replied"):
     """One list of labels (or own words) per question; none if `reply` is not `answer`."""
 
     request: RequestId
@@ -462,48 +463,48 @@ class QuestionReplied(Body, kw_only=True, tag="question-replied"):
 # --- plan and work ----------------------------------------------------------------------------------------------------
 
 
-class TodosUpdated(Body, kw_only=True, tag="todos-updated"):
+class TodosUpdated(Body, frozen=True, kw_only=True, tag="todos-updated"):
     """The whole list, every time."""
 
     todos: tuple[Todo, ...]
 
 
-class GoalUpdated(Body, kw_only=True, tag="goal-updated"):
+class GoalUpdated(Body, frozen=True, kw_only=True, tag="goal-updated"):
     """The agent's verdict on its goal: go on, or it is reached."""
 
     status: Literal["continue", "complete"]
     summary: str | UnsetType = UNSET
 
 
-class Verification(Body, kw_only=True, tag="verification"):
+class Verification(Body, frozen=True, kw_only=True, tag="verification"):
     passed: bool
     report: str = ""
 
 
-class SubtaskStart(Body, kw_only=True, tag="subtask-start"):
+class SubtaskStart(Body, frozen=True, kw_only=True, tag="subtask-start"):
     task: TaskId
     agent: str
     prompt: str = ""
     session: SessionId | UnsetType = UNSET
 
 
-class SubtaskEnd(Body, kw_only=True, tag="subtask-end"):
+class SubtaskEnd(Body, frozen=True, kw_only=True, tag="subtask-end"):
     task: TaskId
     status: Literal["completed", "failed", "aborted"] = "completed"
     result: str | UnsetType = UNSET
 
 
-class LoopUpdated(Body, kw_only=True, tag="loop-updated"):
+class LoopUpdated(Body, frozen=True, kw_only=True, tag="loop-updated"):
     status: str
     iteration: int = 0
     data: dict[str, Any] | UnsetType = UNSET
 
 
-class FilesChanged(Body, kw_only=True, tag="files-changed"):
+class FilesChanged(Body, frozen=True, kw_only=True, tag="files-changed"):
     files: tuple[FileChange, ...]
 
 
-class ArtifactPublished(Body, kw_only=True, tag="artifact-published"):
+class ArtifactPublished(Body, frozen=True, kw_only=True, tag="artifact-published"):
     """A named result. The same `key` again is a new `version`."""
 
     key: str
@@ -513,7 +514,7 @@ class ArtifactPublished(Body, kw_only=True, tag="artifact-published"):
     version: int = 1
 
 
-class Native(Body, kw_only=True, tag="native"):
+class Native(Body, frozen=True, kw_only=True, tag="native"):
     """Agent output that could not be read, or an event that could not be taken as it was: kept, with the `reason`."""
 
     raw: Any = None

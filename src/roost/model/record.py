@@ -1,7 +1,8 @@
 """The record: everything about a session that is small enough to keep beside its log and fold at every fact.
 
 `fold_record` is pure: record + event = next record. Deltas do not touch it. The conversation is folded in
-`messages.py`; both together are the snapshot.
+`conversation.py`, both together in `snapshot.py`, which also sets the two fields that only the conversation knows:
+`metrics` and `open_from`.
 """
 
 from collections.abc import Callable
@@ -32,13 +33,15 @@ class Queued(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Run(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A run as the record keeps it: the open one, and the last one that ended."""
+    """A run as the record keeps it: the open one, and the last one that ended. `said`: its user message was in the
+    conversation before it began."""
 
     run: RunId
     status: RunStatus
     start: Seq
     started_at: int
     message: MessageId
+    said: bool = False
     abort_requested: bool = False
     steers: tuple[Queued, ...] = ()
     end: Seq | UnsetType = UNSET
@@ -128,9 +131,8 @@ def check(record: Record | None, body: AnyBody, run: RunId | UnsetType) -> Phase
     if kind is e.RunStart:
         if opened is not UNSET:
             raise IllegalTransition(f"run {opened} is open")
-    elif run is not UNSET or kind in NEEDS_RUN:
-        if run is UNSET or run != opened:
-            raise IllegalTransition(f"{kind.__name__} names run {run or 'none'}, open is {opened or 'none'}")
+    elif (run is not UNSET or kind in NEEDS_RUN) and (run is UNSET or run != opened):
+        raise IllegalTransition(f"{kind.__name__} names run {run or 'none'}, open is {opened or 'none'}")
     return after
 
 
@@ -208,22 +210,21 @@ def _starting(record: Record, body: e.RuntimeStarting, event: Event) -> Record:
 
 
 def _run_started(record: Record, body: e.RunStart, event: Event) -> Record:
-    waiting = next((q for q in record.queue if q.message == body.message), None)
     run = Run(
         run=cast(RunId, event.run),
         status=RUN_STATUS[e.RunStart],
         start=event.seq,
         started_at=event.at,
         message=body.message,
+        said=was_said(record, body.message),
     )
-    counted = record.metrics if waiting and waiting.said else _plus(record.metrics, messages=1)
-    return replace(
-        record,
-        run=run,
-        metrics=counted,
-        queue=tuple(q for q in record.queue if q is not waiting),
-        open_from=event.seq if record.open_from is UNSET else record.open_from,
-    )
+    return replace(record, run=run, queue=tuple(q for q in record.queue if q.message != body.message))
+
+
+def was_said(record: Record, message: MessageId) -> bool:
+    """Whether this input is in the conversation already: steered into an earlier run, or offered again."""
+    again = record.last_run is not UNSET and record.last_run.message == message
+    return again or any(q.message == message and q.said for q in record.queue)
 
 
 def _run_phase(record: Record, body: e.RunPhase, _: Event) -> Record:
@@ -233,7 +234,7 @@ def _run_phase(record: Record, body: e.RunPhase, _: Event) -> Record:
 def _steered(record: Record, body: e.Steered, event: Event) -> Record:
     run = cast(Run, record.run)
     steer = Queued(message=body.message, input=body.input, seq=event.seq, at=event.at, by=event.by, said=True)
-    return replace(record, run=replace(run, steers=(*run.steers, steer)), metrics=_plus(record.metrics, messages=1))
+    return replace(record, run=replace(run, steers=(*run.steers, steer)))
 
 
 def _queued(record: Record, body: e.Queued, event: Event) -> Record:
@@ -273,7 +274,6 @@ def _run_ended(record: Record, body: e.RunComplete | e.RunAborted | e.RunError, 
         queue=(*unread, *record.queue),
         queue_held=held,
         compacting=False,
-        open_from=UNSET,
     )
 
 
@@ -297,33 +297,10 @@ def _asked(record: Record, body: e.PermissionAsked | e.QuestionAsked, event: Eve
 
 
 def _answered(record: Record, body: e.PermissionReplied | e.QuestionReplied, _: Event) -> Record:
-    wanted = e.PermissionAsked if isinstance(body, e.PermissionReplied) else e.QuestionAsked
-    if not any(p.request == body.request and isinstance(p.asked, wanted) for p in record.pending):
+    wanted = {e.PermissionReplied: e.PermissionAsked, e.QuestionReplied: e.QuestionAsked}[type(body)]
+    if not any(p.request == body.request and type(p.asked) is wanted for p in record.pending):
         raise PermissionNotFound(f"request {body.request} is not open")
     return replace(record, pending=tuple(p for p in record.pending if p.request != body.request))
-
-
-def _message_started(record: Record, _body: e.MessageStart, event: Event) -> Record:
-    opened = event.seq if record.open_from is UNSET else record.open_from
-    return replace(record, metrics=_plus(record.metrics, messages=1), open_from=opened)
-
-
-def _tool_started(record: Record, body: e.ToolStart, _: Event) -> Record:
-    usage = record.metrics.tool_usage
-    counted = usage | {body.tool: usage.get(body.tool, 0) + 1}
-    metrics = replace(record.metrics, tool_calls=record.metrics.tool_calls + 1, tool_usage=counted)
-    return replace(record, metrics=metrics)
-
-
-def _step_finished(record: Record, body: e.StepFinish, _: Event) -> Record:
-    old, new = record.metrics.tokens, body.tokens
-    tokens = e.Tokens(**{n: getattr(old, n) + getattr(new, n) for n in e.Tokens.__struct_fields__})
-    metrics = replace(_plus(record.metrics, steps=1), tokens=tokens, cost=record.metrics.cost + body.cost)
-    return replace(record, metrics=metrics)
-
-
-def _plus(metrics: Metrics, *, messages: int = 0, steps: int = 0) -> Metrics:
-    return replace(metrics, messages=metrics.messages + messages, steps=metrics.steps + steps)
 
 
 _FOLDS: Final[dict[type, Callable[[Record, Any, Event], Record]]] = {
@@ -348,9 +325,6 @@ _FOLDS: Final[dict[type, Callable[[Record, Any, Event], Record]]] = {
     e.QuestionAsked: _asked,
     e.PermissionReplied: _answered,
     e.QuestionReplied: _answered,
-    e.MessageStart: _message_started,
-    e.ToolStart: _tool_started,
-    e.StepFinish: _step_finished,
     e.TodosUpdated: lambda record, body, _event: replace(record, todos=body.todos),
     e.Compacting: lambda record, _body, _event: replace(record, compacting=True),
     e.Compacted: lambda record, _body, _event: replace(record, compacting=False),

@@ -97,7 +97,7 @@ class SessionPage(Struct, frozen=True):
 
 
 class FeedEntry(Struct, frozen=True, kw_only=True):
-    """One fact of the hub feed. `event` is absent for `session-deleted`, whose `fact` says by whom and what was kept."""
+    """One fact of the hub feed. `event` is absent for `session-deleted`; its `fact` says by whom and what was kept."""
 
     pos: Pos
     session: SessionId
