@@ -2,7 +2,8 @@
 
 RoostError
 ├── InvalidRequest          the caller sent something that can never work
-│   ├── InvalidBody, InvalidCursor, CursorAhead, BodyTooLarge, WorkspaceInvalid, AgentUnknown, AgentNotConfigured
+│   ├── InvalidBody, InvalidCursor, CursorAhead, BodyTooLarge, MethodNotAllowed, WorkspaceInvalid, AgentUnknown,
+│   │   AgentNotConfigured
 ├── Refused                 the caller may not do this
 │   ├── Unauthorized, Forbidden, HostRefused, OriginRefused
 ├── Missing                 nothing has this name
@@ -65,6 +66,12 @@ class BodyTooLarge(InvalidRequest):
     code = "body_too_large"
 
 
+class MethodNotAllowed(InvalidRequest):
+    """This path has no such method. Details: `allow`, the methods it has."""
+
+    code = "method_not_allowed"
+
+
 class WorkspaceInvalid(InvalidRequest):
     """The workspace cannot be used."""
 
@@ -120,7 +127,7 @@ class Missing(RoostError):
 
 
 class RouteNotFound(Missing):
-    """No route has this method and path."""
+    """No route has this path."""
 
     code = "route_not_found"
 
