@@ -1,0 +1,80 @@
+"""Opening the file: its settings, its schema and the way from older ones."""
+
+import os
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from roost.model.errors import RoostError, SchemaTooNew, StorageFull, StorageUnavailable
+from roost.storage.sqlite.sql import script
+
+STEPS: Final[tuple[str, ...]] = ("schema.sql",)
+"""Step n leads from version n to n + 1. An empty file is version 0. Never change a step that was released: add one."""
+OLDEST_SQLITE: Final = (3, 35, 0)
+_APPLICATION: Final = 0x526F6F73  # "Roos": marks the file as ours
+_PAGE_BYTES: Final = 8192
+_CHECKPOINT_PAGES: Final = 2000  # 16 MiB of log before it is copied to the main file
+_BUSY_SECONDS: Final = 5.0
+
+
+def storage_error(error: sqlite3.Error) -> RoostError:
+    """What the caller is told."""
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is not None and code & 0xFF == sqlite3.SQLITE_FULL:
+        return StorageFull()
+    return StorageUnavailable(f"The store failed: {error}")
+
+
+def connect_writer(path: Path) -> sqlite3.Connection:
+    """The one connection that writes. The file is made for its owner only: it holds the sessions' secrets."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    connection = _connect(path)
+    connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+    connection.execute(f"PRAGMA journal_size_limit = {4 * _CHECKPOINT_PAGES * _PAGE_BYTES}")
+    return connection
+
+
+def connect_reader(path: Path) -> sqlite3.Connection:
+    connection = _connect(path)
+    connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        oldest = ".".join(map(str, OLDEST_SQLITE))
+        raise StorageUnavailable(f"Roost needs SQLite {oldest} or newer; this Python has {sqlite3.sqlite_version}.")
+    return sqlite3.connect(
+        path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
+    )
+
+
+def migrate(connection: sqlite3.Connection, steps: Sequence[str] | None = None) -> None:
+    """Bring the file to the newest version, one transaction per step. `steps`: SQL texts instead of the files.
+
+    Raises: SchemaTooNew: a newer Roost wrote it; StorageUnavailable: it is not a file of ours.
+    """
+    texts = [script(name) for name in STEPS] if steps is None else steps
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    owner: int = connection.execute("PRAGMA application_id").fetchone()[0]
+    tables: int = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if owner != _APPLICATION and (owner or tables):
+        raise StorageUnavailable("This file is a database of another program.")
+    if version > len(texts):
+        raise SchemaTooNew(f"The store has version {version}; this Roost knows up to {len(texts)}.")
+    for number in range(version, len(texts)):
+        _step(connection, texts[number], number + 1)
+
+
+def _step(connection: sqlite3.Connection, text: str, version: int) -> None:
+    marks = f"PRAGMA application_id = {_APPLICATION}; PRAGMA user_version = {version};"
+    try:
+        connection.executescript(f"BEGIN IMMEDIATE;\n{text}\n{marks}\nCOMMIT;")
+    except sqlite3.Error:
+        if connection.in_transaction:
+            connection.rollback()
+        raise

@@ -1,0 +1,217 @@
+-- Every statement of the store. A name line starts each; a line that begins with "(?" is a row, which the loader can
+-- repeat, so that one statement writes many. Queries that may give many rows give one instead: a JSON list of the small
+-- columns and the large ones joined to one blob, because every row fetched costs Python a turn at the interpreter lock.
+
+-- name: begin
+BEGIN IMMEDIATE;
+
+-- name: begin-read
+BEGIN;
+
+-- name: commit
+COMMIT;
+
+-- name: rollback
+ROLLBACK;
+
+-- === writing ===
+
+-- name: last-pos
+SELECT max((SELECT coalesce(max(pos), 0) FROM events), (SELECT value FROM marks WHERE name = 'pos'));
+
+-- name: mark-pos
+UPDATE marks SET value = ? WHERE name = 'pos';
+
+-- name: fence
+SELECT s.key, h.head, s.first, s.epoch, h.produced, s.state_seq, s.hidden, s.phase, s.agent, s.owner
+FROM sessions AS s JOIN heads AS h ON h.session = s.key
+WHERE s.id = ?;
+
+-- name: insert-session
+INSERT INTO sessions (id, created_at, updated_at, hidden, phase, agent, owner, epoch, state_seq, env, record)
+VALUES
+(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: insert-events
+INSERT INTO events (pos, session, seq, at, run, by, type, fact, body)
+VALUES
+(?, ?, ?, ?, nullif(?, ''), nullif(?, ''), ?, ?, ?);
+
+-- name: insert-deletion
+INSERT INTO events (pos, at, type, fact, body) VALUES (?, ?, 'session-deleted', 1, ?);
+
+-- name: put-heads
+INSERT INTO heads (session, head, produced)
+VALUES
+(?, ?, ?)
+ON CONFLICT (session) DO UPDATE SET head = excluded.head, produced = excluded.produced;
+
+-- name: update-records
+-- What lists filter by is unchanged, so one list index stays as it is.
+WITH fresh (key, updated_at, epoch, state_seq, record) AS (
+VALUES
+(?, ?, ?, ?, ?)
+)
+UPDATE sessions
+SET updated_at = fresh.updated_at, epoch = fresh.epoch, state_seq = fresh.state_seq, record = fresh.record
+FROM fresh WHERE sessions.key = fresh.key;
+
+-- name: update-session
+UPDATE sessions
+SET updated_at = ?, epoch = ?, state_seq = ?, record = ?, hidden = ?, phase = ?, agent = ?, owner = ?
+WHERE key = ?;
+
+-- name: set-env
+UPDATE sessions SET env = ? WHERE key = ?;
+
+-- name: set-token
+UPDATE sessions SET token_hash = ? WHERE key = ?;
+
+-- name: set-first
+UPDATE sessions SET first = ? WHERE key = ?;
+
+-- name: put-messages
+INSERT INTO messages (session, id, first, data)
+VALUES
+(?, ?, ?, ?)
+ON CONFLICT (session, id) DO UPDATE SET first = excluded.first, data = excluded.data;
+
+-- name: held-claim
+SELECT at, body_hash FROM claims WHERE principal = ? AND key = ?;
+
+-- name: forget-claims
+DELETE FROM claims WHERE at <= ?;
+
+-- name: put-claim
+INSERT OR REPLACE INTO claims (principal, key, at, body_hash, outcome) VALUES (?, ?, ?, ?, ?);
+
+-- name: put-checkpoint
+INSERT OR REPLACE INTO checkpoints (session, seq, data) VALUES (?, ?, ?);
+
+-- name: put-key
+INSERT OR REPLACE INTO api_keys (id, hash, principal, created_at, revoked_at) VALUES (?, ?, ?, ?, ?);
+
+-- name: trim-events
+DELETE FROM events WHERE session = ? AND seq < ?;
+
+-- name: delete-events
+DELETE FROM events WHERE session = ?;
+
+-- name: delete-messages
+DELETE FROM messages WHERE session = ?;
+
+-- name: delete-checkpoint
+DELETE FROM checkpoints WHERE session = ?;
+
+-- name: delete-head
+DELETE FROM heads WHERE session = ?;
+
+-- name: delete-session
+DELETE FROM sessions WHERE key = ?;
+
+-- === reading ===
+
+-- name: find
+SELECT s.key, h.head, s.first, s.phase
+FROM sessions AS s JOIN heads AS h ON h.session = s.key
+WHERE s.id = ?;
+
+-- name: page
+-- The events after a cursor: no more than :limit, and after the first one no more than :max_bytes.
+WITH sized AS (
+    SELECT pos, seq, sum(length(body)) OVER (ORDER BY seq) AS total
+    FROM (
+        SELECT pos, seq, body FROM events
+        WHERE session = :session AND seq > :after
+        ORDER BY seq LIMIT :limit
+    )
+)
+SELECT json_group_array(json_array(seq, at, run, json(by), length(body))), CAST(group_concat(body, '') AS BLOB)
+FROM (
+    SELECT events.* FROM sized JOIN events ON events.pos = sized.pos
+    WHERE sized.total <= :max_bytes OR sized.seq = :after + 1
+    ORDER BY sized.seq LIMIT :limit
+);
+
+-- name: feed
+-- Each fact with its session; `session-deleted` has none.
+SELECT
+    json_group_array(json_array(pos, id, seq, at, run, json(by), length(body))), CAST(group_concat(body, '') AS BLOB)
+FROM (
+    SELECT e.pos, s.id, e.seq, e.at, e.run, e.by, e.body
+    FROM events AS e INDEXED BY feed LEFT JOIN sessions AS s ON s.key = e.session
+    WHERE e.fact AND e.pos > :after AND (e.session IS NULL OR s.key IS NOT NULL)
+    ORDER BY e.pos LIMIT :limit
+);
+
+-- name: get
+SELECT s.record, h.head, s.first, h.produced, s.env, s.token_hash
+FROM sessions AS s JOIN heads AS h ON h.session = s.key
+WHERE s.id = ?;
+
+-- name: count
+SELECT count(*) FROM sessions INDEXED BY by_created
+WHERE (:phases IS NULL OR phase IN (SELECT value FROM json_each(:phases)))
+    AND (:agent IS NULL OR agent = :agent)
+    AND (:owner IS NULL OR owner = :owner)
+    AND (:include_hidden OR NOT hidden)
+    AND (:include_archived OR phase NOT IN ('archived', 'ended'));
+
+-- name: list-created
+-- Filters and sorts on the index alone, then fetches the rows that are shown.
+SELECT
+    json_group_array(json_array(head, first, produced, json(env), hex(token_hash), length(record))),
+    CAST(group_concat(record, '') AS BLOB)
+FROM (
+    SELECT h.head, s.first, h.produced, s.env, s.token_hash, s.record
+    FROM (
+        SELECT key, created_at, id FROM sessions INDEXED BY by_created
+        WHERE (:phases IS NULL OR phase IN (SELECT value FROM json_each(:phases)))
+            AND (:agent IS NULL OR agent = :agent)
+            AND (:owner IS NULL OR owner = :owner)
+            AND (:include_hidden OR NOT hidden)
+            AND (:include_archived OR phase NOT IN ('archived', 'ended'))
+        ORDER BY created_at DESC, id LIMIT :limit OFFSET :offset
+    ) AS shown
+    JOIN sessions AS s ON s.key = shown.key
+    JOIN heads AS h ON h.session = s.key
+    ORDER BY shown.created_at DESC, shown.id LIMIT :limit
+);
+
+-- name: list-updated
+-- Filters and sorts on the index alone, then fetches the rows that are shown.
+SELECT
+    json_group_array(json_array(head, first, produced, json(env), hex(token_hash), length(record))),
+    CAST(group_concat(record, '') AS BLOB)
+FROM (
+    SELECT h.head, s.first, h.produced, s.env, s.token_hash, s.record
+    FROM (
+        SELECT key, updated_at, id FROM sessions INDEXED BY by_updated
+        WHERE (:phases IS NULL OR phase IN (SELECT value FROM json_each(:phases)))
+            AND (:agent IS NULL OR agent = :agent)
+            AND (:owner IS NULL OR owner = :owner)
+            AND (:include_hidden OR NOT hidden)
+            AND (:include_archived OR phase NOT IN ('archived', 'ended'))
+        ORDER BY updated_at DESC, id LIMIT :limit OFFSET :offset
+    ) AS shown
+    JOIN sessions AS s ON s.key = shown.key
+    JOIN heads AS h ON h.session = s.key
+    ORDER BY shown.updated_at DESC, shown.id LIMIT :limit
+);
+
+-- name: messages
+SELECT json_group_array(json_array(id, first, length(data))), CAST(group_concat(data, '') AS BLOB)
+FROM (
+    SELECT id, first, data FROM messages
+    WHERE session = :session AND (:before IS NULL OR first < :before)
+    ORDER BY first DESC, id DESC LIMIT :limit
+);
+
+-- name: checkpoint
+SELECT seq, data FROM checkpoints WHERE session = ?;
+
+-- name: claim
+SELECT at, body_hash, outcome FROM claims WHERE principal = ? AND key = ?;
+
+-- name: keys
+SELECT id, hash, principal, created_at, revoked_at FROM api_keys ORDER BY created_at, id;

@@ -1,0 +1,266 @@
+"""Reads, each on one of a few threads with a connection of its own: beside the writer, never behind it."""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+
+import msgspec
+from anyio import CancelScope, to_thread
+from msgspec import UNSET, Raw, Struct
+
+from roost.model.envelope import Event
+from roost.model.errors import SessionNotFound, StorageUnavailable
+from roost.model.events import Principal
+from roost.model.ids import MessageId, Pos, RunId, Seq, SessionId
+from roost.model.lifecycle import Phase
+from roost.model.record import decode_record
+from roost.model.stored import (
+    ApiKey,
+    FeedEntry,
+    KeyClaim,
+    Page,
+    SessionPage,
+    SessionQuery,
+    StoredMessage,
+    StoredSession,
+)
+from roost.storage import rules
+from roost.storage.sqlite.connect import connect_reader, storage_error
+from roost.storage.sqlite.sql import SQL
+
+P = ParamSpec("P")
+T = TypeVar("T")
+_THREADS: Final = 4
+_LIST_STEP: Final = 500
+"""Session rows fetched at once."""
+
+
+class Readers:
+    """A pool of threads that read."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._mine = threading.local()
+        self._all: list[sqlite3.Connection] = []
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="roost-read")
+        self._closed = False
+
+    async def call(self, read: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """The result of `read` in one snapshot of the store."""
+        if self._closed:
+            raise StorageUnavailable("The store is closed.")
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, lambda: self._read(lambda c: read(c, *args, **kwargs)))
+
+    async def close(self) -> None:
+        self._closed = True
+        with CancelScope(shield=True):
+            await to_thread.run_sync(self._threads.shutdown)
+        for connection in self._all:
+            connection.close()
+        self._all.clear()
+
+    def _read(self, read: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            with _snapshot(self._connection()) as connection:
+                return read(connection)
+        except sqlite3.Error as error:
+            raise storage_error(error) from error
+
+    def _connection(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._mine, "connection", None)
+        if connection is None:
+            self._mine.connection = connection = connect_reader(self._path)
+            self._all.append(connection)
+        return connection
+
+
+@contextmanager
+def _snapshot(connection: sqlite3.Connection) -> Generator[sqlite3.Connection, None, None]:
+    connection.execute(SQL["begin-read"])
+    try:
+        yield connection
+    finally:
+        connection.execute(SQL["commit"])
+
+
+# --- rows, as the queries give them -----------------------------------------------------------------------------------
+
+
+class _EventRow(Struct, array_like=True):
+    seq: Seq
+    at: int
+    run: RunId | None
+    by: Principal | None
+    size: int
+
+
+class _FactRow(Struct, array_like=True):
+    pos: Pos
+    session: SessionId | None
+    seq: Seq | None
+    at: int
+    run: RunId | None
+    by: Principal | None
+    size: int
+
+
+class _SessionRow(Struct, array_like=True):
+    head: Seq
+    first: Seq
+    produced: int
+    env: dict[str, str]
+    token_hash: str
+    size: int
+
+
+class _MessageRow(Struct, array_like=True):
+    id: MessageId
+    first: Seq
+    size: int
+
+
+_event_rows = msgspec.json.Decoder(list[_EventRow])
+_fact_rows = msgspec.json.Decoder(list[_FactRow])
+_session_rows = msgspec.json.Decoder(list[_SessionRow])
+_message_rows = msgspec.json.Decoder(list[_MessageRow])
+_principal = msgspec.json.Decoder(Principal)
+_env = msgspec.json.Decoder(dict[str, str])
+
+
+def _parts(sizes: Sequence[_EventRow | _FactRow | _SessionRow | _MessageRow], joined: bytes) -> Iterator[bytes]:
+    start = 0
+    for row in sizes:
+        yield joined[start : start + row.size]
+        start += row.size
+
+
+def _event(row: _EventRow | _FactRow, raw: bytes) -> Event:
+    return Event(
+        seq=row.seq or 0,
+        at=row.at,
+        raw=Raw(raw),
+        run=UNSET if row.run is None else row.run,
+        by=UNSET if row.by is None else row.by,
+    )
+
+
+def _find(connection: sqlite3.Connection, session: SessionId) -> tuple[int, Seq, Seq, str]:
+    """Key, head, first seq held, phase."""
+    row = connection.execute(SQL["find"], (session,)).fetchone()
+    if row is None:
+        raise SessionNotFound(f"There is no session {session}.")
+    return row
+
+
+# --- what the Store promises, each in one snapshot --------------------------------------------------------------------
+
+
+def read_page(connection: sqlite3.Connection, session: SessionId, *, after: Seq, limit: int, max_bytes: int) -> Page:
+    key, head, first, phase = _find(connection, session)
+    rules.check_cursor(after, head=head, first=first)
+    events: list[Event] = []
+    if after < head and limit > 0:
+        query = {"session": key, "after": after, "limit": limit, "max_bytes": max_bytes}
+        sizes, joined = connection.execute(SQL["page"], query).fetchone()
+        rows = _event_rows.decode(sizes)
+        events = [_event(row, raw) for row, raw in zip(rows, _parts(rows, joined), strict=True)]
+    last = events[-1].seq if events else after
+    return Page(events=events, head=head, ended=phase == Phase.ENDED and last == head)
+
+
+def read_session(connection: sqlite3.Connection, session: SessionId) -> StoredSession:
+    row = connection.execute(SQL["get"], (session,)).fetchone()
+    if row is None:
+        raise SessionNotFound(f"There is no session {session}.")
+    record, head, first, produced, env, token_hash = row
+    return StoredSession(
+        record=decode_record(record),
+        head=head,
+        first=first,
+        produced=produced,
+        env=_env.decode(env),
+        token_hash=token_hash,
+    )
+
+
+def list_sessions(connection: sqlite3.Connection, query: SessionQuery) -> SessionPage:
+    filters: dict[str, Any] = {
+        "phases": None if query.phases is None else msgspec.json.encode(sorted(query.phases)).decode(),
+        "agent": query.agent,
+        "owner": query.owner,
+        "include_hidden": query.include_hidden,
+        "include_archived": query.include_archived,
+    }
+    total: int = connection.execute(SQL["count"], filters).fetchone()[0]
+    end = total if query.limit is None else min(total, query.offset + query.limit)
+    rows: list[StoredSession] = []
+    for offset in range(query.offset, end, _LIST_STEP):
+        span = {"offset": offset, "limit": min(_LIST_STEP, end - offset)}
+        sizes, joined = connection.execute(SQL[f"list-{query.order}"], filters | span).fetchone()
+        found = _session_rows.decode(sizes)
+        rows += [_session(row, raw) for row, raw in zip(found, _parts(found, joined), strict=True)]
+    return SessionPage(rows=rows, total=total)
+
+
+def _session(row: _SessionRow, raw: bytes) -> StoredSession:
+    return StoredSession(
+        record=decode_record(raw),
+        head=row.head,
+        first=row.first,
+        produced=row.produced,
+        env=row.env,
+        token_hash=bytes.fromhex(row.token_hash) or None,
+    )
+
+
+def read_messages(
+    connection: sqlite3.Connection, session: SessionId, *, before: Seq | None, limit: int
+) -> list[StoredMessage]:
+    key, *_ = _find(connection, session)
+    span = {"session": key, "before": before, "limit": max(limit, 0)}
+    sizes, joined = connection.execute(SQL["messages"], span).fetchone()
+    rows = _message_rows.decode(sizes)
+    parts = _parts(rows, joined or b"")
+    return [StoredMessage(id=row.id, first=row.first, data=raw) for row, raw in zip(rows, parts, strict=True)][::-1]
+
+
+def read_checkpoint(connection: sqlite3.Connection, session: SessionId) -> tuple[Seq, bytes] | None:
+    key, *_ = _find(connection, session)
+    return connection.execute(SQL["checkpoint"], (key,)).fetchone()
+
+
+def read_claim(connection: sqlite3.Connection, principal: str, key: str, at: int) -> KeyClaim | None:
+    row = connection.execute(SQL["claim"], (principal, key)).fetchone()
+    if row is None or rules.expired(row[0], at):
+        return None
+    return KeyClaim(principal=principal, key=key, body_hash=row[1], outcome=row[2])
+
+
+def read_feed(connection: sqlite3.Connection, *, after: Pos, limit: int) -> list[FeedEntry]:
+    sizes, joined = connection.execute(SQL["feed"], {"after": after, "limit": max(limit, 0)}).fetchone()
+    rows = _fact_rows.decode(sizes)
+    return [_entry(row, raw) for row, raw in zip(rows, _parts(rows, joined or b""), strict=True)]
+
+
+def _entry(row: _FactRow, raw: bytes) -> FeedEntry:
+    if row.session is None:
+        fact: dict[str, Any] = msgspec.json.decode(raw)
+        return FeedEntry(pos=row.pos, session=SessionId(fact["session"]), fact=fact)
+    return FeedEntry(pos=row.pos, session=row.session, event=_event(row, raw))
+
+
+def read_feed_head(connection: sqlite3.Connection) -> Pos:
+    return connection.execute(SQL["last-pos"]).fetchone()[0]
+
+
+def read_keys(connection: sqlite3.Connection) -> list[ApiKey]:
+    return [
+        ApiKey(id=name, hash=digest, principal=_principal.decode(who), created_at=created, revoked_at=revoked)
+        for name, digest, who, created, revoked in connection.execute(SQL["keys"])
+    ]
