@@ -1,7 +1,7 @@
 """The envelope around a body, and the one place that turns bodies into bytes and back."""
 
-from functools import cached_property
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, cast
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType, field
@@ -12,15 +12,14 @@ from roost.model.ids import RunId, Seq
 
 
 class Unknown(Struct, frozen=True, kw_only=True):
-    """A body of a type this version does not know. `raw` keeps its bytes; it encodes to the same bytes."""
+    """A body this version cannot read: its type or its shape is not known here. It encodes to the same bytes, `raw`."""
 
     type: str
     raw: bytes
 
 
 BODIES: Final[tuple[type[e.Body], ...]] = tuple(
-    cls for cls in vars(e).values()
-    if isinstance(cls, type) and issubclass(cls, e.Body) and cls not in (e.Body, e.Said)
+    cls for cls in vars(e).values() if isinstance(cls, type) and issubclass(cls, e.Body) and cls not in (e.Body, e.Said)
 )
 """Every event struct, in the order of `events.py`."""
 
@@ -71,6 +70,35 @@ def decode_body(raw: bytes | Raw) -> AnyBody:
         raise InvalidBody(f"not an event: {error}") from None
 
 
+def read_body(raw: bytes | Raw) -> AnyBody:
+    """The body of a committed event. A known type of another shape is `Unknown` too: a newer version wrote it.
+
+    Raises: InvalidBody: not a JSON object with a `type`.
+    """
+    try:
+        return decode_body(raw)
+    except InvalidBody:
+        try:
+            return Unknown(type=_tag_decoder.decode(raw).type, raw=bytes(raw))
+        except msgspec.MsgspecError as error:
+            raise InvalidBody(f"not an event: {error}") from None
+
+
+class _Once:
+    """A property computed at its first use: `functools.cached_property` without the lock it has in Python 3.11."""
+
+    def __init__(self, compute: Callable[["Event"], AnyBody]) -> None:
+        self._compute = compute
+
+    def __get__(self, event: "Event", owner: type | None = None) -> AnyBody:
+        return _keep(event, self._compute(event))
+
+
+def _keep(event: "Event", body: AnyBody) -> AnyBody:
+    cast(dict[str, AnyBody], event.__dict__)["body"] = body
+    return body
+
+
 class Event(Struct, frozen=True, kw_only=True, dict=True):
     """One fact in a session's log.
 
@@ -84,9 +112,10 @@ class Event(Struct, frozen=True, kw_only=True, dict=True):
     run: RunId | UnsetType = UNSET
     by: e.Principal | UnsetType = UNSET
 
-    @cached_property
+    @_Once
     def body(self) -> AnyBody:
-        return decode_body(self.raw)
+        """What the bytes mean. Raises: InvalidBody: no event at all; a store never holds that."""
+        return read_body(self.raw)
 
     @property
     def type(self) -> str:
@@ -122,7 +151,14 @@ def draft(body: AnyBody, *, run: RunId | UnsetType = UNSET, by: e.Principal | Un
     return Draft(body=body, raw=encode_body(body), run=run, by=by)
 
 
+def committed(written: Draft, *, seq: Seq, at: int) -> Event:
+    """The event that this draft becomes; its body is not decoded again."""
+    event = Event(seq=seq, at=at, raw=Raw(written.raw), run=written.run, by=written.by)
+    _keep(event, written.body)
+    return event
+
+
 __all__ = [
     "BODIES", "BY_TAG", "DELTAS", "UNSET", "AnyBody", "Draft", "Event", "Unknown",
-    "decode_body", "decode_event", "draft", "encode_body", "encode_event", "tag_of",
+    "committed", "decode_body", "decode_event", "draft", "encode_body", "encode_event", "read_body", "tag_of",
 ]  # fmt: skip

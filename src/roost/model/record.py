@@ -16,7 +16,7 @@ from roost.model import events as e
 from roost.model.envelope import DELTAS, AnyBody, Event, Unknown
 from roost.model.errors import IllegalTransition, PermissionNotFound
 from roost.model.ids import Epoch, MessageId, RequestId, RunId, Seq, SessionId
-from roost.model.lifecycle import CLOSES_EPOCH, MOVES_STATE, NEEDS_RUN, RUN_STATUS, Phase, RunStatus, step
+from roost.model.lifecycle import CLOSES_EPOCH, MOVES_STATE, NEEDS_RUN, NEXT, RUN_STATUS, Phase, RunStatus, step
 
 
 class Queued(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -120,12 +120,15 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 def check(record: Record | None, body: AnyBody, run: RunId | UnsetType) -> Phase:
     """The phase after this body. Raises: IllegalTransition: the lifecycle or the open run does not allow it."""
-    phase = record.phase if record else None
     kind = type(body)
+    if record is None:
+        return step(None, kind)
     if isinstance(body, Unknown):
-        return step(phase, e.Native)
-    after = step(phase, kind)
-    if record is None or kind in _RUNLESS:
+        return _unknown(record, body)
+    after = step(record.phase, kind)
+    if kind in _RUNLESS:
+        if record.run is not UNSET and kind in CLOSES_EPOCH:
+            raise IllegalTransition(f"{kind.__name__} while run {record.run.run} is open: it must end first")
         return after
     opened = record.run.run if record.run is not UNSET else UNSET
     if kind is e.RunStart:
@@ -134,6 +137,13 @@ def check(record: Record | None, body: AnyBody, run: RunId | UnsetType) -> Phase
     elif (run is not UNSET or kind in NEEDS_RUN) and (run is UNSET or run != opened):
         raise IllegalTransition(f"{kind.__name__} names run {run or 'none'}, open is {opened or 'none'}")
     return after
+
+
+def _unknown(record: Record, body: Unknown) -> Phase:
+    """What this version cannot read changes nothing and is legal wherever something may follow."""
+    if not NEXT[record.phase]:
+        raise IllegalTransition(f"{body.type} is not legal in phase {record.phase}")
+    return record.phase
 
 
 _RUNLESS: Final[frozenset[type]] = MOVES_STATE - NEEDS_RUN - {e.RunStart, e.PermissionAsked, e.QuestionAsked}
@@ -156,8 +166,8 @@ def fold_record(record: Record | None, event: Event) -> Record:
         changes["phase"] = phase
     if kind in MOVES_STATE:
         changes["state_seq"] = event.seq
-    if kind in CLOSES_EPOCH:
-        changes["epoch"] = record.epoch + 1
+    if kind in CLOSES_EPOCH:  # nobody is left who compacts, pauses or waits for an answer
+        changes |= {"epoch": record.epoch + 1, "compacting": False, "pause_requested": False, "pending": ()}
     return replace(after, **changes)
 
 
@@ -278,14 +288,14 @@ def _run_ended(record: Record, body: e.RunComplete | e.RunAborted | e.RunError, 
 
 
 def _paused(record: Record, _body: e.SessionPaused, _: Event) -> Record:
-    return replace(record, queue_held=True, pause_requested=False)
+    return replace(record, queue_held=True)
 
 
 def _resuming(record: Record, _body: e.SessionResuming, _: Event) -> Record:
     return replace(record, queue_held=False)
 
 
-def _archived(record: Record, _body: e.SessionArchived, _: Event) -> Record:
+def _closed(record: Record, _body: e.SessionArchived | e.SessionEnded, _: Event) -> Record:
     return replace(record, queue=())
 
 
@@ -319,7 +329,8 @@ _FOLDS: Final[dict[type, Callable[[Record, Any, Event], Record]]] = {
     e.PauseRequested: lambda record, _body, _event: replace(record, pause_requested=True),
     e.SessionPaused: _paused,
     e.SessionResuming: _resuming,
-    e.SessionArchived: _archived,
+    e.SessionArchived: _closed,
+    e.SessionEnded: _closed,
     e.SessionFailed: lambda record, body, _event: replace(record, error=body.error),
     e.PermissionAsked: _asked,
     e.QuestionAsked: _asked,
