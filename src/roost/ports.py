@@ -1,18 +1,15 @@
 """The seams: what the hub and the host need from the outside, as Protocols. No code, only promises."""
 
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from msgspec import Struct
 
-from roost.model.events import (
-    Body, InputPart, PermissionAsked, PermissionReplied, Principal, Question, QuestionReplied, RunResult, WorkspaceSpec,
-)  # fmt: skip
+from roost.model import events as e
+from roost.model import stored as s
+from roost.model.commands import WorkspaceRequest
 from roost.model.ids import Epoch, Pos, RunId, Seq, SessionId
-from roost.model.stored import (
-    ApiKey, Append, Appended, FeedEntry, KeyClaim, Page, SessionPage, SessionQuery, StoredMessage, StoredSession,
-)  # fmt: skip
 
 # --- storage ----------------------------------------------------------------------------------------------------------
 
@@ -24,12 +21,12 @@ class Store(Protocol):
     All methods may raise StorageUnavailable or StorageFull, and then changed nothing.
     """
 
-    async def create(self, append: Append) -> Appended:
+    async def create(self, append: s.Append) -> s.Appended:
         """A new session with its first events. Needs `record`. Raises: StateConflict: the id is taken;
         IdempotencyMismatch: see append."""
         ...
 
-    async def append(self, append: Append) -> Appended:
+    async def append(self, append: s.Append) -> s.Appended:
         """Commit all drafts or none, with session row, messages and idempotency record.
 
         A host's known prefix (producer_seq already stored in this epoch) is dropped. The row's epoch is that of
@@ -40,7 +37,7 @@ class Store(Protocol):
         """
         ...
 
-    async def read(self, session: SessionId, *, after: Seq = 0, limit: int = 500, max_bytes: int = 262_144) -> Page:
+    async def read(self, session: SessionId, *, after: Seq = 0, limit: int = 500, max_bytes: int = 262_144) -> s.Page:
         """Events with seq > after, at most `limit`, and about `max_bytes` of bodies (at least one event if any).
 
         Raises: SessionNotFound; CursorAhead (details `head`); CursorTrimmed (details `first`): events after the cursor
@@ -52,20 +49,20 @@ class Store(Protocol):
         """Forget events with seq < before. Raises: SessionNotFound; CursorAhead: before > head + 1."""
         ...
 
-    async def get(self, session: SessionId) -> StoredSession:
+    async def get(self, session: SessionId) -> s.StoredSession:
         """Raises: SessionNotFound."""
         ...
 
-    async def list(self, query: SessionQuery) -> SessionPage: ...
+    async def list(self, query: s.SessionQuery) -> s.SessionPage: ...
 
-    async def delete(self, session: SessionId, *, by: Principal | None, at: int, kept: str | None = None) -> Pos:
+    async def delete(self, session: SessionId, *, by: e.Principal | None, at: int, kept: str | None = None) -> Pos:
         """Remove the session and everything of it; leaves the feed-only fact `session-deleted`, whose pos is returned.
         Raises: SessionNotFound."""
         ...
 
     async def messages(
         self, session: SessionId, *, before: Seq | None = None, limit: int = 50
-    ) -> Sequence[StoredMessage]:
+    ) -> Sequence[s.StoredMessage]:
         """The last `limit` messages whose `first` < before, oldest first. Raises: SessionNotFound."""
         ...
 
@@ -81,19 +78,19 @@ class Store(Protocol):
         """The link token of the session's present host, hashed. Raises: SessionNotFound."""
         ...
 
-    async def find_claim(self, principal: str, key: str, *, at: int) -> KeyClaim | None:
+    async def find_claim(self, principal: str, key: str, *, at: int) -> s.KeyClaim | None:
         """The claim made within the 24 hours before `at`; older ones are forgotten."""
         ...
 
-    async def feed(self, *, after: Pos = 0, limit: int = 500) -> Sequence[FeedEntry]:
+    async def feed(self, *, after: Pos = 0, limit: int = 500) -> Sequence[s.FeedEntry]:
         """Facts of all sessions with pos > after, in commit order; deltas are left out."""
         ...
 
     async def feed_head(self) -> Pos: ...
 
-    async def put_key(self, key: ApiKey) -> None: ...
+    async def put_key(self, key: s.ApiKey) -> None: ...
 
-    async def keys(self) -> Sequence[ApiKey]: ...
+    async def keys(self) -> Sequence[s.ApiKey]: ...
 
     async def close(self) -> None: ...
 
@@ -101,12 +98,16 @@ class Store(Protocol):
 # --- waking and time --------------------------------------------------------------------------------------------------
 
 
+class Signal(Protocol):
+    """One ticket of a bell: `wait` returns once the bell has rung after the ticket was taken."""
+
+    async def wait(self) -> object: ...
+
+
 class Bell(Protocol):
     """Says "look again" and nothing else. Take a ticket before reading, wait on it after."""
 
-    def ticket(self, topic: str) -> Awaitable[object]:
-        """Resolves once `ring(topic)` is called after this call."""
-        ...
+    def ticket(self, topic: str) -> Signal: ...
 
     def ring(self, topic: str) -> None: ...
 
@@ -132,7 +133,7 @@ class Ticket(Struct, frozen=True, kw_only=True):
     token: str
     data: str
     agent: str
-    workspace: WorkspaceSpec
+    workspace: e.WorkspaceSpec
     env: dict[str, str]
     settings: dict[str, Any]
     model: str | None = None
@@ -157,19 +158,20 @@ class Runtime(Protocol):
 class Workspaces(Protocol):
     """The folders sessions work in."""
 
-    def resolve(self, session: SessionId, spec: WorkspaceSpec) -> WorkspaceSpec:
-        """Check what can be checked at once and fill in `root` and `branch`. Raises: WorkspaceInvalid."""
+    def resolve(self, session: SessionId, request: WorkspaceRequest) -> e.WorkspaceSpec:
+        """Check what can be checked at once, settle `auto`, fill in `root` (where Roost makes the folder) and `branch`.
+        Raises: WorkspaceInvalid."""
         ...
 
-    async def prepare(self, spec: WorkspaceSpec) -> Path:
+    async def prepare(self, spec: e.WorkspaceSpec) -> Path:
         """Make the folder if it is not there; finishes or redoes a half-made one. Raises: WorkspaceInvalid."""
         ...
 
-    async def dirty(self, spec: WorkspaceSpec) -> bool:
+    async def dirty(self, spec: e.WorkspaceSpec) -> bool:
         """Whether the folder Roost made holds uncommitted or untracked work. False for plain folders."""
         ...
 
-    async def remove(self, spec: WorkspaceSpec) -> None:
+    async def remove(self, spec: e.WorkspaceSpec) -> None:
         """Remove the folder Roost made; keeps its branch; leaves plain folders alone."""
         ...
 
@@ -199,11 +201,11 @@ class Turn(Protocol):
     """What a driver is given for one run. All events it emits belong to this run, in the order of the calls."""
 
     run: RunId
-    input: tuple[InputPart, ...]
+    input: tuple[e.InputPart, ...]
     workspace: Path
     env: Mapping[str, str]
 
-    async def emit(self, *bodies: Body | bytes) -> None:
+    async def emit(self, *bodies: e.Body | bytes) -> None:
         """Hand over events. First delta of a part leaves at once, later ones are coalesced (25 ms or 1 KiB). Ready-made
         JSON bytes are kept as they are and never coalesced. Does not wait for the hub. Raises: SpoolFull."""
         ...
@@ -212,17 +214,17 @@ class Turn(Protocol):
         """Wait until fewer than `below` events are unacknowledged."""
         ...
 
-    async def ask(self, asked: PermissionAsked) -> PermissionReplied:
+    async def ask(self, asked: e.PermissionAsked) -> e.PermissionReplied:
         """Emit the request and wait for its reply, however long, over reconnects."""
         ...
 
-    async def ask_question(self, *questions: Question) -> QuestionReplied: ...
+    async def ask_question(self, *questions: e.Question) -> e.QuestionReplied: ...
 
     async def spawn(self, command: Sequence[str] | str, *, cwd: Path | None = None) -> Process:
         """Start a command (a string goes to the shell) in its own group, registered with the host's tree."""
         ...
 
-    def steered(self) -> Sequence[tuple[InputPart, ...]]:
+    def steered(self) -> Sequence[tuple[e.InputPart, ...]]:
         """Inputs that joined the run since the last call; calling it counts them as read."""
         ...
 
@@ -234,7 +236,7 @@ class Driver(Protocol):
         """Get ready; returns capabilities. Raises: StartFailed."""
         ...
 
-    async def run(self, turn: Turn) -> RunResult:
+    async def run(self, turn: Turn) -> e.RunResult:
         """Carry out one run. The host writes the run's end: `run-complete` with what is returned, `run-error` for an
         exception (a RoostError keeps its code), `run-aborted` after an abort."""
         ...
@@ -244,4 +246,3 @@ class Driver(Protocol):
         ...
 
     async def close(self) -> None: ...
-

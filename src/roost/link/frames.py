@@ -21,7 +21,7 @@ class Frame(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="fr
     """One message on the link."""
 
 
-class Hello(Frame, kw_only=True, tag="hello"):
+class Hello(Frame, frozen=True, kw_only=True, tag="hello"):
     """Host: who I am. `produced`: the last producer_seq it has made; `read`: its cursor in the session's log."""
 
     protocol: int
@@ -33,7 +33,7 @@ class Hello(Frame, kw_only=True, tag="hello"):
     version: str = ""
 
 
-class Welcome(Frame, kw_only=True, tag="welcome"):
+class Welcome(Frame, frozen=True, kw_only=True, tag="welcome"):
     """Hub: go on. `acked`: the last producer_seq committed in this epoch; `starting`: the seq of the epoch's
     `runtime-starting`, where a host's cursor begins."""
 
@@ -42,7 +42,7 @@ class Welcome(Frame, kw_only=True, tag="welcome"):
     starting: Seq
 
 
-class Refused(Frame, kw_only=True, tag="refused"):
+class Refused(Frame, frozen=True, kw_only=True, tag="refused"):
     """Hub: you are not this session's host (any more). Kill your tree, put your spool aside, exit."""
 
     code: str
@@ -56,32 +56,32 @@ class Produced(Struct, frozen=True, kw_only=True, omit_defaults=True):
     run: RunId | UnsetType = UNSET
 
 
-class AppendFrame(Frame, kw_only=True, tag="append"):
+class AppendFrame(Frame, frozen=True, kw_only=True, tag="append"):
     """Host: commit these. The first has producer_seq `first`, the others follow without gaps."""
 
     first: int
     events: list[Produced]
 
 
-class Ack(Frame, kw_only=True, tag="ack"):
+class Ack(Frame, frozen=True, kw_only=True, tag="ack"):
     """Hub: every event up to producer_seq `acked` is durable; the log's last seq was `seq` then."""
 
     acked: int
     seq: Seq
 
 
-class Commands(Frame, kw_only=True, tag="commands"):
+class Commands(Frame, frozen=True, kw_only=True, tag="commands"):
     """Hub: the commands of the log after the host's cursor, which moves to `cursor`."""
 
     cursor: Seq
     events: list[Event] = []
 
 
-class Beat(Frame, kw_only=True, tag="beat"):
+class Beat(Frame, frozen=True, kw_only=True, tag="beat"):
     """Either: I am here."""
 
 
-class Ask(Frame, kw_only=True, tag="ask"):
+class Ask(Frame, frozen=True, kw_only=True, tag="ask"):
     """Either: a request (shell, files). Never retried, never recorded."""
 
     id: str
@@ -89,7 +89,7 @@ class Ask(Frame, kw_only=True, tag="ask"):
     params: dict[str, Any] = {}
 
 
-class Answer(Frame, kw_only=True, tag="answer"):
+class Answer(Frame, frozen=True, kw_only=True, tag="answer"):
     """Either: the answer to `ask` with this id: `result`, or `code` and `message` of an error."""
 
     id: str
@@ -98,7 +98,7 @@ class Answer(Frame, kw_only=True, tag="answer"):
     message: str | UnsetType = UNSET
 
 
-class Bye(Frame, kw_only=True, tag="bye"):
+class Bye(Frame, frozen=True, kw_only=True, tag="bye"):
     """Host: all I had is acknowledged, I leave."""
 
     reason: str = ""

@@ -1,0 +1,237 @@
+"""What a command becomes. Pure: a record and a command in, drafts out; committing and acting is the session's work.
+
+Every function may be called again after a lost compare-and-set, so it decides from the record alone.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Literal, cast
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from roost.model import commands as c
+from roost.model import events as e
+from roost.model.envelope import AnyBody, Draft, draft
+from roost.model.errors import (
+    BodyTooLarge,
+    InvalidBody,
+    PermissionNotFound,
+    QueueFull,
+    SessionArchived,
+    SessionBusy,
+    SessionClosed,
+)  # fmt: skip
+from roost.model.ids import RunId, new_message_id, new_run_id
+from roost.model.lifecycle import Phase
+from roost.model.record import Pending, Record
+
+MAX_QUEUE: Final = 100
+HUB: Final = e.Principal(user="roost", kind="service")
+"""Who acts when the hub itself does."""
+
+_LIVE: Final = (Phase.CREATING, Phase.ACTIVE, Phase.RESUMING)
+
+
+class Decision(Struct, frozen=True):
+    """Drafts to commit together, the run they make or concern, and what to do once they are committed: `start` a host,
+    `stop` the one there is."""
+
+    drafts: Sequence[Draft] = ()
+    run: RunId | UnsetType = UNSET
+    then: Literal["start", "stop", None] = None
+
+
+def decide(record: Record, command: c.AnyCommand, by: e.Principal) -> Decision:
+    """Raises: any error the command's function documents."""
+    return _DECIDE[type(command)](record, command, by)
+
+
+def check_input(parts: Sequence[e.InputPart]) -> tuple[e.InputPart, ...]:
+    """Raises: InvalidBody: nothing in it; BodyTooLarge: it would not fit an event."""
+    if not any(not isinstance(part, e.TextInput) or part.text.strip() for part in parts):
+        raise InvalidBody("input is empty: give `text`, or `input` parts")
+    if len(msgspec.json.encode(parts)) > c.MAX_TASK_BYTES:
+        raise BodyTooLarge(
+            f"input is over {c.MAX_TASK_BYTES} bytes: put large content into a file", limit_bytes=c.MAX_TASK_BYTES
+        )
+    return tuple(parts)
+
+
+def starting(record: Record) -> list[Draft]:
+    """Open the next epoch."""
+    return [draft(e.RuntimeStarting(epoch=record.epoch + 1, runtime=record.runtime), by=HUB)]
+
+
+def waking(record: Record, by: e.Principal) -> list[Draft]:
+    return [draft(e.SessionResuming(), by=by), *starting(record)]
+
+
+def interrupted(pending: Sequence[Pending]) -> list[Draft]:
+    """Settle requests that nobody will be asked any more."""
+    return [_reply(entry, "interrupted", HUB) for entry in pending]
+
+
+def run_broken(record: Record, code: str, message: str) -> list[Draft]:
+    """End the open run from the hub's side: aborted if that was asked for, else an error with this code."""
+    if record.run is UNSET:
+        return []
+    body: e.Body = e.RunError(error=e.Failure(code=code, message=message), read=record.starting)
+    if record.run.abort_requested:
+        body = e.RunAborted(reason=code, read=record.starting)
+    return [draft(body, run=record.run.run, by=HUB)]
+
+
+def lost(record: Record, code: str, message: str) -> Decision:
+    """The host of this epoch is given up: fence it, settle everything, go to sleep; a first start fails for good."""
+    if record.phase not in _LIVE:
+        return Decision()
+    settled = interrupted(record.pending) if record.phase is Phase.ACTIVE else []
+    gone = draft(e.RuntimeLost(epoch=record.epoch, code=code, message=message), by=HUB)
+    if record.phase is Phase.CREATING:
+        failed = draft(e.SessionFailed(error=e.Failure(code="start_failed", message=message)), by=HUB)
+        return Decision([gone, *run_broken(record, "start_failed", message), failed])
+    run_code = "start_failed" if record.phase is Phase.RESUMING else "interrupted"
+    reason = "requested" if record.pause_requested else {"hub_down": "hub-down"}.get(code, run_code.replace("_", "-"))
+    asleep = draft(e.SessionPaused(reason=reason), by=HUB)
+    return Decision([gone, *settled, *run_broken(record, run_code, message), asleep])
+
+
+def settle(record: Record, *, linked: bool) -> Decision:
+    """What the hub owes the session by itself, checked after every commit, hello and start of the hub."""
+    opened = record.run.run if record.run is not UNSET else UNSET
+    stale = [entry for entry in record.pending if entry.run is not UNSET and entry.run != opened]
+    if stale and record.phase is Phase.ACTIVE:
+        return Decision(interrupted(stale))
+    if record.pause_requested and opened is UNSET and not linked and record.phase in _LIVE:
+        return Decision([*interrupted(record.pending), draft(e.SessionPaused(reason="requested"), by=HUB)], then="stop")
+    waits = record.phase is not Phase.ACTIVE or record.pause_requested or record.queue_held
+    if record.queue and opened is UNSET and not waits:
+        head = record.queue[0]
+        run = new_run_id()
+        begun = e.RunStart(message=head.message, input=head.input, delivery="queue")
+        return Decision([draft(e.Dequeued(message=head.message), by=HUB), draft(begun, run=run, by=head.by)], run)
+    return Decision()
+
+
+def _send(record: Record, command: c.Send, by: e.Principal) -> Decision:
+    """Raises: SessionArchived, SessionClosed, SessionBusy, QueueFull, InvalidBody, BodyTooLarge."""
+    _must_be_open(record)
+    parts = check_input(command.parts())
+    busy = record.run is not UNSET or record.pause_requested
+    if command.delivery == "queue" and (busy or record.queue):
+        return _queue(record, parts, by)
+    if busy:
+        return _steer(record, command, parts, by)
+    run = new_run_id()
+    begun = draft(e.RunStart(message=new_message_id(), input=parts, delivery=command.delivery), run=run, by=by)
+    if record.phase is Phase.PAUSED:
+        return Decision([*waking(record, by), begun], run, "start")
+    return Decision([begun], run)
+
+
+def _steer(record: Record, command: c.Send, parts: tuple[e.InputPart, ...], by: e.Principal) -> Decision:
+    if record.run is UNSET or command.delivery != "steer":
+        raise SessionBusy(run=record.run.run if record.run is not UNSET else None)
+    run = record.run.run
+    return Decision([draft(e.Steered(message=new_message_id(), input=parts), run=run, by=by)], run)
+
+
+def _queue(record: Record, parts: tuple[e.InputPart, ...], by: e.Principal) -> Decision:
+    if len(record.queue) >= MAX_QUEUE:
+        raise QueueFull(limit=MAX_QUEUE)
+    return Decision([draft(e.Queued(message=new_message_id(), input=parts), by=by)])
+
+
+def _abort(record: Record, command: c.Abort, by: e.Principal) -> Decision:
+    if record.run is UNSET or record.run.abort_requested:
+        return Decision(run=UNSET if record.run is UNSET else record.run.run)
+    run = record.run.run
+    mine = [_reply(p, "reject", by) for p in record.pending if p.run == run]
+    return Decision([draft(e.AbortRequested(reason=command.reason), run=run, by=by), *mine], run)
+
+
+def _pause(record: Record, command: c.Pause, by: e.Principal) -> Decision:
+    """Raises: SessionArchived, SessionClosed."""
+    _must_be_open(record)
+    if record.phase is Phase.PAUSED or record.pause_requested:
+        return Decision()
+    aborted = _abort(record, c.Abort(reason="pause"), by)
+    return Decision([*aborted.drafts, draft(e.PauseRequested(), by=by)], aborted.run)
+
+
+def _resume(record: Record, command: c.Resume, by: e.Principal) -> Decision:
+    """Raises: SessionArchived, SessionClosed."""
+    _must_be_open(record)
+    return Decision(waking(record, by), then="start") if record.phase is Phase.PAUSED else Decision()
+
+
+def _archive(record: Record, command: c.Archive, by: e.Principal) -> Decision:
+    if record.phase in (Phase.ARCHIVED, Phase.ENDED):
+        return Decision()
+    settled = interrupted(record.pending) if record.phase is Phase.ACTIVE else []
+    broken = run_broken(record, "archived", "the session was archived")
+    return Decision([*settled, *broken, draft(e.SessionArchived(), by=by)], then="stop")
+
+
+def _update(record: Record, command: c.Update, by: e.Principal) -> Decision:
+    """Raises: SessionClosed, InvalidBody."""
+    if record.phase is Phase.ENDED:
+        raise SessionClosed
+    if command.label is not UNSET and not 0 < len(command.label.strip()) <= c.MAX_LABEL_CHARS:
+        raise InvalidBody(f"label: 1 to {c.MAX_LABEL_CHARS} characters")
+    fields = {name: value for name in c.Update.__struct_fields__ if (value := getattr(command, name)) is not UNSET}
+    return Decision([draft(e.SessionUpdated(**fields), by=by)]) if fields else Decision()
+
+
+def _reply_permission(record: Record, command: c.ReplyPermission, by: e.Principal) -> Decision:
+    """Raises: PermissionNotFound. A rejection also rejects the session's other open permissions."""
+    entry = _open_request(record, command.request, e.PermissionAsked)
+    others: list[Pending] = []
+    if command.reply == "reject":
+        others = [p for p in record.pending if p is not entry and isinstance(p.asked, e.PermissionAsked)]
+    answer = e.PermissionReplied(request=entry.request, reply=command.reply, message=command.message)
+    drafts = [draft(answer, run=entry.run, by=by), *(_reply(p, "reject", by) for p in others)]
+    return Decision(drafts, entry.run)
+
+
+def _reply_question(record: Record, command: c.ReplyQuestion, by: e.Principal) -> Decision:
+    """Raises: PermissionNotFound; InvalidBody: not one list of answers per question."""
+    entry = _open_request(record, command.request, e.QuestionAsked)
+    asked = len(cast(e.QuestionAsked, entry.asked).questions)
+    if command.reply == "answer" and len(command.answers) != asked:
+        raise InvalidBody(f"answers: {asked} questions were asked, {len(command.answers)} answered")
+    answer = e.QuestionReplied(request=entry.request, reply=command.reply, answers=command.answers)
+    return Decision([draft(answer, run=entry.run, by=by)], entry.run)
+
+
+def _open_request(record: Record, request: str, kind: type) -> Pending:
+    for entry in record.pending:
+        if entry.request == request and isinstance(entry.asked, kind):
+            return entry
+    raise PermissionNotFound
+
+
+def _reply(entry: Pending, reply: Literal["reject", "interrupted"], by: e.Principal) -> Draft:
+    body: AnyBody = e.PermissionReplied(request=entry.request, reply=reply)
+    if isinstance(entry.asked, e.QuestionAsked):
+        body = e.QuestionReplied(request=entry.request, reply=reply)
+    return draft(body, run=entry.run, by=by)
+
+
+def _must_be_open(record: Record) -> None:
+    if record.phase is Phase.ARCHIVED:
+        raise SessionArchived
+    if record.phase in (Phase.ENDED, Phase.FAILED):
+        raise SessionClosed
+
+
+_DECIDE: Final[dict[type, Callable[[Record, Any, e.Principal], Decision]]] = {
+    c.Send: _send,
+    c.Abort: _abort,
+    c.Pause: _pause,
+    c.Resume: _resume,
+    c.Archive: _archive,
+    c.Update: _update,
+    c.ReplyPermission: _reply_permission,
+    c.ReplyQuestion: _reply_question,
+}

@@ -1,0 +1,170 @@
+"""One host's connection, from hello to its end: frames in, frames out, requests both ways."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, Final
+
+import anyio
+import msgspec
+import structlog
+from anyio.abc import TaskGroup
+from msgspec import UnsetType
+
+from roost.core.session import Session
+from roost.link.frames import Answer, AppendFrame, Ask, Beat, Bye, FromHost, decode_from_host
+from roost.link.hub_end import HubEnd
+from roost.model.envelope import Draft, decode_body
+from roost.model.errors import InvalidBody, InvalidRequest, ProducerGap, StaleEpoch, Unavailable, error_from
+from roost.model.events import Native
+from roost.model.ids import Epoch, RunId
+from roost.settings import LinkSettings
+
+Receive = Callable[[], Awaitable[bytes | str | None]]
+"""The next message, None once the connection is closed."""
+Send = Callable[[bytes], Awaitable[None]]
+
+_log = structlog.get_logger("roost.link")
+_METHODS: Final[dict[str, Callable[[dict[str, Any]], Any]]] = {"ping": lambda params: params}
+"""What a host may ask of the hub."""
+
+
+class LinkDown(Unavailable):
+    """The host cannot be reached just now."""
+
+    code = "link_down"
+
+
+class HostLink:
+    """The live link of one session's host. `left`: the host has said goodbye; `broken`: it has skipped events."""
+
+    def __init__(self, session: Session, epoch: Epoch, settings: LinkSettings) -> None:
+        self.session = session
+        self.epoch = epoch
+        self.end = HubEnd()
+        self.left = False
+        self.broken: ProducerGap | None = None
+        self._settings = settings
+        self._wake = anyio.Event()
+        self._closed = anyio.Event()
+        self._asked: dict[str, tuple[anyio.Event, list[Answer]]] = {}
+
+    def wake(self) -> None:
+        """Something is owed: send it soon."""
+        self._wake.set()
+
+    def close(self) -> None:
+        self._closed.set()
+        self._wake.set()
+
+    def refuse(self, code: str, message: str) -> None:
+        """Tell the host that it has lost its session, and end the link."""
+        self.end.refuse(code, message)
+        self.wake()
+
+    async def call(self, method: str, **params: Any) -> Any:
+        """Ask the host. Never retried. Raises: LinkDown; whatever error the host answers."""
+        if self._closed.is_set():
+            raise LinkDown
+        ask = Ask(id=f"q{len(self._asked)}-{id(params):x}", method=method, params=params)
+        done, answers = self._asked.setdefault(ask.id, (anyio.Event(), []))
+        self.end.ask(ask)
+        self.wake()
+        try:
+            await done.wait()
+        finally:
+            del self._asked[ask.id]
+        if not answers:
+            raise LinkDown
+        answer = answers[0]
+        if isinstance(answer.code, str):
+            raise error_from(answer.code, answer.message or answer.code)
+        return answer.result
+
+    async def run(self, receive: Receive, send: Send) -> None:
+        """Until the connection ends, the host leaves, or it is refused."""
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._write, send, tasks)
+                tasks.start_soon(self._beat)
+                await self._read(receive)
+                tasks.cancel_scope.cancel()
+        finally:
+            self.close()
+            for done, _ in self._asked.values():
+                done.set()
+
+    async def _write(self, send: Send, tasks: TaskGroup) -> None:
+        while not self._closed.is_set():
+            self._wake = anyio.Event()
+            if not self.end.pending:
+                await self._wake.wait()
+                continue
+            for frame in self.end.take():
+                await send(frame)
+            if self.end.refused:
+                break
+        tasks.cancel_scope.cancel()
+
+    async def _beat(self) -> None:
+        while True:
+            await anyio.sleep(self._settings.heartbeat_seconds)
+            self.end.beat()
+            self.wake()
+
+    async def _read(self, receive: Receive) -> None:
+        while not self.left:
+            raw: bytes | str | None = None
+            with anyio.move_on_after(self._settings.lost_after_seconds):
+                raw = await receive()
+            if raw is None or self.end.refused:
+                return
+            try:
+                await self._take(decode_from_host(raw))
+            except StaleEpoch as error:
+                self.end.refuse(error.code, error.message)
+                self.wake()
+                await self._closed.wait()
+            except ProducerGap as error:
+                self.broken = error
+                return
+            except (Unavailable, InvalidRequest) as error:
+                _log.warning("link closed", session=self.session.id, code=error.code, detail=error.message)
+                return
+
+    async def _take(self, frame: FromHost) -> None:
+        match frame:
+            case AppendFrame():
+                drafts = [draft_of(bytes(event.body), event.run) for event in frame.events]
+                acked, seq = await self.session.append_from_host(self.epoch, frame.first, drafts)
+                self.end.acknowledge(acked, seq)
+                self.wake()
+            case Bye():
+                self.left = True
+            case Answer():
+                waiting = self._asked.get(frame.id)
+                if waiting is not None:
+                    waiting[1].append(frame)
+                    waiting[0].set()
+            case Ask():
+                self.end.answer(_answer(frame))
+                self.wake()
+            case Beat():
+                pass
+            case _:
+                raise InvalidBody(f"{type(frame).__name__} after hello")
+
+
+def _answer(ask: Ask) -> Answer:
+    method = _METHODS.get(ask.method)
+    if method is None:
+        return Answer(id=ask.id, code="method_unknown", message=f"the hub has no method {ask.method!r}")
+    return Answer(id=ask.id, result=partial(method, ask.params)())
+
+
+def draft_of(raw: bytes, run: RunId | UnsetType) -> Draft:
+    """What a host sent, as a draft. What cannot be read is kept as `native`."""
+    try:
+        return Draft(body=decode_body(raw), raw=raw, run=run)
+    except InvalidBody as error:
+        body = Native(raw=raw.decode(errors="replace")[:8192], reason=error.message, source="host")
+        return Draft(body=body, raw=msgspec.json.encode(body))

@@ -1,0 +1,277 @@
+"""The hosts of all live sessions: started, welcomed, missed, given up, stopped (PROTOCOL.md, "Link").
+
+Whatever happens to hub or host, a session ends up live, asleep and wakeable, or explicitly failed.
+"""
+
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+import anyio
+import msgspec
+import structlog
+from anyio.abc import TaskGroup
+
+from roost.core.decisions import HUB, Decision, lost
+from roost.core.hostlink import HostLink, Receive, Send
+from roost.core.keys import hash_of
+from roost.core.session import Ground, Session
+from roost.link.frames import Hello, Refused, decode_from_host, encode_frame
+from roost.link.hub_end import check_protocol
+from roost.model.envelope import Draft, Event, draft
+from roost.model.errors import InvalidBody, RoostError, SessionNotFound, StaleEpoch, Unauthorized, Unavailable
+from roost.model.events import PauseRequested, RuntimeReady
+from roost.model.ids import Epoch, SessionId
+from roost.model.lifecycle import COMMANDS, Phase
+from roost.model.record import Record
+from roost.ports import Runtime, Ticket
+from roost.settings import Settings
+
+HELLO_SECONDS: Final = 10.0
+"""How long a fresh connection may take to say hello."""
+LEAVE_SECONDS: Final = 10.0
+"""How long a host that was told to pause may take to leave."""
+LOOK_SECONDS: Final = 0.5
+"""How often a missing host's process is looked for."""
+Find = Callable[[str], Awaitable[Session]]
+"""Loads a session by its id. Raises: SessionNotFound."""
+_LIVE: Final = (Phase.CREATING, Phase.ACTIVE, Phase.RESUMING)
+
+_log = structlog.get_logger("roost.hosts")
+
+
+class Hosts:
+    """Implements `core.session.Watcher`. Its tasks run in the hub's task group."""
+
+    def __init__(self, ground: Ground, runtime: Runtime, settings: Settings, tasks: TaskGroup) -> None:
+        self._ground = ground
+        self._runtime = runtime
+        self._settings = settings
+        self._tasks = tasks
+        self._links: dict[SessionId, HostLink] = {}
+        self.held: dict[SessionId, Session] = {}
+        """Sessions with a host, or about to have one: these stay loaded."""
+
+    # --- what sessions tell (Watcher) ---------------------------------------------------------------------------------
+
+    def committed(self, session: Session, events: Sequence[Event]) -> None:
+        if any(type(event.body) is PauseRequested for event in events):
+            self._tasks.start_soon(self.pausing, session)
+        self.hold(session)
+        link = self._links.get(session.id)
+        if link is None:
+            return
+        link.end.committed([event for event in events if type(event.body) in COMMANDS], events[-1].seq)
+        if link.end.pending:
+            link.wake()
+
+    def hold(self, session: Session) -> None:
+        """Keep a live session loaded, let go of one that is not."""
+        if session.record_now.phase in _LIVE and not session.deleted:
+            self.held[session.id] = session
+        else:
+            self.held.pop(session.id, None)
+
+    def owed(self, session: Session, decision: Decision) -> None:
+        if decision.then == "start":
+            self._tasks.start_soon(self.start, session)
+        elif decision.then == "stop":
+            self._tasks.start_soon(self._stop, session, session.epoch)
+
+    def link(self, session: SessionId) -> HostLink | None:
+        return self._links.get(session)
+
+    # --- starting -----------------------------------------------------------------------------------------------------
+
+    async def start(self, session: Session) -> None:
+        """Start the host of the present epoch, after whatever is left of older ones is gone. Until its hello it may be
+        started again: a new token makes the one before worthless."""
+        epoch = session.epoch
+        async with session.host_lock:
+            try:
+                await self._runtime.kill(session.id)
+                if session.epoch != epoch or session.linked:
+                    return
+                await self._runtime.start(await self._ticket(session))
+            except (RoostError, OSError) as error:
+                _log.error("host did not start", session=session.id, detail=str(error))
+                await self._lose(session, epoch, "start_failed", f"the host did not start: {error}")
+                return
+        await self.await_hello(session, epoch)
+
+    async def _ticket(self, session: Session) -> Ticket:
+        token = secrets.token_hex(24)
+        session.token_hash = hash_of(token)
+        await self._ground.store.set_token(session.id, session.token_hash)
+        record = session.record_now
+        return Ticket(
+            session=session.id,
+            epoch=session.epoch,
+            token=token,
+            data=self._settings.data,
+            agent=record.agent,
+            workspace=record.workspace,
+            env=dict(session.env),
+            settings=msgspec.to_builtins(self._settings.link),
+            model=record.model if isinstance(record.model, str) else None,
+        )
+
+    async def await_hello(self, session: Session, epoch: Epoch) -> None:
+        """A start that brings no hello in time, or whose process is gone before it, has failed."""
+        deadline = self._ground.clock.monotonic() + self._settings.start_timeout_seconds
+        while self._ground.clock.monotonic() < deadline:
+            if session.epoch != epoch or session.record_now.phase is Phase.ACTIVE:
+                return
+            if not await self._runtime.alive(session.id, epoch):
+                break
+            await self._ground.clock.sleep(LOOK_SECONDS)
+        if not session.linked:
+            await self._lose(session, epoch, "start_failed", "the host did not say hello; see its log (roost doctor)")
+
+    # --- the link -----------------------------------------------------------------------------------------------------
+
+    async def accept(self, find: Find, token: str | None, receive: Receive, send: Send) -> None:
+        """A connection to the link: hello, welcome, and all that follows until it ends."""
+        try:
+            with anyio.fail_after(HELLO_SECONDS):
+                first = await receive()
+            hello = decode_from_host(first) if first is not None else None
+            if not isinstance(hello, Hello):
+                raise InvalidBody("a link begins with hello")
+            session = await self._admit(find, hello, token)
+        except TimeoutError:
+            return
+        except Unavailable:
+            return  # the host tries again
+        except RoostError as error:
+            await send(encode_frame(Refused(code=error.code, message=error.message)))
+            return
+        link = HostLink(session, hello.epoch, self._settings.link)
+        try:
+            await self._welcome(link, hello)
+            await session.settle()
+            await link.run(receive, send)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._unlink(link)
+        if link.broken is not None:
+            await self._lose(session, hello.epoch, link.broken.code, link.broken.message)
+
+    async def _admit(self, find: Find, hello: Hello, token: str | None) -> Session:
+        """Raises: SessionNotFound (code `gone` to the host), StaleEpoch, Unauthorized, ProtocolMismatch."""
+        check_protocol(hello.protocol)
+        session = await find(hello.session)
+        record = session.record_now
+        if hello.epoch != record.epoch or record.phase not in _LIVE:
+            raise StaleEpoch(epoch=record.epoch)
+        if token is None or session.token_hash is None or hash_of(token) != session.token_hash:
+            raise Unauthorized("this token is not of this session's present host")
+        if record.phase is not Phase.ACTIVE:
+            ready = draft(RuntimeReady(epoch=hello.epoch, pid=hello.pid), by=HUB)
+            await session.decide(lambda now: _ready(now, hello.epoch, ready))
+            if session.epoch != hello.epoch:
+                raise StaleEpoch(epoch=session.epoch)
+        return session
+
+    async def _welcome(self, link: HostLink, hello: Hello) -> None:
+        """Under the session's lock, so that no command falls between what is read here and what is told later."""
+        session = link.session
+        async with session.locked():
+            if session.epoch != link.epoch:
+                raise StaleEpoch(epoch=session.epoch)
+            starting = session.record_now.starting
+            cursor = max(hello.read, starting)
+            link.end.welcome(acked=session.produced, starting=starting, cursor=cursor)
+            while cursor < session.seq:
+                page = await self._ground.log.page(session.id, cursor, 2000)
+                cursor = page.events[-1].seq
+                commands = [event for event in page.events if type(event.body) in COMMANDS]
+                link.end.committed(commands, cursor)
+            older = self._links.get(session.id)
+            self._links[session.id] = link
+            session.linked = True
+        if older is not None:
+            older.close()
+        self._ground.bell.ring(session.id)
+
+    async def _unlink(self, link: HostLink) -> None:
+        session = link.session
+        link.close()
+        if self._links.get(session.id) is not link:
+            return
+        del self._links[session.id]
+        session.linked = False
+        self._ground.bell.ring(session.id)
+        try:
+            await session.settle()
+        except (SessionNotFound, Unavailable):
+            return
+        if session.epoch == link.epoch and session.record_now.phase in _LIVE:
+            self._tasks.start_soon(self.miss, session, link.epoch)
+
+    # --- losing and stopping ------------------------------------------------------------------------------------------
+
+    async def miss(self, session: Session, epoch: Epoch) -> None:
+        """The link is down: wait out the grace for the host to come back; one that is known dead gets none."""
+        deadline = self._ground.clock.monotonic() + self._settings.grace_seconds
+        code, message = "grace_over", f"the host was away for {self._settings.grace_seconds:g} s"
+        while self._ground.clock.monotonic() < deadline:
+            if session.linked or session.epoch != epoch:
+                return
+            if not await self._runtime.alive(session.id, epoch):
+                code, message = "host_dead", "the host's process is gone"
+                break
+            await self._ground.clock.sleep(LOOK_SECONDS)
+        await self._lose(session, epoch, code, message)
+
+    async def _lose(self, session: Session, epoch: Epoch, code: str, message: str) -> None:
+        def choose(record: Record) -> Decision:
+            return Decision() if record.epoch != epoch or session.linked else lost(record, code, message)
+
+        try:
+            await session.decide(choose)
+            await session.settle()
+        except (SessionNotFound, Unavailable) as error:
+            _log.error("could not settle a lost host", session=session.id, detail=str(error))
+            return
+        if not await self._runtime.alive(session.id, epoch):
+            await self._runtime.kill(session.id)  # what a dead host has left behind
+
+    async def _stop(self, session: Session, epoch: Epoch) -> None:
+        """The epoch is closed: refuse the host and end its tree, unless a newer one is about to do that."""
+        link = self._links.get(session.id)
+        if link is not None and link.epoch != epoch:
+            link.refuse(StaleEpoch.code, "the session no longer needs this host")
+        async with session.host_lock:
+            if session.epoch == epoch:
+                await self._runtime.kill(session.id)
+
+    async def pausing(self, session: Session) -> None:
+        """See that a host that was told to pause has left in time."""
+        with anyio.move_on_after(LEAVE_SECONDS + self._settings.link.abort_grace_seconds):
+            while session.linked and session.record_now.pause_requested:
+                signal = self._ground.bell.ticket(session.id)
+                if session.linked and session.record_now.pause_requested:
+                    await signal.wait()
+        if session.record_now.pause_requested:
+            link = self._links.get(session.id)
+            if link is not None:
+                link.close()
+            await self._runtime.kill(session.id)
+
+    async def gone(self, session: Session) -> None:
+        """The session was deleted: its host is refused, its tree killed."""
+        link = self._links.get(session.id)
+        if link is not None:
+            link.refuse("gone", "the session was deleted")
+        async with session.host_lock:
+            await self._runtime.kill(session.id)
+
+    def close(self) -> None:
+        for link in list(self._links.values()):
+            link.close()
+
+
+def _ready(record: Record, epoch: Epoch, ready: Draft) -> Decision:
+    fits = record.epoch == epoch and record.phase in (Phase.CREATING, Phase.RESUMING)
+    return Decision([ready]) if fits else Decision()

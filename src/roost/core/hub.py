@@ -1,0 +1,325 @@
+"""The hub: all sessions, who may see them, and taking them up again after a crash."""
+
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Final
+from weakref import WeakValueDictionary
+
+import anyio
+import msgspec
+import structlog
+from anyio.abc import TaskGroup
+from msgspec import UNSET
+
+from roost.core.decisions import HUB, check_input
+from roost.core.hostlink import Receive, Send
+from roost.core.hosts import Hosts
+from roost.core.keys import Keyring
+from roost.core.log import FEED, Log
+from roost.core.session import Claim, Ground, Session, claim_for
+from roost.core.spools import Spools
+from roost.model import commands as c
+from roost.model import events as e
+from roost.model.envelope import Draft, draft
+from roost.model.errors import (
+    AgentNotConfigured,
+    AgentUnknown,
+    HubStopping,
+    InvalidBody,
+    RoostError,
+    SessionNotFound,
+    StateConflict,
+    WorkspaceDirty,
+)  # fmt: skip
+from roost.model.ids import Pos, SessionId, new_message_id, new_run_id, new_session_id
+from roost.model.info import Accepted, Deleted, SessionInfo, SessionList, info_of
+from roost.model.lifecycle import Phase
+from roost.model.record import Record
+from roost.model.snapshot import Fold
+from roost.model.stored import FeedEntry, SessionQuery
+from roost.ports import Bell, Clock, Runtime, Store, Workspaces
+from roost.settings import Settings
+
+LABEL_CHARS: Final = 80
+PAUSE_ALL_SECONDS: Final = 20.0
+_LIVE: Final = frozenset((Phase.CREATING.value, Phase.ACTIVE.value, Phase.RESUMING.value))
+
+_log = structlog.get_logger("roost.hub")
+
+
+class Hub:
+    """Made by `wiring.hub_from`; lives inside a task group that outlives every request."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        store: Store,
+        bell: Bell,
+        clock: Clock,
+        runtime: Runtime,
+        workspaces: Workspaces,
+        agents: Sequence[str],
+        tasks: TaskGroup,
+    ) -> None:
+        self.settings = settings
+        self.ready = False
+        self.stopping = anyio.Event()
+        self.stop_wanted = anyio.Event()
+        """Set by `shut_down`: whoever runs this hub should end it."""
+        self.log = Log(store, bell)
+        self._store = store
+        self._bell = bell
+        self._clock = clock
+        self._runtime = runtime
+        self._workspaces = workspaces
+        self._agents = tuple(agents)
+        self._tasks = tasks
+        self._ground = Ground(store, self.log, bell, clock)
+        self._hosts = Hosts(self._ground, runtime, settings, tasks)
+        self._keys = Keyring(store, clock)
+        self._spools = Spools(Path(settings.data), runtime.alive)
+        self._known: WeakValueDictionary[SessionId, Session] = WeakValueDictionary()
+        self._loading = anyio.Lock()
+
+    # --- from start to stop -------------------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Take up every session where it was. Returns when requests can be answered."""
+        await self._keys.open(Path(self.settings.data) / "api_key")
+        page = await self._store.list(SessionQuery(phases=_LIVE, include_hidden=True))
+        for row in page.rows:
+            session = await self._session(row.record.session)
+            await self._spools.adopt(session)
+            self._tasks.start_soon(self._take_up, session)
+        self._spools.set_aside_old({row.record.session: row.record.epoch for row in page.rows})
+        self.ready = True
+        _log.info("ready", sessions=len(page.rows))
+
+    async def _take_up(self, session: Session) -> None:
+        """A session that was live when the last hub went: wait for its host, or start what was never started."""
+        await session.settle()
+        if session.linked:
+            return
+        starting = session.record_now.phase in (Phase.CREATING, Phase.RESUMING)
+        if starting and not await self._runtime.alive(session.id, session.epoch):
+            await self._hosts.start(session)
+        elif starting:
+            await self._hosts.await_hello(session, session.epoch)
+        else:
+            await self._hosts.miss(session, session.epoch)
+
+    async def shut_down(self, by: e.Principal) -> None:
+        """`roost down`: put every session to sleep, so that no host is left, then ask to be stopped."""
+        _log.info("shutting down", by=by.user)
+        with anyio.move_on_after(PAUSE_ALL_SECONDS):
+            async with anyio.create_task_group() as tasks:
+                for session in list(self._hosts.held.values()):
+                    tasks.start_soon(self._put_to_sleep, session)
+        self.stop_wanted.set()
+
+    async def _put_to_sleep(self, session: Session) -> None:
+        with contextlib.suppress(RoostError):
+            await session.handle(c.Pause(), HUB)
+        while session.record_now.phase.value in _LIVE:
+            signal = self._bell.ticket(session.id)
+            if session.record_now.phase.value in _LIVE:
+                await signal.wait()
+
+    def stop(self) -> None:
+        """Streams end and links close; hosts go on and find the next hub."""
+        self.ready = False
+        self.stopping.set()
+        self._hosts.close()
+
+    # --- sessions -----------------------------------------------------------------------------------------------------
+
+    async def authenticate(self, key: str | None) -> e.Principal:
+        """Raises: Unauthorized."""
+        return self._keys.authenticate(key)
+
+    async def create_session(self, command: c.CreateSession, by: e.Principal, key: str | None = None) -> Session:
+        """A new session, readable at once; its host starts in the background.
+
+        Raises: AgentNotConfigured, AgentUnknown, WorkspaceInvalid, InvalidBody, BodyTooLarge, IdempotencyMismatch.
+        """
+        self._must_run()
+        claim = claim_for(by, key, command)
+        while True:
+            repeated = await self._claimed(claim)
+            if repeated is not None:
+                return await self.find(repeated.session, by)
+            try:
+                return await self._create(command, by, claim)
+            except StateConflict:
+                continue
+
+    async def _create(self, command: c.CreateSession, by: e.Principal, claim: Claim | None) -> Session:
+        session_id = new_session_id()
+        drafts = self._first_events(session_id, command, by)
+        fold = Fold.empty()
+        session = Session(self._ground, self._hosts, session_id, fold)
+        self._known[session_id] = session
+        with anyio.CancelScope(shield=True):
+            await session.found(drafts, command.env, claim)
+        self._tasks.start_soon(self._hosts.start, session)
+        return session
+
+    def _first_events(self, session: SessionId, command: c.CreateSession, by: e.Principal) -> list[Draft]:
+        parts = () if command.input is UNSET else command.input
+        if command.task is not UNSET:
+            parts = (e.TextInput(text=command.task), *parts)
+        task = " ".join(part.text for part in parts if isinstance(part, e.TextInput)).strip()
+        created = e.SessionCreated(
+            session=session,
+            label=_label(command, task),
+            agent=self._agent(command),
+            workspace=self._workspaces.resolve(session, command.workspace),
+            owner=by,
+            task=task or UNSET,
+            model=command.model,
+            visibility=command.visibility,
+            tags=command.tags,
+            metadata=command.metadata or UNSET,
+            env=dict.fromkeys(command.env, "***") or UNSET,
+        )
+        drafts = [draft(created, by=by), draft(e.RuntimeStarting(epoch=1), by=HUB)]
+        if parts:
+            begun = e.RunStart(message=new_message_id(), input=check_input(parts))
+            drafts.append(draft(begun, run=new_run_id(), by=by))
+        return drafts
+
+    def _agent(self, command: c.CreateSession) -> str:
+        agent = self.settings.agent if command.agent is UNSET else command.agent
+        if agent is None:
+            raise AgentNotConfigured(known=list(self._agents))
+        if agent not in self._agents:
+            raise AgentUnknown(
+                f"no agent is called {agent!r}; known: {', '.join(self._agents)}", known=list(self._agents)
+            )
+        return agent
+
+    async def find(self, session: str, by: e.Principal) -> Session:
+        """By full or short id. Raises: SessionNotFound, also for what this principal may not see."""
+        found = await self._session(_full_id(session))
+        if not may_see(found.record_now, by):
+            raise SessionNotFound
+        return found
+
+    async def list_sessions(self, query: SessionQuery, by: e.Principal) -> SessionList:
+        page = await self._store.list(msgspec.structs.replace(query, owner=query.owner))
+        rows = [row for row in page.rows if may_see(row.record, by)]
+        sessions = [info_of(row.record, seq=row.head, linked=self._linked(row.record), detail=False) for row in rows]
+        return SessionList(sessions=sessions, total=page.total)
+
+    async def delete(self, session: str, by: e.Principal, *, force: bool = False, key: str | None = None) -> Deleted:
+        """Remove log and folders. Raises: SessionNotFound; WorkspaceDirty: unsaved work, and no force."""
+        found = await self.find(session, by)
+        spec = found.record_now.workspace
+        if not force and await self._workspaces.dirty(spec):
+            raise WorkspaceDirty(path=spec.root)
+        kept = spec.path if spec.kind == "folder" and spec.root is UNSET else UNSET
+        pos = 0
+        with anyio.CancelScope(shield=True):
+            async with found.locked():
+                at = self._clock.now_ms()
+                pos = await self._store.delete(found.id, by=by, at=at, kept=None if kept is UNSET else kept)
+                found.deleted = True
+            self._hosts.hold(found)
+            self._known.pop(found.id, None)
+            self.log.forget(found.id)
+            await self._hosts.gone(found)
+            await self._workspaces.remove(spec)
+        return Deleted(session=found.id, pos=pos, kept=kept)
+
+    def info(self, record: Record, seq: int) -> SessionInfo:
+        return info_of(record, seq=seq, linked=self._linked(record))
+
+    def agents(self) -> list[tuple[str, bool]]:
+        """Names, and which one is the default."""
+        return [(name, name == self.settings.agent) for name in self._agents]
+
+    async def accept_link(self, token: str | None, receive: Receive, send: Send) -> None:
+        """A host's connection; returns when it is over."""
+        if self.ready:
+            await self._hosts.accept(self._session_of_host, token, receive, send)
+
+    # --- the feed -----------------------------------------------------------------------------------------------------
+
+    async def feed(self, after: Pos, by: e.Principal, limit: int = 500) -> Sequence[FeedEntry]:
+        """Facts of all sessions this principal may see, with pos > after, in order; deltas are left out."""
+        entries = await self._store.feed(after=after, limit=limit)
+        return [entry for entry in entries if await self._shows(entry, by)]
+
+    async def feed_head(self) -> Pos:
+        return await self._store.feed_head()
+
+    async def follow(self, after: Pos, by: e.Principal) -> AsyncIterator[Sequence[FeedEntry]]:
+        """The feed, replayed from `after` and then live, in pages."""
+        while True:
+            signal = self._bell.ticket(FEED)  # before reading
+            entries = await self._store.feed(after=after, limit=500)
+            if entries:
+                after = entries[-1].pos
+                yield [entry for entry in entries if await self._shows(entry, by)]
+            else:
+                await signal.wait()
+
+    async def _shows(self, entry: FeedEntry, by: e.Principal) -> bool:
+        if entry.event is UNSET:
+            return True  # a deletion tells nothing but an id
+        try:
+            return may_see((await self._session(entry.session)).record_now, by)
+        except SessionNotFound:
+            return False
+
+    # --- inside -------------------------------------------------------------------------------------------------------
+
+    async def _session(self, session: SessionId) -> Session:
+        """The one object of this session in this hub. Live sessions are held; others go when nobody uses them."""
+        found = self._known.get(session)
+        if found is not None and not found.deleted:
+            return found
+        async with self._loading:
+            found = self._known.get(session)
+            if found is None or found.deleted:
+                found = await Session.load(self._ground, self._hosts, session)
+                self._known[session] = found
+        self._hosts.hold(found)
+        return found
+
+    async def _session_of_host(self, session: str) -> Session:
+        return await self._session(SessionId(session))
+
+    async def _claimed(self, claim: Claim | None) -> Accepted | None:
+        if claim is None:
+            return None
+        found = await self._store.find_claim(claim.principal, claim.key, at=self._clock.now_ms())
+        return None if found is None else claim.repeat(found)
+
+    def _linked(self, record: Record) -> bool:
+        found = self._known.get(record.session)
+        return found is not None and found.linked
+
+    def _must_run(self) -> None:
+        if self.stopping.is_set():
+            raise HubStopping
+
+
+def may_see(record: Record, by: e.Principal) -> bool:
+    """Private sessions are their owner's; the others belong to everybody with a key of this hub."""
+    return by.kind == "service" or record.visibility != "private" or record.owner.user == by.user
+
+
+def _full_id(session: str) -> SessionId:
+    return SessionId(session if session.startswith("codesess_") else f"codesess_{session}")
+
+
+def _label(command: c.CreateSession, task: str) -> str:
+    if command.label is not UNSET:
+        if not 0 < len(command.label.strip()) <= c.MAX_LABEL_CHARS:
+            raise InvalidBody(f"label: 1 to {c.MAX_LABEL_CHARS} characters")
+        return command.label
+    line = " ".join(task.split()) or "untitled"
+    return line if len(line) <= LABEL_CHARS else line[: LABEL_CHARS - 1].rstrip() + "…"

@@ -1,0 +1,160 @@
+"""The log: the one way in (`append`) and the one way to observe (`follow`).
+
+A bell says that there is more; observers pull pages from their own cursor. While a session is watched, its newest
+events stay encoded in a ring that all observers share, so that a slow observer costs only itself and a fast one costs
+one write of shared bytes.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Final
+
+from roost.model.envelope import Event, encode_event
+from roost.model.errors import SessionNotFound
+from roost.model.events import SessionEnded
+from roost.model.ids import Seq, SessionId
+from roost.model.stored import Append, Appended, Page
+from roost.ports import Bell, Store
+
+RING_BYTES: Final = 1024 * 1024
+PAGE_EVENTS: Final = 2000
+PAGE_BYTES: Final = 512 * 1024
+FEED: Final = "feed"
+"""The bell's topic for the hub-wide feed."""
+
+
+class Frames:
+    """Consecutive encoded events `first`..`last`. Observers at the same cursor are given the same object, so what they
+    render of it is rendered once."""
+
+    __slots__ = ("_rendered", "data", "ended", "first", "last", "types")
+
+    def __init__(self, first: Seq, types: list[str], data: list[bytes], *, ended: bool = False) -> None:
+        self.first = first
+        self.last = first + len(data) - 1
+        self.types = types
+        self.data = data
+        self.ended = ended
+        self._rendered: dict[str, bytes] = {}
+
+    def rendered(self, name: str, render: "Callable[[Frames], bytes]") -> bytes:
+        """`render(self)`, kept under `name`."""
+        found = self._rendered.get(name)
+        if found is None:
+            found = self._rendered[name] = render(self)
+        return found
+
+
+class _Ring:
+    """The newest events of a watched session, encoded: those after seq `low`. Knows nothing until the first push."""
+
+    def __init__(self) -> None:
+        self.watchers = 0
+        self.low: Seq | None = None
+        self.gone = False
+        self._ended = False
+        self._types: list[str] = []
+        self._data: list[bytes] = []
+        self._bytes = 0
+        self._pages: dict[Seq, Frames] = {}
+
+    def push(self, events: Sequence[Event]) -> None:
+        if self.low is None:
+            self.low = events[0].seq - 1
+        self._pages = {}
+        for event in events:
+            frame = encode_event(event)
+            self._types.append(event.type)
+            self._data.append(frame)
+            self._bytes += len(frame)
+        self._ended = isinstance(events[-1].body, SessionEnded)
+        if self._bytes > RING_BYTES:
+            self._shrink()
+
+    def after(self, cursor: Seq) -> Frames | None:
+        """The page after this cursor, possibly empty; None if the ring does not reach back (or forward) that far."""
+        if self.low is None or not self.low <= cursor <= self.low + len(self._data):
+            return None
+        page = self._pages.get(cursor)
+        if page is None:
+            at = cursor - self.low
+            data = self._data[at : at + PAGE_EVENTS]
+            complete = at + len(data) == len(self._data)
+            types = self._types[at : at + PAGE_EVENTS]
+            page = self._pages[cursor] = Frames(cursor + 1, types, data, ended=self._ended and complete)
+        return page
+
+    def _shrink(self) -> None:
+        """Forget the oldest events, a quarter more than must be, so that this is rare."""
+        drop = 0
+        while self._bytes > RING_BYTES * 3 // 4 and drop < len(self._data) - 1:
+            self._bytes -= len(self._data[drop])
+            drop += 1
+        del self._data[:drop], self._types[:drop]
+        self.low = (self.low or 0) + drop
+
+
+class Log:
+    """All sessions' logs over one store."""
+
+    def __init__(self, store: Store, bell: Bell) -> None:
+        self._store = store
+        self._bell = bell
+        self._rings: dict[SessionId, _Ring] = {}
+
+    async def append(self, append: Append, events: Sequence[Event], *, new: bool = False) -> Appended:
+        """Commit, then tell. `events` are the drafts as they will be stored. Raises what `Store.append` raises."""
+        done = await (self._store.create(append) if new else self._store.append(append))
+        if events:
+            ring = self._rings.get(append.session)
+            if ring is not None:
+                ring.push(events)
+            self._bell.ring(append.session)
+            if append.record is not None:
+                self._bell.ring(FEED)
+        return done
+
+    async def follow(self, session: SessionId, after: Seq = 0) -> AsyncIterator[Frames]:
+        """Every event with seq > after, in order, once: replay, then live. Ends after the last event of an ended
+        session, at once if the cursor is there already.
+
+        Raises: SessionNotFound (also when it is deleted meanwhile); CursorAhead; CursorTrimmed.
+        """
+        ring = self._rings.setdefault(session, _Ring())
+        ring.watchers += 1
+        try:
+            while True:
+                signal = self._bell.ticket(session)  # before reading, or a wake-up is lost
+                if ring.gone:
+                    raise SessionNotFound
+                frames = ring.after(after)
+                if frames is None:
+                    frames = _frames(await self.page(session, after, PAGE_EVENTS), after)
+                if frames.data:
+                    after = frames.last
+                    yield frames
+                if frames.ended:
+                    return
+                if not frames.data:
+                    await signal.wait()
+        finally:
+            ring.watchers -= 1
+            if not ring.watchers and self._rings.get(session) is ring:
+                del self._rings[session]
+
+    async def page(self, session: SessionId, after: Seq, limit: int) -> Page:
+        return await self._store.read(session, after=after, limit=limit, max_bytes=PAGE_BYTES)
+
+    def forget(self, session: SessionId) -> None:
+        """The session was deleted: whoever follows it is told so."""
+        ring = self._rings.pop(session, None)
+        if ring is not None:
+            ring.gone = True
+        self._bell.ring(session)
+        self._bell.ring(FEED)
+
+
+def _frames(page: Page, after: Seq) -> Frames:
+    events = page.events
+    return Frames(
+        after + 1, [event.type for event in events], [encode_event(event) for event in events], ended=page.ended
+    )

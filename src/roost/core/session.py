@@ -1,0 +1,360 @@
+"""One session in the hub: its fold, its lock, and the only place where its state changes (`record`)."""
+
+import contextlib
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Protocol, cast
+
+import anyio
+import msgspec
+from msgspec import UNSET, Raw, Struct
+
+from roost.core.decisions import Decision, decide, settle
+from roost.core.log import Log
+from roost.model import commands as c
+from roost.model.envelope import DELTAS, Draft, Event
+from roost.model.errors import (
+    IdempotencyMismatch,
+    IllegalTransition,
+    PermissionNotFound,
+    ProducerGap,
+    StaleEpoch,
+    StateConflict,
+)  # fmt: skip
+from roost.model.events import MAX_BODY_BYTES, Body, Native, Principal
+from roost.model.ids import Epoch, Seq, SessionId
+from roost.model.info import Accepted, SessionInfo, info_of
+from roost.model.lifecycle import FROM_HOST
+from roost.model.record import Pending, Record
+from roost.model.snapshot import Fold, Snapshot, decode_snapshot, encode_snapshot
+from roost.model.stored import Append, HostWriter, KeyClaim, StoredMessage, StoredSession
+from roost.ports import Bell, Clock, Store
+
+CHECKPOINT_EVERY: Final = 4096
+"""Events of one open run after which its fold is saved, so that taking it up again stays quick."""
+
+
+class Watcher(Protocol):
+    """What a session tells the hub about itself (core/hosts.py)."""
+
+    def committed(self, session: "Session", events: Sequence[Event]) -> None:
+        """These events are durable. Called under the session's lock: take note, do not wait."""
+        ...
+
+    def owed(self, session: "Session", decision: Decision) -> None:
+        """A decision is committed that wants a host started or stopped."""
+        ...
+
+
+class Ground(Struct, frozen=True):
+    """What every session of a hub stands on."""
+
+    store: Store
+    log: Log
+    bell: Bell
+    clock: Clock
+
+
+class Session:
+    """A session. `linked`: its host's link is up (set by core/hosts.py)."""
+
+    def __init__(self, ground: Ground, watcher: Watcher, session: SessionId, fold: Fold) -> None:
+        self.id = session
+        self.linked = False
+        self.deleted = False
+        self.env: Mapping[str, str] = {}
+        self.token_hash: bytes | None = None
+        self._ground = ground
+        self._watcher = watcher
+        self._fold = fold
+        self._produced = 0
+        self._checkpoint: Seq = 0
+        self._stale = False
+        self._lock = anyio.Lock(fast_acquire=True)
+        self.host_lock = anyio.Lock()
+        """Held while a host of this session is started or killed."""
+
+    @classmethod
+    async def load(cls, ground: Ground, watcher: Watcher, session: SessionId) -> "Session":
+        """Raises: SessionNotFound."""
+        loaded = cls(ground, watcher, session, Fold.empty())
+        await loaded._reload()
+        return loaded
+
+    # --- reading ------------------------------------------------------------------------------------------------------
+
+    @property
+    def record_now(self) -> Record:
+        """The record as committed."""
+        return self._fold.record
+
+    @property
+    def seq(self) -> Seq:
+        return self._fold.seq
+
+    @property
+    def epoch(self) -> Epoch:
+        return self._fold.record.epoch
+
+    @property
+    def produced(self) -> int:
+        """The last producer_seq committed in this epoch."""
+        return self._produced
+
+    def info(self) -> SessionInfo:
+        return info_of(self.record_now, seq=self.seq, linked=self.linked)
+
+    def pending(self) -> tuple[Pending, ...]:
+        return self.record_now.pending
+
+    async def snapshot(self) -> Snapshot:
+        """The fold at the last committed event."""
+        async with self._lock:
+            return self._fold.snapshot()
+
+    def locked(self) -> anyio.Lock:
+        """Nothing is committed while this is held."""
+        return self._lock
+
+    async def messages(self, before: Seq | None, limit: int) -> Sequence[StoredMessage]:
+        return await self._ground.store.messages(self.id, before=before, limit=limit)
+
+    async def wait_idle(self) -> None:
+        """Returns once no run is open."""
+        while True:
+            signal = self._ground.bell.ticket(self.id)
+            if self.record_now.run is UNSET:
+                return
+            await signal.wait()
+
+    # --- changing -----------------------------------------------------------------------------------------------------
+
+    async def handle(self, command: c.AnyCommand, by: Principal, key: str | None = None) -> Accepted:
+        """Record a command; whoever must act reads it from the log. With a `key`, a repeat changes nothing.
+
+        Raises: what the command's decision raises (core/decisions.py); IdempotencyMismatch.
+        """
+        accepted = await self.decide(lambda record: decide(record, command, by), claim_for(by, key, command, self.id))
+        await self.settle()
+        return accepted
+
+    async def decide(self, choose: Callable[[Record], Decision], claim: "Claim | None" = None) -> Accepted:
+        """Choose from the record and commit, as one step; a lost compare-and-set chooses again."""
+        accepted: Accepted | None = None
+        with anyio.CancelScope(shield=True):
+            async with self._lock:
+                while accepted is None:
+                    accepted = await self._claimed(claim)
+                    with contextlib.suppress(StateConflict):
+                        accepted = accepted or await self._decide_once(choose, claim)
+        return cast(Accepted, accepted)
+
+    async def found(self, drafts: Sequence[Draft], env: Mapping[str, str], claim: "Claim | None") -> None:
+        """Commit a new session's first events. Raises: StateConflict: its id or its claim is taken."""
+        async with self._lock:
+            accepted = Accepted(session=self.id, seq=len(drafts))
+            self.env = env
+            await self.record(drafts, claim=claim.of(accepted) if claim else None, env=env)
+
+    async def settle(self) -> None:
+        """Commit what the hub owes this session by itself, until it owes nothing."""
+        while (decision := settle(self.record_now, linked=self.linked)).drafts:
+            at = self.seq
+            await self.decide(lambda record: settle(record, linked=self.linked))
+            if self.seq == at and decision.drafts:
+                return
+
+    async def append_from_host(self, epoch: Epoch, first: int, drafts: Sequence[Draft]) -> tuple[int, Seq]:
+        """Commit what a host produced; returns the last producer_seq that is durable, and the log's last seq.
+
+        What the host may not say, or the table forbids, or is too large, is kept as `native` with the reason.
+        Raises: StaleEpoch; ProducerGap; StorageUnavailable, StorageFull: nothing was committed, send again.
+        """
+        done = (0, 0)
+        with anyio.CancelScope(shield=True):
+            async with self._lock:
+                await self._fresh()
+                if epoch != self.epoch:
+                    raise StaleEpoch(epoch=self.epoch)
+                if first > self._produced + 1:
+                    raise ProducerGap(expected=self._produced + 1)
+                new = drafts[max(0, self._produced + 1 - first) :]
+                if new:
+                    await self.record(new, writer=HostWriter(epoch, self._produced + 1))
+                done = self._produced, self.seq
+        await self.settle()
+        return done
+
+    async def record(
+        self,
+        drafts: Sequence[Draft],
+        *,
+        writer: HostWriter | None = None,
+        claim: KeyClaim | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> list[Event]:
+        """Fold, commit, tell. The caller holds the lock. If the commit fails, the fold is read anew from the store."""
+        before = self._fold.record if self._fold.seq else None
+        try:
+            events = self._apply(drafts, lenient=writer is not None)
+            append = self._append(events, before, writer, claim, env)
+            await self._ground.log.append(append, events, new=before is None)
+        except BaseException:
+            self._stale = before is not None
+            raise
+        if writer is not None:
+            self._produced = writer.first + len(events) - 1
+        if before is not None and self.epoch != before.epoch:
+            self._produced = 0
+        self._watcher.committed(self, events)
+        await self._save_checkpoint()
+        return events
+
+    # --- inside -------------------------------------------------------------------------------------------------------
+
+    async def _decide_once(self, choose: Callable[[Record], Decision], claim: "Claim | None") -> Accepted:
+        await self._fresh()
+        decision = choose(self.record_now)
+        accepted = Accepted(session=self.id, seq=self.seq + len(decision.drafts), run=decision.run)
+        if decision.drafts:
+            await self.record(decision.drafts, claim=claim.of(accepted) if claim else None)
+        if decision.then:
+            self._watcher.owed(self, decision)
+        return accepted
+
+    async def _claimed(self, claim: "Claim | None") -> Accepted | None:
+        """What was accepted under this key before. Raises: IdempotencyMismatch."""
+        if claim is None:
+            return None
+        found = await self._ground.store.find_claim(claim.principal, claim.key, at=self._ground.clock.now_ms())
+        return None if found is None else claim.repeat(found)
+
+    def _apply(self, drafts: Sequence[Draft], *, lenient: bool) -> list[Event]:
+        """Fold the drafts as the events they will be."""
+        at = self._ground.clock.now_ms()
+        events: list[Event] = []
+        for draft in drafts:
+            reason = _unfit(draft) if lenient else None
+            event = _event(self._fold.seq + 1, at, draft if reason is None else _native(draft, reason))
+            try:
+                self._fold.apply(event)
+            except (IllegalTransition, PermissionNotFound) as error:
+                if not lenient:
+                    raise
+                event = _event(self._fold.seq + 1, at, _native(draft, error.message))
+                self._fold.apply(event)
+            events.append(event)
+        return events
+
+    def _append(
+        self,
+        events: Sequence[Event],
+        before: Record | None,
+        writer: HostWriter | None,
+        claim: KeyClaim | None,
+        env: Mapping[str, str] | None,
+    ) -> Append:
+        facts = any(type(event.body) not in DELTAS for event in events)
+        return Append(
+            session=self.id,
+            drafts=[Draft(body=event.body, raw=bytes(event.raw), run=event.run, by=event.by) for event in events],
+            at=events[0].at,
+            writer=writer,
+            expect=before.state_seq if before else None,
+            record=self._fold.record if facts else None,
+            messages=self._fold.take_finished(),
+            claim=claim,
+            env=env,
+        )
+
+    async def _save_checkpoint(self) -> None:
+        """Long open runs are saved now and then; a failure only makes the next start slower."""
+        start = self.record_now.open_from
+        if start is UNSET or self.seq - max(self._checkpoint, start) < CHECKPOINT_EVERY:
+            return
+        self._checkpoint = self.seq
+        await self._ground.store.save_checkpoint(self.id, self.seq, encode_snapshot(self._fold.snapshot()))
+
+    async def _fresh(self) -> None:
+        if self._stale:
+            await self._reload()
+
+    async def _reload(self) -> None:
+        """Take the fold up from the store."""
+        row = await self._ground.store.get(self.id)
+        self._fold = await self._refold(row)
+        self._produced, self.env, self.token_hash = row.produced, row.env, row.token_hash
+        self._stale = False
+
+    async def _refold(self, row: StoredSession) -> Fold:
+        """From the last checkpoint of the open run, or from where the conversation was last complete."""
+        store, start = self._ground.store, row.record.open_from
+        if start is UNSET:
+            return Fold.from_store(row.record, row.head, await store.messages(self.id), ())
+        saved = await store.load_checkpoint(self.id)
+        if saved is not None and start <= saved[0] <= row.head:
+            fold = Fold.from_snapshot(decode_snapshot(saved[1]))
+            for event in await self._events(saved[0], row.head):
+                fold.apply(event)
+            fold.take_finished()
+            return fold
+        stored = await store.messages(self.id, before=start)
+        return Fold.from_store(row.record, row.head, stored, await self._events(start - 1, row.head))
+
+    async def _events(self, after: Seq, head: Seq) -> list[Event]:
+        """The events after `after` up to `head`."""
+        events: list[Event] = []
+        while after < head:
+            page = await self._ground.store.read(self.id, after=after, limit=min(2000, head - after))
+            events += page.events
+            after = events[-1].seq
+        return events
+
+
+class Claim(Struct, frozen=True):
+    """A client's idempotency key for one request."""
+
+    principal: str
+    key: str
+    body_hash: bytes
+
+    def of(self, accepted: Accepted) -> KeyClaim:
+        outcome = msgspec.json.encode(accepted)
+        return KeyClaim(principal=self.principal, key=self.key, body_hash=self.body_hash, outcome=outcome)
+
+    def repeat(self, found: KeyClaim) -> Accepted:
+        """What was accepted the first time. Raises: IdempotencyMismatch: that was another request."""
+        if found.body_hash != self.body_hash:
+            raise IdempotencyMismatch
+        return msgspec.json.decode(found.outcome, type=Accepted)
+
+
+def claim_for(by: Principal, key: str | None, command: Struct, session: SessionId | None = None) -> Claim | None:
+    """The claim of this request; keys of one principal never meet those of another."""
+    if key is None:
+        return None
+    body = msgspec.json.encode((session, type(command).__name__, command))
+    return Claim(by.key if by.key is not UNSET else by.user, key, hashlib.sha256(body).digest())
+
+
+def _event(seq: Seq, at: int, draft: Draft) -> Event:
+    event = Event(seq=seq, at=at, raw=Raw(draft.raw), run=draft.run, by=draft.by)
+    vars(event)["body"] = draft.body  # known already: spare the decode
+    return event
+
+
+def _unfit(draft: Draft) -> str | None:
+    """Why a host may not append this as it is."""
+    if len(draft.raw) > MAX_BODY_BYTES:
+        return f"body_too_large: {len(draft.raw)} bytes, at most {MAX_BODY_BYTES}"
+    if isinstance(draft.body, Body) and type(draft.body) not in FROM_HOST:
+        return "forbidden: only the hub writes this"
+    return None
+
+
+def _native(draft: Draft, reason: str) -> Draft:
+    """The draft as `native`: its content as text if it is small enough, else the beginning of it."""
+    text = draft.raw.decode(errors="replace")
+    raw = text if len(draft.raw) <= MAX_BODY_BYTES // 8 else text[:1024]
+    body = Native(raw=raw, reason=reason, source="host")
+    return Draft(body=body, raw=msgspec.json.encode(body), by=draft.by)
