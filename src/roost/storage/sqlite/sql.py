@@ -16,7 +16,7 @@ def script(name: str) -> str:
 
 def _load(name: str) -> dict[str, str]:
     parts = _NAME.split(script(name))[1:]
-    return dict(zip(parts[::2], (text.strip() for text in parts[1::2]), strict=True))
+    return dict(zip(parts[::2], (text.strip().rstrip(";") for text in parts[1::2]), strict=True))
 
 
 SQL: Final[dict[str, str]] = _load("queries.sql")
