@@ -1,0 +1,194 @@
+"""A hub, seen from Python: make, find and list sessions."""
+
+import os
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import msgspec
+from msgspec import UNSET
+
+from roost.client.address import Address, Finder
+from roost.client.answers import Agent, AgentList, FeedPage
+from roost.client.session import AsyncSession, Input
+from roost.client.stream import RECONNECT_SECONDS, follow_feed
+from roost.client.wire import Wire, new_key
+from roost.model.commands import CreateSession, WorkspaceRequest
+from roost.model.errors import RoostError
+from roost.model.ids import Pos, SessionId
+from roost.model.info import Deleted, Health, SessionInfo, SessionList
+from roost.model.stored import FeedEntry
+
+RETRY_SECONDS = 30.0
+"""A hub that has answered before may be away this long: enough for a restart."""
+CONNECT_SECONDS = 5.0
+"""A hub that never answered is given this long."""
+FULL_ID_DIGITS = 12
+
+
+class AsyncClient:
+    """The hub at `url`, or the one of the folder `data`; opened by `async with`.
+
+    Without either: `ROOST_URL`, else the hub of `ROOST_DATA` or of the default data folder. The key: `api_key`, else
+    `ROOST_API_KEY`, else the data folder's. A hub found through a data folder is found again when it comes back on
+    another port. `retry_seconds`: for how long calls that are safe to repeat are repeated while the hub is away;
+    `connect_seconds`: the same before it has answered once; `reconnect_seconds`: the same for event streams.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        api_key: str | None = None,
+        *,
+        data: str | os.PathLike[str] | None = None,
+        retry_seconds: float = RETRY_SECONDS,
+        connect_seconds: float = CONNECT_SECONDS,
+        reconnect_seconds: float = RECONNECT_SECONDS,
+    ) -> None:
+        finder = Finder.of(url, api_key, data)
+        self._wire = Wire(finder, retry_seconds=retry_seconds, connect_seconds=connect_seconds)
+        self._reconnect_seconds = reconnect_seconds
+
+    async def __aenter__(self) -> Self:
+        await self._wire.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._wire.__aexit__(kind, error, trace)
+
+    @property
+    def address(self) -> Address:
+        """Where the hub is, as far as is known. Raises: HubUnreachable: the data folder names no hub."""
+        return self._wire.address()
+
+    # --- sessions ---
+
+    async def create_session(
+        self,
+        *,
+        task: str | None = None,
+        input: Input | None = None,  # noqa: A002  # the wire's word
+        agent: str | None = None,
+        model: str | None = None,
+        label: str | None = None,
+        workspace: WorkspaceRequest | str | os.PathLike[str] | None = None,
+        visibility: Literal["private", "organization", "collaborate"] = "private",
+        tags: Sequence[str] = (),
+        metadata: Mapping[str, Any] | None = None,
+        env: Mapping[str, str] | None = None,
+        key: str | None = None,
+    ) -> AsyncSession:
+        """A new session; with `task` (text) or `input` (parts) its first run starts at once. Returns once that is
+        recorded: the host may still be starting.
+
+        `workspace`: a path of the hub's machine (a git repository gives the session a worktree of its own; another
+        folder is used as it is), or a request that says more; without it, an empty folder. `env` is given to the agent
+        and never served. `key`: your own idempotency key.
+        Raises: AgentUnknown, AgentNotConfigured, WorkspaceInvalid, BodyTooLarge.
+        """
+        text = input if isinstance(input, str) else task
+        body = CreateSession(
+            task=UNSET if text is None else text,
+            input=UNSET if input is None or isinstance(input, str) else tuple(input),
+            agent=UNSET if agent is None else agent,
+            model=UNSET if model is None else model,
+            label=UNSET if label is None else label,
+            workspace=_workspace(workspace),
+            visibility=visibility,
+            tags=tuple(tags),
+            metadata=dict(metadata or {}),
+            env=dict(env or {}),
+        )
+        answer = await self._wire.request("POST", "/v1/sessions", body=body, key=key or new_key())
+        return self.session(msgspec.json.decode(answer, type=SessionInfo).session)
+
+    def session(self, session: str) -> AsyncSession:
+        """The handle of a session, by its id or the 12 digits of it. Asks nothing."""
+        if "/" in session or "?" in session or not session:
+            raise RoostError(f"{session!r} is not the id of a session")
+        full = session if session.startswith("codesess_") else f"codesess_{session}"
+        return AsyncSession(self._wire, SessionId(full), reconnect_seconds=self._reconnect_seconds)
+
+    async def get_session(self, session: str) -> SessionInfo:
+        return await self.session(session).info()
+
+    async def list_sessions(
+        self,
+        *,
+        phase: str | Sequence[str] | None = None,
+        agent: str | None = None,
+        hidden: bool = False,
+        archived: bool = True,
+        order: Literal["created", "updated"] = "created",
+        offset: int = 0,
+        limit: int | None = None,
+    ) -> SessionList:
+        """Newest first. `hidden`: those taken off default lists too; `archived=False` leaves archived ones out."""
+        params = {
+            "phase": [phase] if isinstance(phase, str) else phase,
+            "agent": agent,
+            "hidden": hidden or None,
+            "archived": None if archived else False,
+            "order": order,
+            "offset": offset or None,
+            "limit": limit,
+        }
+        return msgspec.json.decode(await self._wire.request("GET", "/v1/sessions", params=params), type=SessionList)
+
+    async def delete_session(self, session: str, *, force: bool = False) -> Deleted:
+        """See `AsyncSession.delete`."""
+        return await self.session(session).delete(force=force)
+
+    # --- the hub ---
+
+    async def feed(
+        self, after: Pos | Literal["now"] = 0, *, reconnect_seconds: float | None = None
+    ) -> AsyncGenerator[FeedEntry]:
+        """Every fact of every session that is not a delta, after a pos, each once and in order, for ever. `now`: from
+        the present end."""
+        start = (await self.read_feed("now", limit=1)).head if after == "now" else after
+        seconds = self._reconnect_seconds if reconnect_seconds is None else reconnect_seconds
+        entries = follow_feed(self._wire, after=start, reconnect_seconds=seconds)
+        try:
+            async for entry in entries:
+                yield entry
+        finally:
+            await entries.aclose()
+
+    async def read_feed(self, after: Pos | Literal["now"] = 0, *, limit: int = 500) -> FeedPage:
+        """One page of the feed, without waiting for more."""
+        answer = await self._wire.request("GET", "/v1/feed", params={"after": after, "limit": limit})
+        return msgspec.json.decode(answer, type=FeedPage)
+
+    async def agents(self) -> tuple[Agent, ...]:
+        """The agents this hub can run."""
+        return msgspec.json.decode(await self._wire.request("GET", "/v1/agents"), type=AgentList).agents
+
+    async def health(self) -> Health:
+        """One look, never repeated. Raises: HubUnreachable."""
+        return msgspec.json.decode(await self._wire.request("GET", "/healthz", once=True, seconds=5.0), type=Health)
+
+    async def ready(self) -> bool:
+        """Whether the hub has taken up its sessions. One look, never repeated. Raises: HubUnreachable."""
+        try:
+            await self._wire.request("GET", "/readyz", once=True, seconds=5.0)
+        except RoostError as error:
+            if error.details.get("http_status") == 503:
+                return False
+            raise
+        return True
+
+    async def shutdown(self) -> None:
+        """Put every session to sleep, stop their hosts, stop the hub. Returns once it has begun."""
+        await self._wire.request("POST", "/v1/shutdown")
+
+
+def _workspace(given: WorkspaceRequest | str | os.PathLike[str] | None) -> WorkspaceRequest:
+    if given is None:
+        return WorkspaceRequest()
+    if isinstance(given, WorkspaceRequest):
+        return given
+    return WorkspaceRequest(path=str(Path(given).expanduser().absolute()))

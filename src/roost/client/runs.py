@@ -1,0 +1,73 @@
+"""What a client makes of a run: when it is over, and what came of it. Pure."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from msgspec import UNSET, UnsetType
+
+from roost.client.answers import SendResult
+from roost.model.envelope import Event
+from roost.model.events import Failure, RunAborted, RunComplete, RunError, StepFinish, Tokens
+from roost.model.ids import RunId, SessionId
+from roost.model.info import SessionInfo
+from roost.model.messages import Message
+
+RUN_ENDS: Final = ("run-complete", "run-aborted", "run-error")
+MOVES: Final = (
+    *RUN_ENDS, "run-start", "dequeued", "runtime-ready", "session-paused", "session-failed", "session-archived",
+    "session-ended", "compacted",
+)  # fmt: skip
+"""Events after which a session may have become idle."""
+
+
+def ends(event: Event, run: RunId) -> bool:
+    return event.run == run and isinstance(event.body, RunComplete | RunAborted | RunError)
+
+
+def failure_of(event: Event) -> Failure | UnsetType:
+    """What went wrong in the run that this event ends."""
+    if isinstance(event.body, RunError):
+        return event.body.error
+    if isinstance(event.body, RunAborted):
+        return Failure(code="aborted", message=f"The run was aborted ({event.body.reason}).")
+    return UNSET
+
+
+def is_idle(info: SessionInfo) -> bool:
+    """No run is open, and none will start by itself: not after waking, and not from the queue, which goes on after a
+    run that completed or that the agent failed."""
+    if info.run is not UNSET or info.phase in ("creating", "resuming") or info.status == "compacting":
+        return False
+    return not (info.queued and info.phase == "active" and not _holds(info))
+
+
+def _holds(info: SessionInfo) -> bool:
+    last = info.last_run
+    if last is UNSET or last.status == "completed":
+        return False
+    return last.status == "cancelled" or (last.error is not UNSET and last.error.code == "interrupted")
+
+
+def result_of(session: SessionId, end: Event, steps: Sequence[StepFinish], messages: Sequence[Message]) -> SendResult:
+    """`messages`: the last ones before the run's end; `steps`: all of the run."""
+    body, run = end.body, end.run
+    assert run is not UNSET
+    said = [m for m in messages if m.info.run == run and m.info.role == "assistant" and m.info.task is UNSET]
+    last = said[-1] if said else None
+    text = last.text if last else ""
+    message = last.info.id if last else UNSET
+    if isinstance(body, RunComplete):
+        text = text if body.result.text is UNSET else body.result.text
+        message = message if body.result.message is UNSET else body.result.message
+    sums = {name: sum(getattr(step.tokens, name) for step in steps) for name in Tokens.__struct_fields__}
+    return SendResult(
+        session=session,
+        run=run,
+        seq=end.seq,
+        text=text,
+        message_id=message,
+        parts=last.parts if last else (),
+        tokens=Tokens(**sums),
+        cost=sum(step.cost for step in steps),
+        error=failure_of(end),
+    )

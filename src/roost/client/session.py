@@ -1,0 +1,253 @@
+"""The session handle: an id and a connection. All state is at the hub, so any number of handles agree."""
+
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any, Literal
+
+import msgspec
+from msgspec import UNSET, Struct
+
+from roost.client.answers import EventPage, MessageList, SendResult
+from roost.client.runs import MOVES, RUN_ENDS, ends, is_idle, result_of
+from roost.client.stream import Until, follow_events
+from roost.client.wire import REQUEST_SECONDS, Wire, new_key
+from roost.model.commands import Abort, Send, Update
+from roost.model.envelope import Event
+from roost.model.errors import RunNotFound
+from roost.model.events import Dequeued, InputPart, Queued, RunStart, StepFinish
+from roost.model.ids import RunId, Seq, SessionId
+from roost.model.info import Accepted, Deleted, PendingList, SessionInfo
+from roost.model.messages import Message
+from roost.model.record import Pending
+from roost.model.snapshot import Snapshot, decode_snapshot
+
+STOP_SECONDS = 120.0
+"""How long a call may take that answers only once a run has stopped."""
+QUEUED_WITHIN = 8
+"""An input and what its acceptance set going stand in one commit of a few events."""
+Delivery = Literal["prompt", "steer", "queue"]
+Input = str | Sequence[InputPart]
+
+
+class AsyncSession:
+    """One session of a hub. Making one asks nothing; a wrong id shows at the first call.
+
+    Every method may raise SessionNotFound, HubUnreachable, Unauthorized, and what its own words name.
+    """
+
+    def __init__(self, wire: Wire, session: SessionId, *, reconnect_seconds: float) -> None:
+        self.id = session
+        self._wire = wire
+        self._path = f"/v1/sessions/{session}"
+        self._reconnect_seconds = reconnect_seconds
+
+    def __repr__(self) -> str:
+        return f"AsyncSession({self.id!r})"
+
+    # --- asking ---
+
+    async def info(self) -> SessionInfo:
+        return msgspec.json.decode(await self._get(), type=SessionInfo)
+
+    async def snapshot(self) -> Snapshot:
+        """Record, open run, pending decisions and the last messages, as of one `seq`; `events(after=seq)` goes on."""
+        return decode_snapshot(await self._get("/snapshot"))
+
+    async def messages(self, *, before: Seq | None = None, limit: int = 50) -> tuple[Message, ...]:
+        """The last `limit` (at most 500) messages that began before the seq `before`, oldest first."""
+        answer = await self._get("/messages", before=before, limit=limit)
+        return msgspec.json.decode(answer, type=MessageList).messages
+
+    async def pending(self) -> tuple[Pending, ...]:
+        """Permissions and questions that wait for someone."""
+        return msgspec.json.decode(await self._get("/pending"), type=PendingList).pending
+
+    async def read(self, *, after: Seq = 0, limit: int = 500) -> EventPage:
+        """One page of at most `limit` (5000) events after a cursor, without waiting for more.
+
+        Raises: CursorAhead, CursorTrimmed."""
+        return msgspec.json.decode(await self._get("/events", after=after, limit=limit), type=EventPage)
+
+    def events(
+        self,
+        *,
+        after: Seq = 0,
+        until: Until | None = None,
+        types: Collection[str] | None = None,
+        reconnect_seconds: float | None = None,
+    ) -> AsyncGenerator[Event]:
+        """Every event after `after`, once and in order: those there are, then each as it happens. Over lost connections
+        and hub restarts, up to and with the first that `until` means, or until the session is ended or deleted.
+
+        `types`: only these; the others are skipped. Leave the loop early? Close it: `contextlib.aclosing`.
+        Raises: StreamLost: no hub for `reconnect_seconds` (default: the client's); CursorAhead, CursorTrimmed;
+        SequenceBroken: the hub left an event out or repeated one.
+        """
+        return follow_events(
+            self._wire,
+            f"{self._path}/events",
+            after=after,
+            until=until,
+            types=types,
+            reconnect_seconds=self._reconnect_seconds if reconnect_seconds is None else reconnect_seconds,
+        )
+
+    # --- running ---
+
+    async def start(self, given: Input, *, delivery: Delivery = "prompt", key: str | None = None) -> Accepted:
+        """Hand over input and return once it is recorded. `key`: your own idempotency key, to repeat the call safely
+        from another process too.
+
+        Raises: SessionBusy (delivery `prompt`), SessionArchived, SessionClosed, QueueFull, BodyTooLarge.
+        """
+        text, parts = (given, UNSET) if isinstance(given, str) else (UNSET, tuple(given))
+        body = Send(text=text, input=parts, delivery=delivery)
+        return await self._post("/input", body, key=key)
+
+    async def send(self, given: Input, *, delivery: Delivery = "prompt", key: str | None = None) -> SendResult:
+        """Hand over input and wait for the end of its run. A run that failed or was aborted is a result with `error`.
+        While a decision is pending it waits; answer from anywhere.
+
+        Raises: what `start` raises; StreamLost; RunNotFound: a queued input was given up.
+        """
+        accepted = await self.start(given, delivery=delivery, key=key)
+        return await self.result(await self._run_of(accepted), after=accepted.seq - 1)
+
+    async def stream(
+        self, given: Input, *, delivery: Delivery = "prompt", key: str | None = None
+    ) -> AsyncGenerator[Event]:
+        """Hand over input and yield what happens from there to the end of its run. Leaving early stops nothing."""
+        accepted = await self.start(given, delivery=delivery, key=key)
+        run = await self._run_of(accepted)
+        async with aclosing(self.events(after=accepted.seq - 1, until=lambda event: ends(event, run))) as events:
+            async for event in events:
+                yield event
+
+    async def result(self, run: RunId, *, after: Seq = 0) -> SendResult:
+        """Wait for the end of a run that ends after the cursor `after`; without it, the log is read from its start."""
+        steps: list[StepFinish] = []
+        last: Event | None = None
+        async with aclosing(self.events(after=after, types=(*RUN_ENDS, "step-finish"))) as events:
+            async for event in events:
+                if event.run != run:
+                    continue
+                if isinstance(event.body, StepFinish):
+                    steps.append(event.body)
+                elif ends(event, run):
+                    last = event
+                    break
+        if last is None:
+            raise RunNotFound(f"the log ended without an end of run {run}", run=run)
+        return result_of(self.id, last, steps, await self.messages(before=last.seq + 1))
+
+    async def wait_idle(self) -> SessionInfo:
+        """Wait until no run is open, none is about to start from the queue, and the session is neither starting nor
+        waking."""
+        while True:
+            info = await self.info()
+            if is_idle(info):
+                return info
+            async with aclosing(self.events(after=info.seq, types=MOVES)) as events:
+                async for _ in events:
+                    break
+
+    # --- steering ---
+
+    async def abort(self, *, reason: str = "requested", wait: bool = True) -> Accepted:
+        """Stop the open run; returns when the session is idle, or with `wait=False` once that is recorded. Without a
+        run it does nothing."""
+        return await self._post(
+            "/abort", Abort(reason=reason), params=None if wait else {"wait": False}, seconds=STOP_SECONDS
+        )
+
+    async def pause(self) -> Accepted:
+        """Put to sleep; an open run is aborted first."""
+        return await self._post("/pause", seconds=STOP_SECONDS)
+
+    async def resume(self) -> Accepted:
+        """Wake. Raises: SessionArchived, SessionClosed."""
+        return await self._post("/resume")
+
+    async def archive(self) -> Accepted:
+        """Stop everything and keep the history, for good."""
+        return await self._post("/archive", seconds=STOP_SECONDS)
+
+    async def update(
+        self,
+        *,
+        label: str | None = None,
+        tags: Sequence[str] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        visibility: Literal["private", "organization", "collaborate"] | None = None,
+        hidden: bool | None = None,
+    ) -> SessionInfo:
+        """Change what is given. `metadata` merges key by key; `hidden` takes the session off default lists."""
+        body = Update(
+            label=UNSET if label is None else label,
+            tags=UNSET if tags is None else tuple(tags),
+            metadata=UNSET if metadata is None else dict(metadata),
+            visibility=UNSET if visibility is None else visibility,
+            hidden=UNSET if hidden is None else hidden,
+        )
+        return msgspec.json.decode(await self._wire.request("PATCH", self._path, body=body), type=SessionInfo)
+
+    async def delete(self, *, force: bool = False) -> Deleted:
+        """Remove the log and the folders that Roost made. Raises: WorkspaceDirty: without `force`, when work would be
+        lost."""
+        params = {"force": True} if force else None
+        answer = await self._wire.request("DELETE", self._path, params=params, seconds=STOP_SECONDS)
+        return msgspec.json.decode(answer, type=Deleted)
+
+    # --- deciding ---
+
+    async def reply_to_permission(
+        self, request: str, reply: Literal["once", "reject"], message: str | None = None
+    ) -> Accepted:
+        """Answer a permission request, for everybody. `reject` without a message stops the run; with one, the agent
+        reads it and goes on. Raises: PermissionNotFound: unknown, or answered already."""
+        body = {"reply": reply} | ({"message": message} if message is not None else {})
+        return await self._post(f"/permissions/{request}", body)
+
+    async def answer_question(self, request: str, answers: Sequence[Sequence[str]]) -> Accepted:
+        """One list of labels, or own words, per question. Raises: PermissionNotFound."""
+        body = {"reply": "answer", "answers": [list(answer) for answer in answers]}
+        return await self._post(f"/questions/{request}", body)
+
+    async def reject_question(self, request: str) -> Accepted:
+        """Raises: PermissionNotFound."""
+        return await self._post(f"/questions/{request}", {"reply": "reject"})
+
+    # --- the wire ---
+
+    async def _get(self, path: str = "", **params: int | None) -> bytes:
+        return await self._wire.request("GET", self._path + path, params=params)
+
+    async def _post(
+        self,
+        path: str,
+        body: Struct | Mapping[str, Any] | None = None,
+        *,
+        key: str | None = None,
+        params: Mapping[str, Any] | None = None,
+        seconds: float = REQUEST_SECONDS,
+    ) -> Accepted:
+        answer = await self._wire.request(
+            "POST", self._path + path, params=params, body=body, key=key or new_key(), seconds=seconds
+        )
+        return msgspec.json.decode(answer, type=Accepted)
+
+    async def _run_of(self, accepted: Accepted) -> RunId:
+        """The run that this input made; a queued one is waited for. Raises: RunNotFound: it was given up."""
+        if accepted.run is not UNSET:
+            return accepted.run
+        page = await self.read(after=max(accepted.seq - QUEUED_WITHIN, 0), limit=QUEUED_WITHIN)
+        queued = [event.body for event in page.events if isinstance(event.body, Queued)]
+        message = queued[-1].message if queued else None
+        async with aclosing(self.events(after=accepted.seq - 1, types=("run-start", "dequeued"))) as events:
+            async for event in events:
+                body = event.body
+                if isinstance(body, RunStart) and event.run is not UNSET and message in (None, body.message):
+                    return event.run
+                if isinstance(body, Dequeued) and body.dropped and body.message == message:
+                    break
+        raise RunNotFound("the input was given up before its run began", given=message)

@@ -1,0 +1,218 @@
+"""One hub over HTTP: finds it, repeats what is safe to repeat, and turns its refusals into their classes.
+
+Repeated within a time budget, on a lost connection and on 503: GET requests, and calls that carry an idempotency key.
+Nothing else is sent twice.
+"""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from secrets import token_hex
+from types import TracebackType
+from typing import Any, Self
+
+import anyio
+import httpx
+import msgspec
+
+from roost.client.address import Address, Finder, is_loopback
+from roost.client.answers import problem
+from roost.model.errors import HubUnreachable, RoostError, Unauthorized, Unavailable
+
+REQUEST_SECONDS = 30.0
+"""How long one answer may take. Calls that wait for a run to stop say more."""
+SILENCE_SECONDS = 45.0
+"""A stream without even a heartbeat for this long (a hub beats every 15 s) is lost."""
+GATEWAY_STATUSES = frozenset({502, 503, 504})
+"""What a hub that is stopping, or a proxy before one that is starting, answers."""
+
+
+class Backoff:
+    """Pauses between attempts: none, then 50 ms doubling to 1 s, until `seconds` went by since the first failure."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._pause = 0.0
+        self._until: float | None = None
+
+    def reached(self, seconds: float) -> None:
+        """The hub answered: the time starts anew with the next failure."""
+        self.seconds, self._until = seconds, None
+
+    def reset(self) -> None:
+        """It works: the next pause is the shortest again."""
+        self._pause, self._until = 0.0, None
+
+    async def again(self) -> bool:
+        """Wait for the next attempt. False: the time is up."""
+        now = anyio.current_time()
+        if self._until is None:
+            self._until = now + self.seconds
+        if now >= self._until:
+            return False
+        await anyio.sleep(min(self._pause, self._until - now))
+        self._pause = min(max(self._pause * 2, 0.05), 1.0)
+        return True
+
+
+class Wire:
+    """The connection to a hub. `retry_seconds`: how long a hub that has answered before may be away; one that never
+    answered is given `connect_seconds`."""
+
+    def __init__(self, finder: Finder, *, retry_seconds: float, connect_seconds: float) -> None:
+        self.finder = finder
+        self._retry_seconds = retry_seconds
+        self._connect_seconds = connect_seconds
+        self._met = False
+        self._address: Address | None = None
+        self._http: httpx.AsyncClient | None = None
+
+    async def __aenter__(self) -> Self:
+        self._http = _http(self.finder)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        http, self._http = self._http, None
+        if http:
+            await http.aclose()
+
+    def address(self) -> Address:
+        """Where the hub was found. Raises: HubUnreachable: nowhere."""
+        if self._address is None:
+            self._address = self.finder.find()
+        return self._address
+
+    def backoff(self, seconds: float | None = None) -> Backoff:
+        """For a hub that was met: `seconds`, or the client's own budget. For one that was not: `connect_seconds`."""
+        return Backoff((self._retry_seconds if seconds is None else seconds) if self._met else self._connect_seconds)
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: object = None,
+        key: str | None = None,
+        seconds: float = REQUEST_SECONDS,
+        once: bool = False,
+    ) -> bytes:
+        """The body of the answer. `body` is encoded as JSON. `key`: the idempotency key; it makes the call repeatable.
+        `once`: never repeat.
+
+        Raises: the class of the hub's refusal; HubUnreachable: no answer within the budget.
+        """
+        content = None if body is None else msgspec.json.encode(body)
+        extra = {"Idempotency-Key": key} if key else {}
+        if content is not None:
+            extra["Content-Type"] = "application/json"
+        safe = not once and (method == "GET" or key is not None)
+        backoff = self.backoff()
+        while True:
+            try:
+                return await self._once(method, path, params, content, extra, seconds)
+            except (HubUnreachable, Unavailable) as error:
+                if not (safe and _repeatable(error)) or not await backoff.again():
+                    raise
+
+    async def _once(
+        self, method: str, path: str, params: Mapping[str, Any] | None, content: bytes | None,
+        extra: dict[str, str], seconds: float,
+    ) -> bytes:  # fmt: skip
+        address = self.address()
+        try:
+            response = await self._open().request(
+                method, address.url + path, params=_present(params), content=content,
+                headers=_headers(address) | extra, timeout=seconds,
+            )  # fmt: skip
+        except httpx.TransportError as error:
+            raise self.lost(error) from error
+        self._met = True
+        if response.is_success:
+            return response.content
+        refusal = problem(response)
+        if isinstance(refusal, Unauthorized) and self.moved():
+            return await self._once(method, path, params, content, extra, seconds)
+        raise _gateway(refusal, response)
+
+    @asynccontextmanager
+    async def stream(self, path: str, *, params: Mapping[str, Any], last: str | None) -> AsyncGenerator[httpx.Response]:
+        """An event stream, opened once: status 200, or 204 when there is nothing more to come.
+
+        Raises: HubUnreachable and Unavailable, after which it may be opened again; other refusals as their class.
+        """
+        address = self.address()
+        headers = _headers(address) | {"Accept": "text/event-stream", "Cache-Control": "no-store"}
+        if last is not None:
+            headers["Last-Event-ID"] = last
+        timeout = httpx.Timeout(REQUEST_SECONDS, read=SILENCE_SECONDS)
+        try:
+            async with self._open().stream(
+                "GET", address.url + path, params=_present(params), headers=headers, timeout=timeout
+            ) as response:
+                self._met = True
+                if not response.is_success:
+                    await response.aread()
+                    raise _gateway(problem(response), response)
+                yield response
+        except httpx.TransportError as error:
+            raise self.lost(error) from error
+
+    def lost(self, error: Exception) -> HubUnreachable:
+        """No answer came: the next attempt looks for the hub anew."""
+        url = self._address.url if self._address else ""
+        self._address = None
+        return HubUnreachable(f"No hub answers at {url} ({type(error).__name__}).", url=url)
+
+    def moved(self) -> bool:
+        """Whether the hub is now somewhere else, or has another key, than where it was asked."""
+        before, self._address = self._address, None
+        try:
+            return before is not None and self.address() != before
+        except HubUnreachable:
+            return False
+
+    def _open(self) -> httpx.AsyncClient:
+        if self._http is None:
+            raise RoostError("the client is not open: use `async with AsyncClient() as client:`")
+        return self._http
+
+
+def new_key() -> str:
+    """An idempotency key that nobody has used."""
+    return f"client-{token_hex(12)}"
+
+
+def _repeatable(error: RoostError) -> bool:
+    return isinstance(error, HubUnreachable) or error.details.get("http_status") == 503
+
+
+def _gateway(refusal: RoostError, response: httpx.Response) -> RoostError:
+    """A 502, 503 or 504 is a hub that is away for now, whoever says so."""
+    if response.status_code not in GATEWAY_STATUSES:
+        return refusal
+    if not isinstance(refusal, Unavailable):
+        refusal = Unavailable(refusal.message, **refusal.details)
+    refusal.details["http_status"] = response.status_code
+    return refusal
+
+
+def _headers(address: Address) -> dict[str, str]:
+    key = {"Authorization": f"Bearer {address.api_key}"} if address.api_key else {}
+    return {"Accept": "application/json", "Accept-Encoding": "identity"} | key
+
+
+def _present(params: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Query parameters without those that are None; booleans as the wire spells them."""
+    given = {name: value for name, value in (params or {}).items() if value is not None}
+    return {name: str(value).lower() if isinstance(value, bool) else value for name, value in given.items()}
+
+
+def _http(finder: Finder) -> httpx.AsyncClient:
+    """Local hubs speak plain HTTP and are not asked through a proxy; certificates load only for a URL that needs them.
+    Streams hold a connection each, so connections are not counted."""
+    remote = finder.url is not None and not is_loopback(finder.url)
+    secure = finder.url is not None and finder.url.startswith("https:")
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
+    return httpx.AsyncClient(verify=secure, trust_env=remote, limits=limits, follow_redirects=False)
