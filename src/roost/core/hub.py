@@ -36,7 +36,6 @@ from roost.model.ids import Pos, SessionId, new_message_id, new_run_id, new_sess
 from roost.model.info import Accepted, Deleted, SessionInfo, SessionList, info_of
 from roost.model.lifecycle import Phase
 from roost.model.record import Record
-from roost.model.snapshot import Fold
 from roost.model.stored import FeedEntry, SessionQuery
 from roost.ports import Bell, Clock, Runtime, Store, Workspaces
 from roost.settings import Settings
@@ -158,8 +157,7 @@ class Hub:
     async def _create(self, command: c.CreateSession, by: e.Principal, claim: Claim | None) -> Session:
         session_id = new_session_id()
         drafts = self._first_events(session_id, command, by)
-        fold = Fold.empty()
-        session = Session(self._ground, self._hosts, session_id, fold)
+        session = Session.fresh(self._ground, self._hosts, session_id)
         self._known[session_id] = session
         with anyio.CancelScope(shield=True):
             await session.found(drafts, command.env, claim)

@@ -144,6 +144,11 @@ class Log:
     async def page(self, session: SessionId, after: Seq, limit: int) -> Page:
         return await self._store.read(session, after=after, limit=limit, max_bytes=PAGE_BYTES)
 
+    @property
+    def watched(self) -> dict[SessionId, int]:
+        """Sessions that are followed just now, and by how many."""
+        return {session: ring.watchers for session, ring in self._rings.items()}
+
     def forget(self, session: SessionId) -> None:
         """The session was deleted: whoever follows it is told so."""
         ring = self._rings.pop(session, None)

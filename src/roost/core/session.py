@@ -12,12 +12,13 @@ from msgspec import UNSET, Raw, Struct
 from roost.core.decisions import Decision, decide, settle
 from roost.core.log import Log
 from roost.model import commands as c
-from roost.model.envelope import DELTAS, Draft, Event
+from roost.model.envelope import Draft, Event
 from roost.model.errors import (
     IdempotencyMismatch,
     IllegalTransition,
     PermissionNotFound,
     ProducerGap,
+    RoostError,
     StaleEpoch,
     StateConflict,
 )  # fmt: skip
@@ -75,9 +76,14 @@ class Session:
         """Held while a host of this session is started or killed."""
 
     @classmethod
+    def fresh(cls, ground: Ground, watcher: Watcher, session: SessionId) -> "Session":
+        """A session without events yet: `found` comes next."""
+        return cls(ground, watcher, session, Fold.empty())
+
+    @classmethod
     async def load(cls, ground: Ground, watcher: Watcher, session: SessionId) -> "Session":
         """Raises: SessionNotFound."""
-        loaded = cls(ground, watcher, session, Fold.empty())
+        loaded = cls.fresh(ground, watcher, session)
         await loaded._reload()
         return loaded
 
@@ -110,6 +116,7 @@ class Session:
     async def snapshot(self) -> Snapshot:
         """The fold at the last committed event."""
         async with self._lock:
+            await self._fresh()
             return self._fold.snapshot()
 
     def locked(self) -> anyio.Lock:
@@ -201,6 +208,8 @@ class Session:
             await self._ground.log.append(append, events, new=before is None)
         except BaseException:
             self._stale = before is not None
+            with contextlib.suppress(RoostError):
+                await self._fresh()
             raise
         if writer is not None:
             self._produced = writer.first + len(events) - 1
@@ -254,14 +263,13 @@ class Session:
         claim: KeyClaim | None,
         env: Mapping[str, str] | None,
     ) -> Append:
-        facts = any(type(event.body) not in DELTAS for event in events)
         return Append(
             session=self.id,
             drafts=[Draft(body=event.body, raw=bytes(event.raw), run=event.run, by=event.by) for event in events],
             at=events[0].at,
             writer=writer,
             expect=before.state_seq if before else None,
-            record=self._fold.record if facts else None,
+            record=self._fold.record if self._fold.record is not before else None,
             messages=self._fold.take_finished(),
             claim=claim,
             env=env,

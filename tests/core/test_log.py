@@ -1,0 +1,177 @@
+"""The log: every observer sees every event once, in order, whatever it does."""
+
+from collections.abc import AsyncIterator
+
+import anyio
+import pytest
+
+from roost.core.bell import LocalBell
+from roost.core.log import PAGE_EVENTS, RING_BYTES, Frames, Log
+from roost.model import events as e
+from roost.model.envelope import Draft, Event, decode_event, draft
+from roost.model.errors import CursorAhead, SessionNotFound
+from roost.model.ids import MessageId, PartId, Seq, SessionId
+from roost.model.record import Record, fold_record
+from roost.model.stored import Append
+from roost.ports import Store
+from roost.storage.memory.store import MemoryStore
+
+pytestmark = pytest.mark.anyio
+SESSION = SessionId("codesess_000000000001")
+
+
+class Writer:
+    """Appends to one session the way the core does: fold, then commit."""
+
+    def __init__(self, store: Store) -> None:
+        self.log = Log(store, LocalBell())
+        self.record: Record | None = None
+        self.seq: Seq = 0
+
+    async def write(self, *bodies: e.Body) -> None:
+        drafts = [draft(body) for body in bodies]
+        new = self.record is None
+        events = [_event(self.seq + 1 + i, d) for i, d in enumerate(drafts)]
+        expect = None if self.record is None else self.record.state_seq
+        for event in events:
+            self.record = fold_record(self.record, event)
+        self.seq = events[-1].seq
+        append = Append(session=SESSION, drafts=drafts, at=1, expect=expect, record=self.record)
+        await self.log.append(append, events, new=new)
+
+    async def say(self, count: int, size: int = 8) -> None:
+        await self.write(*(delta(size) for _ in range(count)))
+
+
+def _event(seq: Seq, d: Draft) -> Event:
+    import msgspec
+
+    return Event(seq=seq, at=1, raw=msgspec.Raw(d.raw), run=d.run, by=d.by)
+
+
+def delta(size: int) -> e.TextDelta:
+    return e.TextDelta(message=MessageId("m"), part=PartId("p"), delta="x" * size)
+
+
+@pytest.fixture
+async def writer() -> AsyncIterator[Writer]:
+    store = MemoryStore()
+    made = Writer(store)
+    await made.write(
+        e.SessionCreated(
+            session=SESSION, label="l", agent="a", workspace=e.WorkspaceSpec(kind="folder"), owner=e.Principal(user="u")
+        ),
+        e.RuntimeStarting(epoch=1),
+        e.RuntimeReady(epoch=1),
+    )
+    yield made
+    await store.close()
+
+
+async def seqs(log: Log, after: Seq, upto: Seq) -> list[Seq]:
+    found: list[Seq] = []
+    with anyio.fail_after(5):
+        async for frames in log.follow(SESSION, after):
+            found += [decode_event(data).seq for data in frames.data]
+            if frames.last >= upto:
+                break
+    return found
+
+
+async def test_a_follower_sees_what_was_and_what_comes(writer: Writer) -> None:
+    await writer.say(5)
+    async with anyio.create_task_group() as tasks:
+        got: list[Seq] = []
+
+        async def follow() -> None:
+            got.extend(await seqs(writer.log, 0, 20))
+
+        tasks.start_soon(follow)
+        for _ in range(12):
+            await writer.say(1)
+            await anyio.lowlevel.checkpoint()
+    assert got == list(range(1, 21))
+
+
+async def test_followers_at_one_cursor_share_the_same_page(writer: Writer) -> None:
+    pages: list[Frames] = []
+
+    async def follow(ready: anyio.Event) -> None:
+        ready.set()
+        async for frames in writer.log.follow(SESSION, writer.seq):
+            pages.append(frames)
+            return
+
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            for _ in range(3):
+                ready = anyio.Event()
+                tasks.start_soon(follow, ready)
+                await ready.wait()
+            await anyio.wait_all_tasks_blocked()
+            await writer.say(4)
+    assert len(pages) == 3
+    assert pages[0] is pages[1] is pages[2]
+    rendered = [page.rendered("x", lambda frames: b"".join(frames.data)) for page in pages]
+    assert rendered[0] is rendered[1] is rendered[2]
+
+
+async def test_a_slow_follower_falls_out_of_the_ring_and_misses_nothing(writer: Writer) -> None:
+    size, batch = 2000, 100
+    total = 3 * RING_BYTES // size
+    slow = writer.log.follow(SESSION, writer.seq)
+    await writer.say(1)
+    first = await anext(slow)
+    while writer.seq < total:
+        await writer.say(batch, size)
+    got = [first.last]
+    with anyio.fail_after(5):
+        async for frames in slow:
+            got += range(frames.first, frames.last + 1)
+            if frames.last == writer.seq:
+                break
+    assert got == list(range(4, writer.seq + 1))
+
+
+async def test_a_page_is_bounded(writer: Writer) -> None:
+    await writer.say(PAGE_EVENTS + 10)
+    with anyio.fail_after(5):
+        async for frames in writer.log.follow(SESSION, 0):
+            assert len(frames.data) <= PAGE_EVENTS
+            if frames.last == writer.seq:
+                break
+
+
+async def test_a_cursor_past_the_end_is_refused(writer: Writer) -> None:
+    with pytest.raises(CursorAhead):
+        await anext(writer.log.follow(SESSION, writer.seq + 1))
+
+
+async def test_an_ended_session_ends_its_followers_also_one_that_is_at_the_end_already(writer: Writer) -> None:
+    follower = writer.log.follow(SESSION, writer.seq)
+    await writer.write(e.SessionEnded())
+    with anyio.fail_after(5):
+        assert [frames.last async for frames in follower] == [writer.seq]
+        assert [frames.last async for frames in writer.log.follow(SESSION, writer.seq)] == []
+        assert [frames.last async for frames in writer.log.follow(SESSION, 0)] == [writer.seq]
+
+
+async def test_a_deleted_session_tells_its_followers(writer: Writer) -> None:
+    async def follow() -> None:
+        with pytest.raises(SessionNotFound):
+            async for _ in writer.log.follow(SESSION, 0):
+                pass
+
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(follow)
+            await anyio.wait_all_tasks_blocked()
+            writer.log.forget(SESSION)
+
+
+async def test_a_session_nobody_watches_keeps_no_ring(writer: Writer) -> None:
+    follower = writer.log.follow(SESSION, 0)
+    await anext(follower)
+    assert writer.log.watched == {SESSION: 1}
+    await follower.aclose()  # type: ignore[attr-defined]
+    assert writer.log.watched == {}
