@@ -1,15 +1,22 @@
-"""What every test shares: asyncio on uvloop, and a world without traces of whoever runs the tests."""
+"""What every test shares: asyncio on uvloop, a bound on its time, and a world without traces of whoever runs it."""
 
+import functools
+import inspect
 import os
-from collections.abc import Iterator
+import traceback
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from hypothesis import settings
 
 settings.register_profile("roost", deadline=None, print_blob=True)
 settings.load_profile("roost")
+
+FIXTURES_MAY_TAKE_SECONDS = 30
+LIMIT = pytest.StashKey[float]()
 
 
 @pytest.fixture(scope="session")
@@ -33,3 +40,46 @@ def strangers_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path
         patch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
         patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
         yield home
+
+
+# pytest-timeout interrupts by a signal, which uvloop does not let through. So async tests are cancelled from inside,
+# and whatever else hangs on the loop (fixtures) ends the whole run a little later, with the stacks of all threads.
+
+
+def seconds_allowed(item: pytest.Item) -> float:
+    marker = item.get_closest_marker("timeout")
+    return float(marker.args[0] if marker else item.config.getini("timeout"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "anyio_backend" in getattr(item, "fixturenames", ()):
+            limit = seconds_allowed(item)
+            item.stash[LIMIT] = limit
+            item.add_marker(pytest.mark.timeout(limit + FIXTURES_MAY_TAKE_SECONDS, method="thread"), append=False)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[Any]:
+    if inspect.iscoroutinefunction(pyfuncitem.obj):
+        pyfuncitem.obj = bounded(pyfuncitem.obj, pyfuncitem.stash[LIMIT])
+    return (yield)
+
+
+def bounded(test: Callable[..., Awaitable[None]], limit: float) -> Callable[..., Awaitable[None]]:
+    """The same test, failing with the place where it hung when it takes longer than `limit` seconds."""
+
+    @functools.wraps(test)
+    async def bounded_test(**arguments: Any) -> None:
+        place = ""
+        with anyio.move_on_after(limit) as scope:
+            try:
+                await test(**arguments)
+            except BaseException as error:
+                if scope.cancel_called:
+                    place = "".join(traceback.format_exception(error))
+                raise
+        if scope.cancelled_caught:
+            pytest.fail(f"took longer than {limit:g} s; it was here:\n{place}", pytrace=False)
+
+    return bounded_test
