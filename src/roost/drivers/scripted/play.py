@@ -1,0 +1,210 @@
+"""Plays a script: one assistant message, a part or more for each step."""
+
+import os
+import signal
+from collections.abc import Awaitable, Callable, Sequence
+from time import monotonic, monotonic_ns
+from typing import Any, Final, Literal
+
+import anyio
+from msgspec import UNSET, UnsetType
+
+from roost.drivers.scripted import script, tools
+from roost.drivers.scripted.say import DeltaPress, closed, opened, spoken
+from roost.model.errors import RoostError, error_from
+from roost.model.events import (
+    ArtifactPublished,
+    Failure,
+    GoalUpdated,
+    InputPart,
+    MessageDone,
+    PartDone,
+    PartStart,
+    PermissionAsked,
+    RunResult,
+    StepFinish,
+    SubtaskEnd,
+    SubtaskStart,
+    TextInput,
+    Todo,
+    TodosUpdated,
+)  # fmt: skip
+from roost.model.ids import MessageId, TaskId, new_message_id, new_part_id, new_request_id
+from roost.ports import Turn
+
+BATCH = 256
+WINDOW = 2048
+"""Deltas that are as fast as acknowledged keep less than this many events on the way."""
+MAX_RESULT_CHARS = 32 * 1024
+
+
+def read_input(parts: Sequence[InputPart]) -> list[script.Step]:
+    """What an input asks for. Raises: ScriptInvalid."""
+    text = "\n".join(p.text if isinstance(p, TextInput) else f"[{p.filename or p.mime}]" for p in parts)
+    return script.read_script(text) if script.is_script(text) else [script.Step(text=text)]
+
+
+class Play:
+    """One run."""
+
+    def __init__(self, turn: Turn, hang: Callable[[], Awaitable[None]]) -> None:
+        self.turn, self.hang = turn, hang
+        self.message = new_message_id()
+        self.stopped = False
+        """A permission was rejected without a word: no step follows."""
+        self._said: list[str] = []
+        self._closed = False
+
+    async def all(self, steps: Sequence[script.Step]) -> None:
+        """Every step, and those of inputs that join on the way. Raises: RoostError: a step asked for it."""
+        await self.turn.emit(opened(self.message))
+        try:
+            await self._each(steps)
+        except RoostError as error:
+            failed = Failure(code=error.code, message=error.message)
+            await self._close(MessageDone(message=self.message, finish="error", error=failed))
+            raise
+        await self._close(closed(self.message, "aborted" if self.stopped else "stop"))
+
+    async def result(self) -> RunResult:
+        """How it went; ends the message of a play that was cut off."""
+        if not self._closed:
+            await self._close(closed(self.message, "aborted"))
+        text = "\n".join(self._said)
+        return RunResult(message=self.message, text=text if len(text) <= MAX_RESULT_CHARS else UNSET)
+
+    async def say(self, text: str) -> None:
+        self._said.append(text)
+        await self.turn.emit(*spoken(self.message, text))
+
+    async def _each(self, steps: Sequence[script.Step]) -> None:
+        for step in (*steps, None):
+            for parts in self.turn.steered():
+                await self._each(read_input(parts))
+            if step is not None and not self.stopped:
+                await STEPS[step.name](self, getattr(step, step.name))
+
+    async def _close(self, done: MessageDone) -> None:
+        self._closed = True
+        await self.turn.emit(done)
+
+
+async def _text(play: Play, text: str) -> None:
+    await play.say(text)
+
+
+async def _reasoning(play: Play, text: str) -> None:
+    await play.turn.emit(*spoken(play.message, text, reasoning=True))
+
+
+async def _deltas(play: Play, deltas: script.Deltas) -> None:
+    if deltas.task is None:
+        await _stream(play.turn, deltas, play.message, UNSET)
+        return
+    task, message = TaskId(deltas.task), new_message_id()
+    await play.turn.emit(SubtaskStart(task=task, agent="scripted"), opened(message, task))
+    await _stream(play.turn, deltas, message, task)
+    await play.turn.emit(closed(message, task=task), SubtaskEnd(task=task))
+
+
+async def _stream(turn: Turn, deltas: script.Deltas, message: MessageId, task: TaskId | UnsetType) -> None:
+    part = new_part_id()
+    press = DeltaPress(deltas, message, part, task)
+    await turn.emit(PartStart(message=message, part=part, task=task))
+    start, sent = monotonic(), 0
+    while sent < deltas.count:
+        due = deltas.count
+        if deltas.per_second:
+            due = min(due, int((monotonic() - start) * deltas.per_second) + 1)
+            if due <= sent:
+                await anyio.sleep(start + sent / deltas.per_second - monotonic())
+                continue
+        batch = min(due - sent, BATCH)
+        await turn.emit(*press.print(sent, batch, monotonic_ns()))
+        sent += batch
+        await turn.drained(WINDOW)
+    await turn.emit(PartDone(message=message, part=part, task=task))
+
+
+async def _write(play: Play, write: script.Write) -> None:
+    await tools.write(play.turn, play.message, write.path, write.content)
+
+
+async def _bash(play: Play, bash: script.Bash) -> None:
+    await tools.bash(play.turn, play.message, bash.command)
+
+
+async def _ask(play: Play, ask: script.Asking) -> None:
+    asked = PermissionAsked(
+        request=new_request_id(), permission=ask.permission, patterns=ask.patterns, always=ask.always
+    )
+    reply = await play.turn.ask(asked)
+    if reply.reply in ("once", "always"):
+        await play.say(f"{ask.permission}: allowed {reply.reply}")
+    elif reply.message:
+        await play.say(f"{ask.permission}: rejected: {reply.message}")
+    else:
+        play.stopped = True
+
+
+async def _question(play: Play, question: str | script.Choice) -> None:
+    reply = await play.turn.ask_question(script.choice(question))
+    answer = ", ".join(label for answer in reply.answers for label in answer)
+    await play.say(f"answered: {answer}" if reply.reply == "answer" else f"question: {reply.reply}")
+
+
+async def _todos(play: Play, todos: Sequence[str | Todo]) -> None:
+    await play.turn.emit(TodosUpdated(todos=script.todo_list(todos)))
+
+
+async def _usage(play: Play, usage: script.Usage) -> None:
+    await play.turn.emit(
+        StepFinish(message=play.message, part=new_part_id(), tokens=usage.tokens, cost=usage.cost),
+    )
+
+
+async def _artifact(play: Play, artifact: script.Artifact) -> None:
+    await play.turn.emit(
+        ArtifactPublished(key=artifact.key, mime=artifact.mime, text=artifact.text, version=artifact.version)
+    )
+
+
+async def _goal(play: Play, goal: Literal["continue", "complete"]) -> None:
+    await play.turn.emit(GoalUpdated(status=goal))
+
+
+async def _sleep(_: Play, seconds: float) -> None:
+    await anyio.sleep(seconds)
+
+
+async def _fail(_: Play, fail: str | script.Fail) -> None:
+    failure = script.failure(fail)
+    raise error_from(failure.code, failure.message)
+
+
+async def _crash(_: Play, __: bool) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+    await anyio.sleep_forever()
+
+
+async def _hang(play: Play, _: bool) -> None:
+    await play.hang()
+
+
+STEPS: Final[dict[str, Callable[[Play, Any], Awaitable[None]]]] = {
+    "text": _text,
+    "deltas": _deltas,
+    "reasoning": _reasoning,
+    "write": _write,
+    "bash": _bash,
+    "ask": _ask,
+    "question": _question,
+    "todos": _todos,
+    "usage": _usage,
+    "artifact": _artifact,
+    "goal": _goal,
+    "sleep": _sleep,
+    "fail": _fail,
+    "crash": _crash,
+    "hang": _hang,
+}

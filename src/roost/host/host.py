@@ -1,0 +1,217 @@
+"""The process beside the workspace: follows its session's commands, runs the agent, and knows when to leave."""
+
+import logging
+import os
+import signal
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from time import monotonic
+from typing import Final
+
+import anyio
+import msgspec
+from msgspec import UNSET
+
+from roost.host.outbox import Outbox
+from roost.host.runner import INTERRUPTED, SPOOL_FULL, Runner
+from roost.host.tree import Tree
+from roost.host.wire import Wire
+from roost.link.frames import Answer, Ask, Bye
+from roost.link.host_end import HostEnd, Link
+from roost.link.spool import Spool, spool_path
+from roost.model.envelope import AnyBody, Event
+from roost.model.errors import InvalidBody, RoostError, RouteNotFound
+from roost.model.events import AbortRequested, PauseRequested, PermissionReplied, QuestionReplied, RunStart, Steered
+from roost.model.lifecycle import RUN_ENDS
+from roost.ports import Driver, Ticket, Workspaces
+from roost.processes import host_mark
+from roost.settings import LinkSettings
+
+log = logging.getLogger("roost.host")
+
+
+class Leaving(StrEnum):
+    """Why a host goes."""
+
+    REFUSED = "refused"
+    AWAY = "away"
+    PAUSED = "paused"
+    TERMINATED = "terminated"
+
+
+WAIT_SECONDS: Final = {
+    Leaving.REFUSED: 0.0,
+    Leaving.AWAY: 0.0,
+    Leaving.PAUSED: 10.0,
+    Leaving.TERMINATED: 2.0,
+}
+"""How long a leaving host waits for its last acknowledgements."""
+CLOSE_SECONDS = 2.0
+"""How long its agent may take to close, beside the grace of an abort."""
+
+
+class Host:
+    """One session's host in one epoch. `run` it once."""
+
+    def __init__(self, ticket: Ticket, driver: Driver, workspaces: Workspaces) -> None:
+        self._ticket, self._driver, self._workspaces = ticket, driver, workspaces
+        self._data = Path(ticket.data)
+        self._settings = settings = msgspec.convert(ticket.settings, LinkSettings)
+        path = spool_path(self._data, ticket.session, ticket.epoch)
+        self._spool = Spool(
+            path.with_name(path.name + ".tmp"),
+            memory_bytes=settings.spool_memory_bytes,
+            disk_bytes=settings.spool_disk_bytes,
+            reserve_bytes=settings.spool_reserve_bytes,
+        )
+        self._end = HostEnd(ticket.session, ticket.epoch, self._spool, pid=os.getpid())
+        self._tree = Tree(host_mark(ticket.session, ticket.epoch))
+        self._runner = Runner(
+            driver,
+            ready=self._ready,
+            cursor=lambda: self._end.read,
+            tree=self._tree,
+            env=ticket.env,
+            grace_seconds=settings.abort_grace_seconds,
+        )
+        self._workspace: Path | None = None
+        self._preparing = anyio.Lock()
+        self._why = Leaving.PAUSED
+        self._left = anyio.Event()
+
+    async def run(self) -> Leaving:
+        """Serve the session until it is time to leave; every process started here is gone when this returns."""
+        self._wire = Wire(
+            self._end,
+            data=self._data,
+            token=self._ticket.token,
+            settings=self._settings,
+            commands=self._act,
+            ask=self._answer,
+        )
+        self._runner.outbox = Outbox(
+            self._end,
+            wake=self._wire.wake,
+            progress=self._wire.progress,
+            on_full=lambda: self._runner.stop_all(SPOOL_FULL),
+        )
+        async with anyio.create_task_group() as tasks:
+            for task in (self._keep_linked, self._runner.work, self._watch_hub, self._watch_signals, self._warm_up):
+                tasks.start_soon(task)
+            await self._left.wait()
+            log.info("leaving: %s", self._why)
+            await self._depart(self._why)
+            tasks.cancel_scope.cancel()
+        return self._why
+
+    # --- commands ---
+
+    def _act(self, events: Sequence[Event]) -> None:
+        """Act on commands in the order of the log. A run whose end is already there is not begun."""
+        ended = {event.run for event in events if isinstance(_body(event), RUN_ENDS)}
+        for event in events:
+            body, run = _body(event), event.run
+            if isinstance(body, PermissionReplied | QuestionReplied):
+                self._runner.answer(body)
+            elif isinstance(body, PauseRequested):
+                self._leave(Leaving.PAUSED)
+            elif run is UNSET:
+                continue
+            elif isinstance(body, RunStart) and run not in ended:
+                self._runner.start(run, body.input)
+            elif isinstance(body, Steered):
+                self._runner.steer(run, event.seq, body.input)
+            elif isinstance(body, AbortRequested):
+                self._runner.stop(run, body.reason)
+            elif isinstance(body, RUN_ENDS):
+                self._runner.close(run)
+
+    def _answer(self, ask: Ask) -> None:
+        error = RouteNotFound(f"hosts do not know {ask.method!r}")
+        self._end.say(Answer(id=ask.id, code=error.code, message=error.message))
+        self._wire.wake()
+
+    async def _ready(self) -> Path:
+        """The workspace, made, with the agent started in it: once, and again after a failure."""
+        async with self._preparing:
+            if self._workspace is None:
+                workspace = await self._workspaces.prepare(self._ticket.workspace)
+                await self._driver.start(workspace, self._ticket.env, {"model": self._ticket.model})
+                self._workspace = workspace
+            return self._workspace
+
+    async def _warm_up(self) -> None:
+        try:
+            await self._ready()
+        except RoostError as error:
+            log.warning("not ready: %s", error)  # the first run tries again, and fails with the reason
+
+    # --- coming and going ---
+
+    def _leave(self, why: Leaving) -> None:
+        if not self._left.is_set() or why is Leaving.REFUSED:
+            self._why = why
+        self._left.set()
+
+    async def _keep_linked(self) -> None:
+        await self._wire.keep()
+        if self._refused:
+            self._leave(Leaving.REFUSED)
+
+    async def _watch_signals(self) -> None:
+        with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+            async for _ in signals:
+                self._leave(Leaving.TERMINATED)
+
+    async def _watch_hub(self) -> None:
+        """Leave when the hub has been away for too long."""
+        settings = self._settings
+        while not self._left.is_set():
+            await anyio.sleep(min(1.0, settings.away_idle_seconds / 4))
+            if (since := self._wire.away_since) is None:
+                continue
+            now = monotonic()
+            idle = not self._runner.busy and now - max(since, self._runner.idle_since) >= settings.away_idle_seconds
+            if idle or now - since >= settings.away_max_seconds:
+                self._leave(Leaving.AWAY)
+
+    async def _depart(self, why: Leaving) -> None:
+        if why is not Leaving.REFUSED:
+            self._runner.stop_all("paused" if why is Leaving.PAUSED else INTERRUPTED)
+            with anyio.move_on_after(self._settings.abort_grace_seconds + CLOSE_SECONDS):
+                await self._runner.idle()
+                await self._driver.close()
+        if not await self._tree.kill():
+            log.error("some processes could not be killed")
+        if self._refused or not await self._said_goodbye(why):
+            path = spool_path(self._data, self._ticket.session, self._ticket.epoch)
+            self._save(self._data / "orphans" / path.name if self._refused else path)
+        self._spool.close()
+
+    @property
+    def _refused(self) -> bool:
+        return self._end.link is Link.REFUSED
+
+    async def _said_goodbye(self, why: Leaving) -> bool:
+        """Wait for the last acknowledgements and take leave; False if the hub did not give them in time."""
+        with anyio.move_on_after(WAIT_SECONDS[why]):
+            while self._end.link is not Link.LIVE or len(self._spool):
+                if self._refused:
+                    return False
+                await self._wire.progress()
+            await self._wire.part(Bye(reason=why))
+        return not len(self._spool)
+
+    def _save(self, path: Path) -> None:
+        if len(self._spool):
+            self._spool.save(path, self._ticket.session, self._ticket.epoch)
+
+
+def _body(event: Event) -> AnyBody | None:
+    """What the event says; None if this version cannot read it."""
+    try:
+        return event.body
+    except InvalidBody:
+        log.warning("event %s cannot be read", event.seq)
+        return None

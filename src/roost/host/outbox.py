@@ -1,0 +1,38 @@
+"""Where a run's events leave the host: numbered, spooled, and the wire woken."""
+
+from collections.abc import Awaitable, Callable
+
+from roost.link.host_end import HostEnd
+from roost.model.errors import SpoolFull
+from roost.model.ids import RunId
+
+
+class Outbox:
+    """The way out. Once full it stays full for everything but the end of the run, and says so to the host."""
+
+    def __init__(
+        self,
+        end: HostEnd,
+        *,
+        wake: Callable[[], None],
+        progress: Callable[[], Awaitable[None]],
+        on_full: Callable[[], None],
+    ) -> None:
+        self.full = False
+        self._end, self._wake, self.progress, self._on_full = end, wake, progress, on_full
+
+    @property
+    def unacknowledged(self) -> int:
+        return self._end.unacknowledged
+
+    def put(self, body: bytes, run: RunId, *, last_words: bool = False) -> None:
+        """Raises: SpoolFull."""
+        if self.full and not last_words:
+            raise SpoolFull
+        try:
+            self._end.produce(body, run, last_words=last_words)
+        except SpoolFull:
+            self.full = True
+            self._on_full()
+            raise
+        self._wake()

@@ -1,0 +1,156 @@
+"""The processes of a host: each command in its own session, all of them found again and killed.
+
+On Linux the host adopts orphans of its commands, so that everything they started stays below it whatever it does to
+its environment, group or parent.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from subprocess import DEVNULL, PIPE, STDOUT
+
+import anyio
+import psutil
+from anyio import to_thread
+from anyio.abc import Process as AnyioProcess
+
+from roost.model.ids import RunId
+from roost.processes import (
+    COMMAND_MARK,
+    HOST_MARK,
+    RUN_MARK,
+    descendants,
+    kill_marked,
+    kill_until_gone,
+    living,
+    marked,
+    signal_group,
+    with_descendants,
+)  # fmt: skip
+
+MAX_OUTPUT_BYTES = 1024 * 1024
+"""What a command prints beyond this is read and thrown away."""
+TRUNCATED = b"\n[output truncated]\n"
+LINGER_SECONDS = 0.2
+"""How long output is still read after a command's end, while something it left behind keeps the pipe open."""
+TERM_SECONDS = 0.5
+"""Between SIGTERM and SIGKILL."""
+
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+class Command:
+    """A running command in its own session (ports.Process)."""
+
+    def __init__(self, process: AnyioProcess, mark: str) -> None:
+        """`mark`: its value of `ROOST_COMMAND`."""
+        self.pid = process.pid
+        self._mark = mark
+        self._process = process
+        self._left = MAX_OUTPUT_BYTES
+
+    async def output(self) -> AsyncIterator[bytes]:
+        """Standard output and error, together, as they come; at most 1 MiB, and a line that says so."""
+        while (chunk := await self._chunk()) is not None:
+            if self._left <= 0:
+                continue
+            self._left -= len(chunk)
+            yield chunk if self._left > 0 else chunk[: self._left or None] + TRUNCATED
+
+    async def wait(self) -> int:
+        return await self._process.wait()
+
+    async def kill(self) -> None:
+        """SIGTERM to the group, then SIGKILL to everything it started."""
+        below = await to_thread.run_sync(descendants, self.pid)
+        if self._process.returncode is None:
+            signal_group(self.pid, signal.SIGTERM)
+            with anyio.move_on_after(TERM_SECONDS):
+                await self._process.wait()
+        await to_thread.run_sync(_kill_command, self._mark, below)
+        await self._process.wait()
+
+    async def _chunk(self) -> bytes | None:
+        """The next output; None at its end."""
+        chunk: bytes | None = None
+        assert self._process.stdout is not None
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._linger, tasks.cancel_scope)
+            with suppress(anyio.EndOfStream, anyio.ClosedResourceError):
+                chunk = await self._process.stdout.receive()
+            tasks.cancel_scope.cancel()
+        return chunk
+
+    async def _linger(self, reading: anyio.CancelScope) -> None:
+        await self._process.wait()
+        await anyio.sleep(LINGER_SECONDS)
+        reading.cancel()
+
+
+class Tree:
+    """Starts commands and ends them all."""
+
+    def __init__(self, mark: str) -> None:
+        """`mark`: the value of `ROOST_HOST` for everything started here."""
+        self._mark = mark
+        self._count = 0
+        adopt_orphans()
+
+    async def spawn(
+        self, command: Sequence[str] | str, *, cwd: Path, env: Mapping[str, str], run: RunId | None = None
+    ) -> Command:
+        """Start a command; a string goes to the shell. Raises: OSError: it cannot be started."""
+        self._count += 1
+        marks = {HOST_MARK: self._mark, COMMAND_MARK: f"{self._mark}.{self._count}"} | ({RUN_MARK: run} if run else {})
+        process = await anyio.open_process(
+            command if isinstance(command, str) else list(command),
+            cwd=cwd,
+            env=clean_environment() | dict(env) | marks,
+            stdin=DEVNULL,
+            stdout=PIPE,
+            stderr=STDOUT,
+            start_new_session=True,
+        )
+        return Command(process, marks[COMMAND_MARK])
+
+    async def kill_run(self, run: RunId) -> None:
+        """End every command of this run and what it started: SIGTERM to the groups, then SIGKILL to all."""
+        await to_thread.run_sync(_end_run, run)
+
+    async def kill(self) -> bool:
+        """SIGKILL everything below the host and everything with its mark, until a scan finds none."""
+        return await to_thread.run_sync(_kill_tree, self._mark)
+
+
+def adopt_orphans() -> None:
+    """Make this process the parent of its descendants' orphans, where the system can (Linux)."""
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def clean_environment() -> dict[str, str]:
+    """What a command inherits: our environment without Roost's own settings."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("ROOST_")}
+
+
+def _kill_command(mark: str, below: list[psutil.Process]) -> None:
+    kill_until_gone(lambda: [*living(below), *with_descendants(marked(COMMAND_MARK, mark.__eq__))])
+
+
+def _end_run(run: RunId) -> None:
+    found = marked(RUN_MARK, run.__eq__)
+    for process in found:
+        with suppress(psutil.Error):
+            process.terminate()
+    psutil.wait_procs(found, timeout=TERM_SECONDS)
+    kill_marked(RUN_MARK, run.__eq__)
+
+
+def _kill_tree(mark: str) -> bool:
+    me = os.getpid()
+    return kill_until_gone(lambda: [*descendants(me), *marked(HOST_MARK, mark.__eq__)])

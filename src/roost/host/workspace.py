@@ -1,0 +1,255 @@
+"""The folders sessions work in: a plain folder, one of Roost's own, a git worktree, a clone (ports.Workspaces).
+
+While a worktree or clone is being made, a note `<root>.making` lies beside it. Only a folder with such a note is half
+made and may be made anew: no agent has ever worked in it. Every other folder holds somebody's work.
+"""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Literal
+
+import anyio
+from anyio import to_thread
+from msgspec import UNSET
+
+from roost.host.git import GitFailed, ask_git, run_git
+from roost.model.commands import WorkspaceRequest
+from roost.model.errors import WorkspaceInvalid
+from roost.model.events import WorkspaceSpec
+from roost.model.ids import SessionId, short_id
+
+TRIES = 5
+"""Two sessions at work on one repository may find each other's locks."""
+TRY_AGAIN_SECONDS = 0.2
+
+
+class LocalWorkspaces:
+    """Workspaces on this machine; what Roost makes lies below the data folder."""
+
+    def __init__(self, data: Path) -> None:
+        self._data = data
+
+    def resolve(self, session: SessionId, request: WorkspaceRequest) -> WorkspaceSpec:
+        """Blocks for some milliseconds (git)."""
+        kind = self._kind(request)
+        if kind == "clone":
+            return self._clone(session, request)
+        if kind == "worktree":
+            return self._worktree(session, request)
+        if request.path is UNSET:
+            return WorkspaceSpec(kind="folder", root=str(self._place("folders", session)))
+        return WorkspaceSpec(kind="folder", path=str(_folder(request.path)))
+
+    async def prepare(self, spec: WorkspaceSpec) -> Path:
+        if spec.kind == "folder" and spec.path is not UNSET:
+            return _folder(spec.path)
+        root = _root(spec)
+        if spec.kind == "folder":
+            await anyio.Path(root).mkdir(parents=True, exist_ok=True)
+            return root
+        note = _note(root)
+        if await to_thread.run_sync(_complete, root, note):
+            return root
+        await to_thread.run_sync(_begin, root, note)
+        if spec.kind == "worktree":
+            await self._make_worktree(spec, root)
+        else:
+            await self._make_clone(spec, root)
+        await to_thread.run_sync(note.unlink)
+        return root
+
+    async def dirty(self, spec: WorkspaceSpec) -> bool:
+        """Also true for commits that no branch, tag or remote of the repository holds, as they would be lost."""
+        if spec.root is UNSET or not await anyio.Path(spec.root).exists():
+            return False
+        root = Path(spec.root)
+        if spec.kind == "folder":
+            return any(await to_thread.run_sync(os.listdir, root))
+        if await anyio.Path(_note(root)).exists():
+            return False
+        try:
+            if await run_git("status", "--porcelain", "--untracked-files=normal", cwd=root):
+                return True
+            kept = ["--remotes"] if spec.kind == "clone" else ["--branches", "--tags", "--remotes"]
+            lost = ["HEAD", "--branches"] if spec.kind == "clone" else ["HEAD"]
+            return bool(await run_git("rev-list", "--max-count=1", *lost, "--not", *kept, cwd=root))
+        except GitFailed:
+            return True  # what cannot be read may be somebody's work
+
+    async def remove(self, spec: WorkspaceSpec) -> None:
+        if spec.root is UNSET:
+            return
+        root = self._ours(_root(spec))
+        if spec.kind == "worktree" and spec.path is not UNSET:
+            await _forget_worktree(Path(spec.path), root)
+        await to_thread.run_sync(_erase, root)
+        await to_thread.run_sync(lambda: _note(root).unlink(missing_ok=True))
+
+    def _kind(self, request: WorkspaceRequest) -> Literal["folder", "worktree", "clone"]:
+        if request.kind != "auto":
+            return request.kind
+        if request.url is not UNSET:
+            return "clone"
+        if request.path is UNSET or _top_with_commit(_folder(request.path)) is None:
+            return "folder"
+        return "worktree"
+
+    def _clone(self, session: SessionId, request: WorkspaceRequest) -> WorkspaceSpec:
+        if request.url is UNSET or request.url.startswith("-"):
+            raise WorkspaceInvalid("a clone needs the address of a repository: set `url`")
+        root, branch = self._place("clones", session), f"roost/{short_id(session)}"
+        return WorkspaceSpec(kind="clone", url=request.url, base=request.base, branch=branch, root=str(root))
+
+    def _worktree(self, session: SessionId, request: WorkspaceRequest) -> WorkspaceSpec:
+        if request.path is UNSET:
+            raise WorkspaceInvalid("a worktree needs a repository: set `path`")
+        folder = _folder(request.path)
+        top = _top(folder)
+        if top is None:
+            raise WorkspaceInvalid(
+                f"{folder} is not in a git repository: run `git init` and commit, or use the folder as it is",
+                path=str(folder),
+            )
+        if request.base is not UNSET and not _is_commit(folder, request.base):
+            raise WorkspaceInvalid(f"{top} has no branch or commit {request.base!r}", path=top)
+        if not _is_commit(folder, "HEAD"):
+            raise WorkspaceInvalid(f"{top} has no commit yet: commit something first", path=top)
+        root, branch = self._place("worktrees", session), f"roost/{short_id(session)}"
+        return WorkspaceSpec(kind="worktree", path=top, base=request.base, branch=branch, root=str(root))
+
+    def _place(self, room: str, session: SessionId) -> Path:
+        return self._data.absolute() / room / short_id(session)
+
+    async def _make_worktree(self, spec: WorkspaceSpec, root: Path) -> None:
+        if spec.path is UNSET or spec.branch is UNSET:
+            raise WorkspaceInvalid("a worktree needs `path` and `branch`")
+        repository = Path(spec.path)
+        if not await anyio.Path(repository).is_dir():
+            raise WorkspaceInvalid(f"the repository {repository} is gone", path=spec.path)
+        for attempt in range(TRIES):
+            await _forget_worktree(repository, root)
+            start = ["HEAD" if spec.base is UNSET else spec.base]
+            branch = ["-b", spec.branch]
+            if await _has_branch(repository, spec.branch):
+                start, branch = [spec.branch], []
+            try:
+                await run_git("worktree", "add", "--no-track", *branch, "--", str(root), *start, cwd=repository)
+                return
+            except GitFailed:
+                if attempt + 1 == TRIES:
+                    raise
+            await to_thread.run_sync(_erase, root)
+            await anyio.sleep(TRY_AGAIN_SECONDS * (attempt + 1))
+
+    async def _make_clone(self, spec: WorkspaceSpec, root: Path) -> None:
+        if spec.url is UNSET or spec.branch is UNSET:
+            raise WorkspaceInvalid("a clone needs `url` and `branch`")
+        await run_git("clone", "--", spec.url, str(root), cwd=root.parent)
+        start = [] if spec.base is UNSET else [spec.base]
+        await run_git("switch", "--no-track", "-c", spec.branch, *start, cwd=root)
+
+    def _ours(self, root: Path) -> Path:
+        """Raises: WorkspaceInvalid: not a folder that Roost makes."""
+        rooms = [self._data.absolute() / room for room in ("worktrees", "clones", "folders")]
+        if root.parent not in rooms:
+            raise WorkspaceInvalid(f"{root} is not a folder that Roost made", path=str(root))
+        return root
+
+
+def _folder(given: str) -> Path:
+    """Raises: WorkspaceInvalid."""
+    path = Path(given).expanduser()
+    if not given or not path.is_absolute():
+        raise WorkspaceInvalid(f"{given!r} must be an absolute path", path=given)
+    if not path.exists():
+        raise WorkspaceInvalid(f"{path} does not exist: make the folder first", path=given)
+    if not path.is_dir():
+        raise WorkspaceInvalid(f"{path} is not a folder", path=given)
+    if not os.access(path, os.R_OK | os.X_OK):
+        raise WorkspaceInvalid(f"{path} cannot be read by this user", path=given)
+    return path.resolve()
+
+
+def _top(folder: Path) -> str | None:
+    """The root of the repository that this folder lies in, if it has a work tree."""
+    try:
+        return ask_git("rev-parse", "--show-toplevel", cwd=folder)
+    except GitFailed:
+        return None
+
+
+def _is_commit(folder: Path, name: str) -> bool:
+    try:
+        ask_git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}", cwd=folder)
+    except GitFailed:
+        return False
+    return True
+
+
+def _top_with_commit(folder: Path) -> str | None:
+    top = _top(folder)
+    return top if top is not None and _is_commit(folder, "HEAD") else None
+
+
+def _is_named(spec: WorkspaceSpec) -> bool:
+    """A plain folder that the user named: never touched."""
+    return spec.kind == "folder" and spec.path is not UNSET
+
+
+def _made(root: Path) -> Path:
+    root.mkdir(parents=True, exist_ok=True)
+    return root
+
+
+def _root(spec: WorkspaceSpec) -> Path:
+    if spec.root is UNSET:
+        raise WorkspaceInvalid("this workspace was never resolved: it has no `root`")
+    return Path(spec.root)
+
+
+def _note(root: Path) -> Path:
+    return root.with_name(root.name + ".making")
+
+
+def _complete(root: Path, note: Path) -> bool:
+    """Whether the folder is there and whole. Raises: WorkspaceInvalid: it is there but holds no repository."""
+    if note.exists() or not root.exists():
+        return False
+    if not (root / ".git").exists():
+        raise WorkspaceInvalid(f"{root} is no git worktree any more: move it away to have it made anew", path=str(root))
+    return True
+
+
+def _begin(root: Path, note: Path) -> None:
+    """Leave a note, then clear away what an earlier attempt left."""
+    root.parent.mkdir(parents=True, exist_ok=True)
+    with note.open("wb") as file:
+        os.fsync(file.fileno())
+    _erase(root)
+
+
+def _erase(root: Path) -> None:
+    if root.is_symlink() or root.is_file():
+        root.unlink()
+    elif root.exists():
+        shutil.rmtree(root)
+
+
+async def _has_branch(repository: Path, branch: str) -> bool:
+    try:
+        await run_git("show-ref", "--verify", "--quiet", f"refs/heads/{branch}", cwd=repository)
+    except GitFailed:
+        return False
+    return True
+
+
+async def _forget_worktree(repository: Path, root: Path) -> None:
+    """Take the worktree at `root` off the repository's list, locked or not, half made or whole, and its folder away."""
+    if not await anyio.Path(repository).is_dir():
+        return
+    for arguments in (["worktree", "remove", "--force", "--force", "--", str(root)], ["worktree", "prune"]):
+        try:
+            await run_git(*arguments, cwd=repository)
+        except GitFailed:
+            continue

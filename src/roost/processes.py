@@ -1,0 +1,124 @@
+"""Finding and killing processes that may not want to be found. Used beside the workspace and by runtimes.
+
+Every process of a host carries the marker `ROOST_HOST=<session>.<epoch>` in its environment, so that also one that
+left its parent, group and session is found. A process that wiped its environment is found as a descendant.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from roost.model.ids import Epoch, SessionId
+
+HOST_MARK = "ROOST_HOST"
+RUN_MARK = "ROOST_RUN"
+COMMAND_MARK = "ROOST_COMMAND"
+KILL_SECONDS = 5.0
+_ROUND_SECONDS = 0.01
+
+
+def host_mark(session: SessionId, epoch: Epoch) -> str:
+    """The value of `ROOST_HOST` for this host and everything it starts."""
+    return f"{session}.{epoch}"
+
+
+def birth(pid: int) -> str | None:
+    """A name for this very process, different for a later one with the same pid; None if it is gone (or a zombie).
+
+    On Linux from the boot's id and the kernel's ticks, which no change of the clock moves.
+    """
+    try:
+        state, ticks = _stat(pid)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError):
+        return _psutil_birth(pid)
+    if state in "ZX":
+        return None
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        boot = ""
+    return f"{boot}:{ticks}"
+
+
+def marked(name: str, matches: Callable[[str], bool]) -> list[psutil.Process]:
+    """Every process whose environment has `name` with a value that matches."""
+    found: list[psutil.Process] = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            value = process.environ().get(name)
+            if value is not None and matches(value) and _lives(process):
+                found.append(process)
+    return found
+
+
+def descendants(pid: int) -> list[psutil.Process]:
+    """Children, their children, and so on, of a process that runs."""
+    try:
+        return living(psutil.Process(pid).children(recursive=True))
+    except psutil.Error:
+        return []
+
+
+def with_descendants(roots: list[psutil.Process]) -> list[psutil.Process]:
+    return [*roots, *(child for root in roots for child in descendants(root.pid))]
+
+
+def living(processes: list[psutil.Process]) -> list[psutil.Process]:
+    """Those that have not ended; a zombie has."""
+    return [process for process in processes if _lives(process)]
+
+
+def kill_until_gone(find: Callable[[], Collection[psutil.Process]], *, seconds: float = KILL_SECONDS) -> bool:
+    """SIGKILL what `find` finds, again and again, until it finds nothing; False if that took too long. Blocks."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = [process for process in set(find()) if process.pid != os.getpid()]
+        if not found:
+            return True
+        if time.monotonic() > deadline:
+            return False
+        for process in found:
+            with suppress(psutil.Error):
+                process.kill()  # psutil compares the start time first: a reused pid is safe
+        psutil.wait_procs(found, timeout=_ROUND_SECONDS)
+
+
+def kill_marked(name: str, matches: Callable[[str], bool], *, seconds: float = KILL_SECONDS) -> bool:
+    """Kill every process with this mark and all their descendants. Blocks."""
+    return kill_until_gone(lambda: with_descendants(marked(name, matches)), seconds=seconds)
+
+
+def signal_group(pgid: int, number: signal.Signals) -> None:
+    """Send to a whole process group; nothing happens if it is empty."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(pgid, number)
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+    except psutil.Error:
+        return False
+
+
+def _stat(pid: int) -> tuple[str, str]:
+    """State and start time of /proc/<pid>/stat; the name before them may hold anything."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    if len(fields) < 20:
+        raise ValueError(pid)
+    return fields[0], fields[19]
+
+
+def _psutil_birth(pid: int) -> str | None:
+    try:
+        process = psutil.Process(pid)
+        return str(process.create_time()) if _lives(process) else None
+    except psutil.Error:
+        return None

@@ -1,0 +1,131 @@
+"""Hosts as processes of this machine, in sessions of their own: they outlive the hub that started them."""
+
+import asyncio
+import os
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+import psutil
+from anyio import to_thread
+from msgspec import Struct
+
+from roost.model.errors import StartFailed
+from roost.model.ids import Epoch, SessionId
+from roost.ports import Ticket
+from roost.processes import HOST_MARK, birth, host_mark, kill_until_gone, marked, with_descendants
+
+_TICKET_DESCRIPTOR = 3
+
+
+class HostNote(Struct, frozen=True, kw_only=True):
+    """DATA/hosts/<session>.json: the last host started. `started` is `processes.birth` of its pid."""
+
+    pid: int
+    started: str
+    epoch: Epoch
+
+
+class ProcessRuntime:
+    """Starts hosts of the data folder `data`, finds them again after a restart of the hub, kills them as trees."""
+
+    def __init__(self, data: Path) -> None:
+        self._data = data.absolute()
+        self._hosts = self._data / "hosts"
+
+    async def start(self, ticket: Ticket) -> None:
+        read_end, write_end = os.pipe()
+        try:
+            pid = await to_thread.run_sync(self._spawn, ticket, read_end)
+        except OSError as error:
+            os.close(write_end)
+            raise StartFailed(f"no process for the host: {error}") from None
+        finally:
+            os.close(read_end)
+        _reap(pid)
+        await to_thread.run_sync(_hand_over, write_end, msgspec.json.encode(ticket))
+        await to_thread.run_sync(self._take_note, ticket, pid)
+
+    async def kill(self, session: SessionId) -> None:
+        if not await to_thread.run_sync(self._kill, session):
+            raise StartFailed(f"processes of {session} could not be killed")
+
+    async def alive(self, session: SessionId, epoch: Epoch) -> bool:
+        note = await to_thread.run_sync(self._note, session)
+        return note is not None and note.epoch == epoch and birth(note.pid) == note.started
+
+    def _spawn(self, ticket: Ticket, descriptor: int) -> int:
+        logs = self._data / "logs"
+        for folder in (self._hosts, logs):
+            folder.mkdir(parents=True, exist_ok=True)
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("ROOST_")}
+        log = os.open(logs / f"{ticket.session}.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+        try:
+            return os.posix_spawn(
+                sys.executable,
+                [sys.executable, "-m", "roost.wiring", "host", str(_TICKET_DESCRIPTOR)],
+                inherited | {HOST_MARK: host_mark(ticket.session, ticket.epoch)},
+                file_actions=[
+                    (os.POSIX_SPAWN_DUP2, descriptor, _TICKET_DESCRIPTOR),
+                    (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                    (os.POSIX_SPAWN_DUP2, log, 1),
+                    (os.POSIX_SPAWN_DUP2, log, 2),
+                ],
+                setsid=True,
+                setsigmask=[],
+                setsigdef=[signal.SIGINT, signal.SIGTERM, signal.SIGPIPE],
+            )
+        finally:
+            os.close(log)
+
+    def _take_note(self, ticket: Ticket, pid: int) -> None:
+        note = HostNote(pid=pid, started=birth(pid) or "gone", epoch=ticket.epoch)
+        path = self._hosts / f"{ticket.session}.json"
+        draft = path.with_suffix(".new")
+        draft.write_bytes(msgspec.json.encode(note))
+        draft.replace(path)
+
+    def _note(self, session: SessionId) -> HostNote | None:
+        try:
+            return msgspec.json.decode((self._hosts / f"{session}.json").read_bytes(), type=HostNote)
+        except (OSError, msgspec.MsgspecError):
+            return None
+
+    def _kill(self, session: SessionId) -> bool:
+        """The host we know, everything below it, and everything that carries the session's mark."""
+        note = self._note(session)
+
+        def find() -> list[psutil.Process]:
+            found = marked(HOST_MARK, lambda mark: mark.rpartition(".")[0] == session)
+            with suppress(psutil.Error):
+                if note is not None and birth(note.pid) == note.started:
+                    found.append(psutil.Process(note.pid))
+            return with_descendants(found)
+
+        gone = kill_until_gone(find)
+        (self._hosts / f"{session}.json").unlink(missing_ok=True)
+        return gone
+
+
+def _hand_over(descriptor: int, ticket: bytes) -> None:
+    """Write the ticket; a host that is dead already does not matter here."""
+    with suppress(BrokenPipeError), os.fdopen(descriptor, "wb") as pipe:
+        pipe.write(ticket)
+
+
+def _reap(pid: int) -> None:
+    """Collect this child when it ends, so that it leaves no zombie; without a pidfd the next start of a hub does."""
+    if not hasattr(os, "pidfd_open"):
+        return
+    loop = asyncio.get_running_loop()
+    descriptor = os.pidfd_open(pid)
+
+    def ended() -> None:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
+        with suppress(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG)
+
+    loop.add_reader(descriptor, ended)
