@@ -217,7 +217,7 @@ class Hub:
         spec = found.record_now.workspace
         if not force and await self._workspaces.dirty(spec):
             raise WorkspaceDirty(path=spec.root)
-        kept = spec.path if spec.kind == "folder" and spec.root is UNSET else UNSET
+        kept = spec.path if spec.kind == "folder" else UNSET
         pos = 0
         with anyio.CancelScope(shield=True):
             async with found.locked():

@@ -1,0 +1,154 @@
+"""The only module that names concrete classes: a hub from its settings, a host from its ticket.
+
+`python -m roost.wiring host FD` is a host. What only a hub needs is imported where a hub is made: hosts start fast.
+"""
+
+import json
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from roost.ports import Ticket
+from roost.settings import Settings
+
+if TYPE_CHECKING:
+    from roost.core.hub import Hub
+
+
+@asynccontextmanager
+async def hub_from(settings: Settings) -> AsyncGenerator["Hub"]:
+    """A hub that has taken up its sessions, holding its data folder until the block ends.
+
+    Raises: DataLocked, SchemaTooNew, StorageUnavailable.
+    """
+    import anyio
+
+    from roost.core.bell import LocalBell
+    from roost.core.clock import SystemClock
+    from roost.core.hub import Hub
+    from roost.drivers import DRIVERS
+    from roost.host.workspace import LocalWorkspaces
+    from roost.runtimes.process.runtime import ProcessRuntime
+    from roost.storage import lock_folder, open_store
+
+    data = data_folder(settings)
+    settings = msgspec.structs.replace(settings, data=str(data))
+    with lock_folder(data):
+        store = await open_store(settings.store, data)
+        try:
+            async with anyio.create_task_group() as tasks:
+                hub = Hub(
+                    settings,
+                    store=store,
+                    bell=LocalBell(),
+                    clock=SystemClock(),
+                    runtime=ProcessRuntime(data),
+                    workspaces=LocalWorkspaces(data),
+                    agents=tuple(DRIVERS),
+                    tasks=tasks,
+                )
+                try:
+                    await hub.open()
+                    yield hub
+                finally:
+                    hub.stop()
+                    tasks.cancel_scope.cancel()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await store.close()
+
+
+def data_folder(settings: Settings) -> Path:
+    """The data folder, made if it is not there, absolute. Only its owner may enter it."""
+    data = Path(settings.data).expanduser().absolute()
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return data
+
+
+async def run_hub(settings: Settings, *, on_ready: Callable[[str], None]) -> None:
+    """Serve a hub until it is told to stop. SIGTERM leaves the hosts at work for the next hub; SIGINT and `roost down`
+    put every session to sleep first. `on_ready` is given the hub's URL."""
+    import anyio
+
+    from roost.api.app import make_app
+    from roost.api.server import serve
+    from roost.core.decisions import HUB
+
+    async with hub_from(settings) as hub, anyio.create_task_group() as tasks:
+        hub_file = Path(hub.settings.data) / "hub.json"
+
+        def bound(port: int) -> None:
+            url = f"http://{_reachable(settings.host)}:{port}"
+            _publish(hub_file, url)
+            on_ready(url)
+
+        async def signals() -> None:
+            with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as received:
+                async for number in received:
+                    if number == signal.SIGTERM or hub.stopping.is_set():
+                        hub.stop_wanted.set()
+                    else:
+                        tasks.start_soon(hub.shut_down, HUB)
+
+        async def serving() -> None:
+            await serve(make_app(hub, hub.settings), settings.host, settings.port, on_ready=bound)
+
+        tasks.start_soon(signals)
+        tasks.start_soon(serving)
+        await hub.stop_wanted.wait()
+        hub.stop()
+        hub_file.unlink(missing_ok=True)
+        tasks.cancel_scope.cancel()
+
+
+def _reachable(host: str) -> str:
+    """An address that programs on this machine can use for a hub bound to `host`."""
+    return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+
+
+def _publish(file: Path, url: str) -> None:
+    """Write where the hub is, for hosts and clients on this machine."""
+    draft = file.with_suffix(".new")
+    draft.write_text(json.dumps({"url": url, "pid": os.getpid(), "started": int(time.time() * 1000)}) + "\n")
+    draft.replace(file)
+
+
+async def host_from_ticket(ticket: Ticket) -> int:
+    """Run the host that this ticket is for; returns its exit code: 0 left in peace, 3 refused."""
+    from roost.drivers import load_driver
+    from roost.host.host import Host, Leaving
+    from roost.host.workspace import LocalWorkspaces
+
+    host = Host(ticket, load_driver(ticket.agent), LocalWorkspaces(Path(ticket.data)))
+    return 3 if await host.run() is Leaving.REFUSED else 0
+
+
+def read_ticket(descriptor: int) -> Ticket:
+    """The ticket handed over by an inherited descriptor, which is closed."""
+    with os.fdopen(descriptor, "rb") as file:
+        return msgspec.json.decode(file.read(), type=Ticket)
+
+
+def main(arguments: list[str]) -> int:
+    match arguments:
+        case ["host", descriptor]:
+            import anyio
+
+            logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+            ticket = read_ticket(int(descriptor))
+            return anyio.run(host_from_ticket, ticket, backend_options={"use_uvloop": sys.platform != "win32"})
+        case _:
+            sys.stderr.write("usage: python -m roost.wiring host FD\n")
+            return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
