@@ -32,6 +32,7 @@ from roost.model.stored import (
 from roost.storage import rules
 from roost.storage.sqlite.connect import connect_reader, storage_error
 from roost.storage.sqlite.sql import SQL
+from roost.storage.sqlite.turns import Turns
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -43,8 +44,9 @@ _LIST_STEP: Final = 500
 class Readers:
     """A pool of threads that read."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, turns: Turns) -> None:
         self._path = path
+        self._turns = turns
         self._mine = threading.local()
         self._all: list[sqlite3.Connection] = []
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="roost-read")
@@ -55,7 +57,8 @@ class Readers:
         if self._closed:
             raise StorageUnavailable("The store is closed.")
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, lambda: self._read(lambda c: read(c, *args, **kwargs)))
+        with self._turns:
+            return await loop.run_in_executor(self._threads, lambda: self._read(lambda c: read(c, *args, **kwargs)))
 
     async def close(self) -> None:
         self._closed = True

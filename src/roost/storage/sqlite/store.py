@@ -25,6 +25,7 @@ from roost.storage.sqlite import reader
 from roost.storage.sqlite.connect import storage_error
 from roost.storage.sqlite.reader import Readers
 from roost.storage.sqlite.transaction import Transaction
+from roost.storage.sqlite.turns import Turns
 from roost.storage.sqlite.writer import Writer
 
 FILE = "roost.db"
@@ -104,5 +105,7 @@ async def open_sqlite(data: Path) -> SqliteStore:
         writer = await to_thread.run_sync(Writer, data / FILE)
     except sqlite3.Error as error:
         raise storage_error(error) from error
-    writer.start(asyncio.get_running_loop())
-    return SqliteStore(writer, Readers(data / FILE))
+    loop = asyncio.get_running_loop()
+    turns = Turns(loop)
+    writer.start(loop, turns)
+    return SqliteStore(writer, Readers(data / FILE, turns))

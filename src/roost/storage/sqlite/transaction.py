@@ -21,7 +21,8 @@ from roost.model.stored import ApiKey, Append, Appended, StoredMessage
 from roost.storage import rules
 from roost.storage.sqlite.sql import SQL, repeated
 
-_CHUNKS: Final = (128, 16, 1)
+_CHUNKS: Final = (512, 256, 128, 64, 32, 16, 8, 4, 2, 1)
+"""Rows in one statement. Powers of two: any number of rows takes few statements, and each is prepared once."""
 _MOST_FENCES: Final = 16_384
 
 

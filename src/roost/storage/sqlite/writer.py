@@ -14,6 +14,7 @@ from roost.model.errors import RoostError, StorageUnavailable
 from roost.storage.sqlite.connect import connect_writer, migrate, storage_error
 from roost.storage.sqlite.sql import SQL
 from roost.storage.sqlite.transaction import Fences, Transaction, bounded
+from roost.storage.sqlite.turns import Turns
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -45,8 +46,9 @@ class Writer:
             raise
         self._thread = threading.Thread(target=self._main, name="roost-store", daemon=True)
 
-    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+    def start(self, loop: asyncio.AbstractEventLoop, turns: Turns) -> None:
         self._loop = loop
+        self._turns = turns
         self._thread.start()
 
     async def call(self, run: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -55,7 +57,8 @@ class Writer:
             raise StorageUnavailable("The store is closed.")
         answer: asyncio.Future[T | Exception] = self._loop.create_future()
         self._calls.put(_Call(run, args, kwargs, answer))
-        outcome = await answer
+        with self._turns:
+            outcome = await answer
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
