@@ -129,12 +129,13 @@ class LocalWorkspaces:
             raise WorkspaceInvalid(f"the repository {repository} is gone", path=spec.path)
         for attempt in range(TRIES):
             await _forget_worktree(repository, root)
-            start = ["HEAD" if spec.base is UNSET else spec.base]
-            branch = ["-b", spec.branch]
             if await _has_branch(repository, spec.branch):
-                start, branch = [spec.branch], []
+                what = ["--", str(root), spec.branch]
+            else:
+                base = "HEAD" if spec.base is UNSET else spec.base
+                what = ["--no-track", "-b", spec.branch, "--", str(root), base]
             try:
-                await run_git("worktree", "add", "--no-track", *branch, "--", str(root), *start, cwd=repository)
+                await run_git("worktree", "add", *what, cwd=repository)
                 return
             except GitFailed:
                 if attempt + 1 == TRIES:
@@ -192,16 +193,6 @@ def _top_with_commit(folder: Path) -> str | None:
     return top if top is not None and _is_commit(folder, "HEAD") else None
 
 
-def _is_named(spec: WorkspaceSpec) -> bool:
-    """A plain folder that the user named: never touched."""
-    return spec.kind == "folder" and spec.path is not UNSET
-
-
-def _made(root: Path) -> Path:
-    root.mkdir(parents=True, exist_ok=True)
-    return root
-
-
 def _root(spec: WorkspaceSpec) -> Path:
     if spec.root is UNSET:
         raise WorkspaceInvalid("this workspace was never resolved: it has no `root`")
@@ -248,8 +239,9 @@ async def _forget_worktree(repository: Path, root: Path) -> None:
     """Take the worktree at `root` off the repository's list, locked or not, half made or whole, and its folder away."""
     if not await anyio.Path(repository).is_dir():
         return
-    for arguments in (["worktree", "remove", "--force", "--force", "--", str(root)], ["worktree", "prune"]):
+    unlock, remove = ["unlock", "--", str(root)], ["remove", "--force", "--", str(root)]
+    for arguments in (unlock, remove, ["prune"]):
         try:
-            await run_git(*arguments, cwd=repository)
+            await run_git("worktree", *arguments, cwd=repository)
         except GitFailed:
-            continue
+            continue  # there was nothing to do

@@ -197,6 +197,8 @@ class Spool:
             self._memory += size
             self._on_disk -= 1
             self._read_at += length
+        if self._file is not None:
+            self._file.truncate(0)
         self._read_at = self._write_at = 0
         while self._last:
             event = self._last.popleft()
