@@ -16,8 +16,15 @@ from roost.model import commands as c
 from roost.model import events as e
 from roost.model.envelope import Draft, Event, draft
 from roost.model.errors import (
-    IdempotencyMismatch, InvalidBody, PermissionNotFound, ProducerGap, QueueFull, SessionArchived, SessionBusy,
-    StaleEpoch, StorageFull,
+    IdempotencyMismatch,
+    InvalidBody,
+    PermissionNotFound,
+    ProducerGap,
+    QueueFull,
+    SessionArchived,
+    SessionBusy,
+    StaleEpoch,
+    StorageFull,
 )  # fmt: skip
 from roost.model.ids import MessageId, PartId, RequestId, RunId, SessionId, new_run_id
 from roost.model.lifecycle import Phase, RunStatus

@@ -14,7 +14,7 @@ from roost.core.session import Session
 from roost.link.frames import Answer, AppendFrame, Ask, Beat, Bye, FromHost, decode_from_host
 from roost.link.hub_end import HubEnd
 from roost.model.envelope import Draft, decode_body
-from roost.model.errors import InvalidBody, InvalidRequest, ProducerGap, StaleEpoch, Unavailable, error_from
+from roost.model.errors import InvalidBody, ProducerGap, RoostError, StaleEpoch, Unavailable, error_from
 from roost.model.events import Native
 from roost.model.ids import Epoch, RunId
 from roost.settings import LinkSettings
@@ -99,8 +99,11 @@ class HostLink:
             if not self.end.pending:
                 await self._wake.wait()
                 continue
-            for frame in self.end.take():
-                await send(frame)
+            try:
+                for frame in self.end.take():
+                    await send(frame)
+            except (OSError, RuntimeError):
+                break  # the connection is gone; what was not acknowledged is sent again on the next
             if self.end.refused:
                 break
         tasks.cancel_scope.cancel()
@@ -127,7 +130,7 @@ class HostLink:
             except ProducerGap as error:
                 self.broken = error
                 return
-            except (Unavailable, InvalidRequest) as error:
+            except RoostError as error:
                 _log.warning("link closed", session=self.session.id, code=error.code, detail=error.message)
                 return
 

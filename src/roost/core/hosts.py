@@ -132,30 +132,37 @@ class Hosts:
 
     async def accept(self, find: Find, token: str | None, receive: Receive, send: Send) -> None:
         """A connection to the link: hello, welcome, and all that follows until it ends."""
-        try:
-            with anyio.fail_after(HELLO_SECONDS):
-                first = await receive()
-            hello = decode_from_host(first) if first is not None else None
-            if not isinstance(hello, Hello):
-                raise InvalidBody("a link begins with hello")
-            session = await self._admit(find, hello, token)
-        except TimeoutError:
+        first: bytes | str | None = None
+        with anyio.move_on_after(HELLO_SECONDS):
+            first = await receive()
+        link = await self._greet(find, first, token, send) if first is not None else None
+        if link is None:
             return
-        except Unavailable:
-            return  # the host tries again
-        except RoostError as error:
-            await send(encode_frame(Refused(code=error.code, message=error.message)))
-            return
-        link = HostLink(session, hello.epoch, self._settings.link)
         try:
-            await self._welcome(link, hello)
-            await session.settle()
+            await link.session.settle()
             await link.run(receive, send)
         finally:
             with anyio.CancelScope(shield=True):
                 await self._unlink(link)
         if link.broken is not None:
-            await self._lose(session, hello.epoch, link.broken.code, link.broken.message)
+            await self._lose(link.session, link.epoch, link.broken.code, link.broken.message)
+
+    async def _greet(self, find: Find, first: bytes | str, token: str | None, send: Send) -> HostLink | None:
+        """The link of a host that may have one. Others are told why not, unless they should just try again."""
+        try:
+            hello = decode_from_host(first)
+            if not isinstance(hello, Hello):
+                raise InvalidBody("a link begins with hello")
+            session = await self._admit(find, hello, token)
+            link = HostLink(session, hello.epoch, self._settings.link)
+            await self._welcome(link, hello)
+        except Unavailable:
+            return None
+        except RoostError as error:
+            code = "gone" if isinstance(error, SessionNotFound) else error.code
+            await send(encode_frame(Refused(code=code, message=error.message)))
+            return None
+        return link
 
     async def _admit(self, find: Find, hello: Hello, token: str | None) -> Session:
         """Raises: SessionNotFound (code `gone` to the host), StaleEpoch, Unauthorized, ProtocolMismatch."""
@@ -228,12 +235,16 @@ class Hosts:
         def choose(record: Record) -> Decision:
             return Decision() if record.epoch != epoch or session.linked else lost(record, code, message)
 
-        try:
-            await session.decide(choose)
-            await session.settle()
-        except (SessionNotFound, Unavailable) as error:
-            _log.error("could not settle a lost host", session=session.id, detail=str(error))
-            return
+        while True:
+            try:
+                await session.decide(choose)
+                await session.settle()
+                break
+            except SessionNotFound:
+                return
+            except Unavailable as error:
+                _log.error("a lost host is not settled yet", session=session.id, detail=str(error))
+                await self._ground.clock.sleep(LOOK_SECONDS)
         if not await self._runtime.alive(session.id, epoch):
             await self._runtime.kill(session.id)  # what a dead host has left behind
 

@@ -9,8 +9,9 @@ from weakref import WeakValueDictionary
 import anyio
 import msgspec
 import structlog
+from anyio import to_thread
 from anyio.abc import TaskGroup
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from roost.core.decisions import HUB, check_input
 from roost.core.hostlink import Receive, Send
@@ -156,7 +157,8 @@ class Hub:
 
     async def _create(self, command: c.CreateSession, by: e.Principal, claim: Claim | None) -> Session:
         session_id = new_session_id()
-        drafts = self._first_events(session_id, command, by)
+        spec = await to_thread.run_sync(self._workspaces.resolve, session_id, command.workspace)
+        drafts = self._first_events(session_id, command, spec, by)
         session = Session.fresh(self._ground, self._hosts, session_id)
         self._known[session_id] = session
         with anyio.CancelScope(shield=True):
@@ -164,7 +166,9 @@ class Hub:
         self._tasks.start_soon(self._hosts.start, session)
         return session
 
-    def _first_events(self, session: SessionId, command: c.CreateSession, by: e.Principal) -> list[Draft]:
+    def _first_events(
+        self, session: SessionId, command: c.CreateSession, spec: e.WorkspaceSpec, by: e.Principal
+    ) -> list[Draft]:
         parts = () if command.input is UNSET else command.input
         if command.task is not UNSET:
             parts = (e.TextInput(text=command.task), *parts)
@@ -172,8 +176,8 @@ class Hub:
         created = e.SessionCreated(
             session=session,
             label=_label(command, task),
-            agent=self._agent(command),
-            workspace=self._workspaces.resolve(session, command.workspace),
+            agent=self._agent(command.agent),
+            workspace=spec,
             owner=by,
             task=task or UNSET,
             model=command.model,
@@ -188,8 +192,8 @@ class Hub:
             drafts.append(draft(begun, run=new_run_id(), by=by))
         return drafts
 
-    def _agent(self, command: c.CreateSession) -> str:
-        agent = self.settings.agent if command.agent is UNSET else command.agent
+    def _agent(self, named: str | UnsetType) -> str:
+        agent = self.settings.agent if named is UNSET else named
         if agent is None:
             raise AgentNotConfigured(known=list(self._agents))
         if agent not in self._agents:
@@ -211,7 +215,7 @@ class Hub:
         sessions = [info_of(row.record, seq=row.head, linked=self._linked(row.record), detail=False) for row in rows]
         return SessionList(sessions=sessions, total=page.total)
 
-    async def delete(self, session: str, by: e.Principal, *, force: bool = False, key: str | None = None) -> Deleted:
+    async def delete(self, session: str, by: e.Principal, *, force: bool = False) -> Deleted:
         """Remove log and folders. Raises: SessionNotFound; WorkspaceDirty: unsaved work, and no force."""
         found = await self.find(session, by)
         spec = found.record_now.workspace
@@ -227,9 +231,18 @@ class Hub:
             self._hosts.hold(found)
             self._known.pop(found.id, None)
             self.log.forget(found.id)
-            await self._hosts.gone(found)
-            await self._workspaces.remove(spec)
+            kept = await self._clear_away(found, spec) or kept
         return Deleted(session=found.id, pos=pos, kept=kept)
+
+    async def _clear_away(self, session: Session, spec: e.WorkspaceSpec) -> str | UnsetType:
+        """End what a deleted session left: its processes, then its folder. The path of a folder that would not go."""
+        try:
+            await self._hosts.gone(session)
+            await self._workspaces.remove(spec)
+        except (RoostError, OSError) as error:
+            _log.error("folder of a deleted session is left", session=session.id, path=spec.root, detail=str(error))
+            return spec.root
+        return UNSET
 
     def info(self, record: Record, seq: int) -> SessionInfo:
         return info_of(record, seq=seq, linked=self._linked(record))
@@ -267,10 +280,12 @@ class Hub:
     async def _shows(self, entry: FeedEntry, by: e.Principal) -> bool:
         if entry.event is UNSET:
             return True  # a deletion tells nothing but an id
+        known = self._known.get(entry.session)
         try:
-            return may_see((await self._session(entry.session)).record_now, by)
+            record = known.record_now if known else (await self._store.get(entry.session)).record
         except SessionNotFound:
             return False
+        return may_see(record, by)
 
     # --- inside -------------------------------------------------------------------------------------------------------
 

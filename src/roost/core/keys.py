@@ -29,7 +29,7 @@ class Keyring:
     async def open(self, file: Path) -> None:
         """Load the keys; make the first one if there is none or its file was lost. The file is 0600."""
         self._by_hash = {key.hash: key for key in await self._store.keys() if key.revoked_at is None}
-        known = file.read_text().strip() if file.exists() else ""
+        known = _read(file)
         if hash_of(known) not in self._by_hash:
             _write_private(file, await self.add("owner"))
 
@@ -53,6 +53,10 @@ class Keyring:
         if key is None:
             raise Unauthorized
         return key.principal
+
+
+def _read(file: Path) -> str:
+    return file.read_text().strip() if file.exists() else ""
 
 
 def _write_private(file: Path, text: str) -> None:

@@ -21,6 +21,7 @@ from roost.model.errors import (
     RoostError,
     StaleEpoch,
     StateConflict,
+    Unavailable,
 )  # fmt: skip
 from roost.model.events import MAX_BODY_BYTES, Body, Native, Principal
 from roost.model.ids import Epoch, Seq, SessionId
@@ -142,7 +143,8 @@ class Session:
         Raises: what the command's decision raises (core/decisions.py); IdempotencyMismatch.
         """
         accepted = await self.decide(lambda record: decide(record, command, by), claim_for(by, key, command, self.id))
-        await self.settle()
+        with contextlib.suppress(Unavailable):  # the command is recorded; what follows from it is settled later
+            await self.settle()
         return accepted
 
     async def decide(self, choose: Callable[[Record], Decision], claim: "Claim | None" = None) -> Accepted:
