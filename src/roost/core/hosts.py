@@ -16,6 +16,7 @@ from roost.core.decisions import HUB, Decision, lost
 from roost.core.hostlink import HostLink, Receive, Send
 from roost.core.keys import hash_of
 from roost.core.session import Ground, Session
+from roost.core.spools import Spools
 from roost.link.frames import Hello, Refused, decode_from_host, encode_frame
 from roost.link.hub_end import check_protocol
 from roost.model.envelope import Draft, Event, draft
@@ -43,9 +44,10 @@ _log = structlog.get_logger("roost.hosts")
 class Hosts:
     """Implements `core.session.Watcher`. Its tasks run in the hub's task group."""
 
-    def __init__(self, ground: Ground, runtime: Runtime, settings: Settings, tasks: TaskGroup) -> None:
+    def __init__(self, ground: Ground, runtime: Runtime, spools: Spools, settings: Settings, tasks: TaskGroup) -> None:
         self._ground = ground
         self._runtime = runtime
+        self._spools = spools
         self._settings = settings
         self._tasks = tasks
         self._links: dict[SessionId, HostLink] = {}
@@ -237,6 +239,8 @@ class Hosts:
 
         while True:
             try:
+                if session.epoch == epoch:
+                    await self._spools.adopt(session)
                 await session.decide(choose)
                 await session.settle()
                 break

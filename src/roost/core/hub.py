@@ -77,9 +77,9 @@ class Hub:
         self._agents = tuple(agents)
         self._tasks = tasks
         self._ground = Ground(store, self.log, bell, clock)
-        self._hosts = Hosts(self._ground, runtime, settings, tasks)
-        self._keys = Keyring(store, clock)
         self._spools = Spools(Path(settings.data), runtime.alive)
+        self._hosts = Hosts(self._ground, runtime, self._spools, settings, tasks)
+        self._keys = Keyring(store, clock)
         self._known: WeakValueDictionary[SessionId, Session] = WeakValueDictionary()
         self._loading = anyio.Lock()
 
