@@ -1,22 +1,18 @@
 """The link's endpoint: a WebSocket between a host and its hub. Shuttles messages; the hub does the rest."""
 
-from typing import TYPE_CHECKING, Any
-
+from roost.api.asgi import Receive, Scope, Send
 from roost.core.hub import Hub
 
-if TYPE_CHECKING:
-    from litestar.types import Receive, Scope, Send
 
-
-async def link_endpoint(hub: Hub, scope: "Scope", receive: "Receive", send: "Send") -> None:
+async def link_endpoint(hub: Hub, scope: Scope, receive: Receive, send: Send) -> None:
     """`GET /link` upgraded. The host's token stands in `Authorization: Bearer`; refusals are frames, not statuses."""
-    first: Any = await receive()
+    first = await receive()
     if first["type"] != "websocket.connect":
         return
     await send({"type": "websocket.accept", "subprotocol": None, "headers": []})
 
     async def take() -> bytes | str | None:
-        message: Any = await receive()
+        message = await receive()
         if message["type"] != "websocket.receive":
             return None
         return message.get("text") or message.get("bytes") or b""
@@ -31,7 +27,7 @@ async def link_endpoint(hub: Hub, scope: "Scope", receive: "Receive", send: "Sen
         pass  # the host closed first
 
 
-def _token(scope: "Scope") -> str | None:
+def _token(scope: Scope) -> str | None:
     for name, value in scope["headers"]:
         if name == b"authorization" and value.lower().startswith(b"bearer "):
             return value[7:].decode("latin-1").strip()

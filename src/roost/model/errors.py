@@ -31,7 +31,7 @@ class RoostError(Exception):
     code: ClassVar[str] = "internal"
 
     def __init__(self, message: str | None = None, **details: Any) -> None:
-        self.message = message or (type(self).__doc__ or "").strip().split("\n")[0]
+        self.message = message or (type(self).__doc__ or "").strip().split("\n")[0].partition(" Details: ")[0]
         self.details = details
         super().__init__(self.message)
 

@@ -1,0 +1,147 @@
+"""The whole API as one ASGI app: who may knock, is the hub up, streams and link past the framework, REST through it."""
+
+from functools import cache
+from importlib.metadata import version
+
+import anyio
+import msgspec
+import structlog
+
+from roost.api.admission import check_host, check_origin, key_of
+from roost.api.asgi import Message, Receive, Scope, Send, refuse_upgrade, respond
+from roost.api.problems import error_of, problem, send_problem
+from roost.api.rest import make_rest
+from roost.api.streams import sse
+from roost.api.streams.running import Streams
+from roost.core.hub import Hub
+from roost.model.errors import HubStopping, RouteNotFound, Unavailable
+from roost.model.info import Health
+from roost.settings import Settings
+
+_log = structlog.get_logger("roost.api")
+
+
+class App:
+    """Made by `make_app`; served by `server.serve`."""
+
+    def __init__(self, hub: Hub, settings: Settings) -> None:
+        self._hub = hub
+        self._settings = settings
+        self._streams = Streams(settings.sse_heartbeat_seconds)
+        self._rest = make_rest(settings.max_body_bytes)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._websocket(scope, receive, send)
+        else:
+            await self._lifespan(receive, send)
+
+    def end_streams(self) -> None:
+        """End every event stream, and every later one at once: the server is about to stop."""
+        self._streams.end()
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        """While the server runs, a hub that stops ends the streams."""
+
+        async def watch() -> None:
+            await self._hub.stopping.wait()
+            self._streams.end()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(watch)
+            while True:
+                message = await receive()
+                await send({"type": message["type"] + ".complete"})
+                if message["type"] == "lifespan.shutdown":
+                    break
+            tasks.cancel_scope.cancel()
+
+    def _check_sender(self, scope: Scope) -> None:
+        """Raises: HostRefused, OriginRefused."""
+        host = check_host(scope, self._settings.host, self._settings.allowed_hosts)
+        check_origin(scope, host, self._settings.allowed_origins)
+
+    # --- HTTP ---------------------------------------------------------------------------------------------------------
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            self._check_sender(scope)
+            if scope["path"] in ("/healthz", "/readyz"):
+                await self._health(scope["path"], send)
+                return
+            self._check_ready()
+            await self._authenticated(scope, receive, send)
+        except Exception as exc:  # noqa: BLE001  # nothing was sent yet: streams and the framework end their own errors
+            error = error_of(exc, scope)
+            _log.debug("refused", method=scope["method"], path=scope["path"], code=error.code)
+            await send_problem(send, error)
+
+    async def _health(self, path: str, send: Send) -> None:
+        if path == "/readyz":
+            self._check_ready()
+        body = msgspec.json.encode(Health(status="ok", version=_version()))
+        await respond(send, 200, [(b"content-type", b"application/json"), (b"cache-control", b"no-store")], body)
+
+    def _check_ready(self) -> None:
+        """Raises: HubStopping, Unavailable."""
+        if self._hub.stopping.is_set():
+            raise HubStopping
+        if not self._hub.ready:
+            raise Unavailable("The hub is taking up its sessions; try again in a moment.")
+
+    async def _authenticated(self, scope: Scope, receive: Receive, send: Send) -> None:
+        streaming = sse.wants_events(scope)
+        by = await self._hub.authenticate(key_of(scope, in_query=streaming))
+        scope["state"] = {"hub": self._hub, "by": by}
+        match scope["path"].rstrip("/").split("/"):
+            case ["", "v1", "sessions", session, "events"] if streaming:
+                await sse.events(self._hub, self._streams, session, by, scope, receive, send)
+            case ["", "v1", "feed"] if streaming:
+                await sse.feed(self._hub, self._streams, by, scope, receive, send)
+            case ["", "openapi.json"] if scope["method"] == "GET":
+                await self._openapi(send)
+            case _:
+                await self._rest(scope, receive, _noting(scope, by.user, send))
+
+    async def _openapi(self, send: Send) -> None:
+        from roost.api.openapi import document  # only whoever asks for it pays for it
+
+        await respond(send, 200, [(b"content-type", b"application/json")], document())
+
+    # --- WebSocket ----------------------------------------------------------------------------------------------------
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            self._check_sender(scope)
+            if scope["path"] != "/link":
+                raise RouteNotFound
+        except Exception as exc:  # noqa: BLE001  # whatever it is, the handshake gets an answer
+            await receive()
+            await refuse_upgrade(scope, send, *problem(error_of(exc, scope)))
+            return
+        from roost.api.link import link_endpoint
+
+        await link_endpoint(self._hub, scope, receive, send)
+
+
+def _noting(scope: Scope, user: str, send: Send) -> Send:
+    """`send` that logs the status of the answer. The path is logged without its query, where a key may stand."""
+
+    async def noting(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            _log.debug("answered", method=scope["method"], path=scope["path"], status=message["status"], user=user)
+        await send(message)
+
+    return noting
+
+
+@cache
+def _version() -> str:
+    return version("roost")
+
+
+def make_app(hub: Hub, settings: Settings) -> App:
+    """The API of this hub."""
+    return App(hub, settings)

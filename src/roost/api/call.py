@@ -1,0 +1,52 @@
+"""A REST call as handlers see it: the hub, who asks, the idempotency key, and bodies decoded strictly."""
+
+from typing import Any, Final, cast
+
+import msgspec
+from litestar import Request, Response
+
+from roost.core.hub import Hub
+from roost.model.errors import InvalidBody, InvalidRequest
+from roost.model.events import Principal
+
+MAX_KEY_CHARS: Final = 200
+RECORDED: Final[dict[str, Any]] = {"recorded": True}
+"""Marks a handler whose calls are recorded: it takes an idempotency key."""
+STREAM: Final[dict[str, Any]] = {"stream": True, "also": {204: "A stream with nothing more to come: do not reconnect."}}
+"""Marks a handler whose path is an event stream for those who accept one (streams/sse.py)."""
+
+
+class Call(Request[Any, Any, Any]):
+    """A request of a known principal: whoever has no key does not come this far."""
+
+    @property
+    def hub(self) -> Hub:
+        return cast(Hub, self.scope["state"]["hub"])
+
+    @property
+    def by(self) -> Principal:
+        return cast(Principal, self.scope["state"]["by"])
+
+    @property
+    def key(self) -> str | None:
+        """The idempotency key. Raises: InvalidRequest: it is too long, or not printable ASCII."""
+        key = self.headers.get("idempotency-key")
+        if key is not None and not (0 < len(key) <= MAX_KEY_CHARS and key.isascii() and key.isprintable()):
+            raise InvalidRequest(f"Idempotency-Key: 1 to {MAX_KEY_CHARS} printable ASCII characters")
+        return key
+
+    async def json(self) -> Any:
+        """The body as the type that the handler's `data` has. Strict: nothing is converted, unknown fields are refused.
+
+        Raises: InvalidBody: it does not fit; the message names the field.
+        """
+        wanted = self.route_handler.parsed_data_field
+        try:
+            return msgspec.json.decode(await self.body(), type=Any if wanted is None else wanted.annotation)
+        except msgspec.MsgspecError as error:
+            raise InvalidBody(str(error)) from None
+
+
+def encoded(data: bytes) -> Response[bytes]:
+    """An answer that is JSON already."""
+    return Response(data, media_type="application/json")

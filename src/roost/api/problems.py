@@ -1,0 +1,108 @@
+"""What an error looks like on the wire (RFC 9457), and the one table that gives each code its HTTP status."""
+
+from http import HTTPStatus
+from typing import Final
+
+import msgspec
+import structlog
+from msgspec import Struct
+
+from roost.api.asgi import Header, Scope, Send, respond
+from roost.model.errors import MethodNotAllowed, RoostError
+
+STATUS: Final[dict[str, int]] = {
+    "internal": 500,
+    "invalid_request": 400,
+    "invalid_body": 400,
+    "invalid_cursor": 400,
+    "cursor_ahead": 400,
+    "body_too_large": 413,
+    "method_not_allowed": 405,
+    "workspace_invalid": 400,
+    "agent_unknown": 400,
+    "agent_not_configured": 400,
+    "refused": 403,
+    "unauthorized": 401,
+    "forbidden": 403,
+    "host_refused": 403,
+    "origin_refused": 403,
+    "not_found": 404,
+    "route_not_found": 404,
+    "session_not_found": 404,
+    "run_not_found": 404,
+    "message_not_found": 404,
+    "permission_not_found": 404,
+    "gone": 410,
+    "cursor_trimmed": 410,
+    "session_archived": 410,
+    "session_closed": 410,
+    "conflict": 409,
+    "session_busy": 409,
+    "session_asleep": 409,
+    "idempotency_mismatch": 409,
+    "workspace_dirty": 409,
+    "queue_full": 409,
+    "state_conflict": 409,
+    "illegal_transition": 409,
+    "fenced": 409,
+    "stale_epoch": 409,
+    "producer_gap": 409,
+    "unavailable": 503,
+    "hub_stopping": 503,
+    "hub_unreachable": 503,
+    "stream_lost": 503,
+    "storage_unavailable": 503,
+    "storage_full": 507,
+    "timed_out": 504,
+    "fatal": 500,
+    "data_locked": 500,
+    "schema_too_new": 500,
+    "spool_full": 500,
+    "start_failed": 500,
+    "protocol_mismatch": 500,
+}
+"""Status by code: every class of the error tree has its row."""
+RETRY_AFTER_SECONDS: Final[dict[int, int]] = {503: 1, 504: 1, 507: 30}
+"""When to come back, for the statuses that pass by themselves."""
+
+_log = structlog.get_logger("roost.api")
+
+
+class Problem(Struct, frozen=True, kw_only=True):
+    """What went wrong. `code` is stable; further fields depend on it."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+
+
+def problem(error: RoostError) -> tuple[int, list[Header], bytes]:
+    """Status, headers and body that tell the client about this error."""
+    status = STATUS.get(error.code, 500)
+    title = HTTPStatus(status).phrase
+    told = Problem(type="about:blank", title=title, status=status, detail=error.message, code=error.code)
+    headers: list[Header] = [(b"content-type", b"application/problem+json"), (b"cache-control", b"no-store")]
+    if status == 401:
+        headers.append((b"www-authenticate", b'Bearer realm="roost"'))
+    if status in RETRY_AFTER_SECONDS:
+        headers.append((b"retry-after", b"%d" % RETRY_AFTER_SECONDS[status]))
+    if isinstance(error, MethodNotAllowed):
+        headers.append((b"allow", ", ".join(error.details.get("allow", ())).encode()))
+    details = {name: value for name, value in error.details.items() if value is not None and not hasattr(told, name)}
+    return status, headers, msgspec.json.encode(msgspec.structs.asdict(told) | details, enc_hook=str)
+
+
+def error_of(exc: Exception, scope: Scope) -> RoostError:
+    """The error of ours that this exception means to the client. What nobody expected is logged, and told as
+    `internal` without its content."""
+    if isinstance(exc, RoostError):
+        return exc
+    _log.error("unexpected error", method=scope.get("method"), path=scope.get("path"), exc_info=exc)
+    return RoostError("Something went wrong in the hub; its log says what.")
+
+
+async def send_problem(send: Send, error: RoostError) -> None:
+    status, headers, body = problem(error)
+    await respond(send, status, headers, body)

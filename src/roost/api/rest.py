@@ -1,0 +1,103 @@
+"""The REST routes as one ASGI app. The framework routes and converts; what is wrong is told in our words.
+
+Left out of the framework, since it costs start-up and memory: its logging, its OpenAPI, and its support for type
+libraries that we do not use.
+"""
+
+import re
+from typing import Any, Final, cast
+
+from litestar import Litestar, Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.handlers import HTTPRouteHandler
+from litestar.plugins import PluginProtocol
+from litestar.plugins.core import MsgspecDIPlugin
+
+from roost.api.asgi import ASGIApp, Receive, Scope, Send
+from roost.api.call import Call
+from roost.api.problems import error_of, problem
+from roost.api.v1 import decisions, history, hub, runs, sessions
+from roost.model.errors import BodyTooLarge, InvalidBody, InvalidRequest, MethodNotAllowed, RoostError, RouteNotFound
+
+ROUTES: Final[list[HTTPRouteHandler]] = [
+    *sessions.routes,
+    *history.routes,
+    *runs.routes,
+    *decisions.routes,
+    *hub.routes,
+]
+"""Every route of version 1, in the order in which the reference lists them."""
+
+
+class _Framework(Litestar):
+    @staticmethod
+    def _get_default_plugins(plugins: list[PluginProtocol]) -> list[PluginProtocol]:
+        """The framework's own would import pydantic and attrs if they are installed."""
+        return [*plugins, MsgspecDIPlugin()]
+
+
+def make_rest(max_body_bytes: int) -> ASGIApp:
+    """The app. It finds `hub` and `by` in the scope's state."""
+
+    def refuse(request: Request[Any, Any, Any], exc: Exception) -> Response[bytes]:
+        error = _framework_error(exc, cast(Scope, request.scope), max_body_bytes)
+        status, headers, body = problem(error or error_of(exc, cast(Scope, request.scope)))
+        told = {name.decode(): value.decode() for name, value in headers}
+        return Response(body, status_code=status, headers=told, media_type=told["content-type"])
+
+    framework = _Framework(
+        ROUTES,
+        request_class=Call,
+        exception_handlers={Exception: refuse},
+        request_max_body_size=max_body_bytes,
+        openapi_config=None,
+        logging_config=None,
+    )
+
+    async def rest(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] == "OPTIONS":
+            raise no_route(scope)
+        await framework(cast(Any, scope), cast(Any, receive), cast(Any, send))
+
+    return rest
+
+
+def no_route(scope: Scope) -> RoostError:
+    """What to say of a method and path that no route has."""
+    path = scope["path"].rstrip("/")
+    allow = sorted(method for pattern, method in _PATTERNS if pattern.fullmatch(path))
+    return MethodNotAllowed(allow=allow) if allow else RouteNotFound()
+
+
+def paths_of(handler: HTTPRouteHandler) -> tuple[str, str]:
+    """Method and path of a route, the path as OpenAPI writes it."""
+    (path,), (method,) = handler.paths, handler.http_methods
+    return str(method), re.sub(r"\{(\w+):\w+\}", r"{\1}", path)
+
+
+_PATTERNS: Final = [(re.compile(re.sub(r"\{\w+\}", "[^/]+", path)), method) for method, path in map(paths_of, ROUTES)]
+
+
+def _framework_error(exc: Exception, scope: Scope, max_body_bytes: int) -> RoostError | None:
+    """Our word for what the framework refused; None if it was something else."""
+    if not isinstance(exc, HTTPException):
+        return None
+    match exc.status_code:
+        case 404 | 405:
+            return no_route(scope)
+        case 413:
+            return BodyTooLarge(limit_bytes=max_body_bytes)
+        case 400 if isinstance(exc, ValidationException):
+            return _invalid(exc.extra)
+        case status if status < 500:
+            return InvalidRequest(exc.detail)
+        case _:
+            return None
+
+
+def _invalid(extra: Any) -> RoostError:
+    """The framework lists what does not fit: `data` is the body, everything else a parameter."""
+    found = cast("list[dict[str, str]]", extra if isinstance(extra, list) else [])
+    if any(entry.get("key") == "data" for entry in found):
+        return InvalidBody("this route needs a JSON body")
+    return InvalidRequest("; ".join(f"{entry.get('key', 'request')}: {entry['message']}" for entry in found) or None)

@@ -1,0 +1,86 @@
+"""Serving: uvicorn on a socket of ours, inside whatever event loop calls."""
+
+import socket
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Any, Final, cast
+
+import anyio
+import uvicorn
+
+from roost.api.app import App
+from roost.link.frames import MAX_FRAME_BYTES
+from roost.model.errors import StartFailed
+
+STOP_SECONDS: Final = 5
+"""How long requests may take to end when the server stops; then they are cancelled."""
+
+
+async def serve(app: App, host: str, port: int, *, on_ready: Callable[[int], None]) -> None:
+    """Serve until cancelled; then streams end, requests are answered, and it returns. `port` 0 takes a free one;
+    `on_ready` is given the port once connections are accepted. Signals are left alone.
+
+    Raises: StartFailed: nobody can listen there.
+    """
+    server = _Server(_config(app), on_ready)
+    with listen(host, port) as listening:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_stop_when_cancelled, app, server)
+            with anyio.CancelScope(shield=True):
+                await server.serve(sockets=[listening])
+            tasks.cancel_scope.cancel()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket, not inherited by children. Raises: StartFailed."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(family, kind, protocol)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+    except OSError as error:
+        raise StartFailed(f"cannot listen on {host}, port {port}: {error.strerror}") from error
+    return listening
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[int], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for listening in sockets or []:
+            self._on_ready(listening.getsockname()[1])
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Signals belong to whoever runs the event loop."""
+        yield
+
+
+def _config(app: App) -> uvicorn.Config:
+    return uvicorn.Config(
+        cast(Any, app),
+        loop="none",
+        http="httptools",
+        ws="websockets-sansio",
+        ws_max_size=MAX_FRAME_BYTES,
+        ws_per_message_deflate=False,
+        ws_ping_interval=None,  # the link has its own heartbeat
+        lifespan="on",
+        log_config=None,
+        log_level="warning",  # what it says below that names paths with their query
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=STOP_SECONDS,
+    )
+
+
+async def _stop_when_cancelled(app: App, server: uvicorn.Server) -> None:
+    try:
+        await anyio.sleep_forever()
+    finally:
+        app.end_streams()
+        server.should_exit = True

@@ -1,0 +1,111 @@
+"""Event streams as Server-Sent Events (PROTOCOL.md, section 3), raw ASGI in front of the framework."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from functools import lru_cache, partial
+from typing import Final
+
+import msgspec
+from msgspec import UNSET
+
+from roost.api.asgi import Receive, Scope, Send, header_of, query_of, respond
+from roost.api.cursors import cursor, feed_cursor
+from roost.api.streams.running import Streams
+from roost.core.hub import Hub
+from roost.core.log import Frames
+from roost.model.events import Principal
+from roost.model.ids import Seq, SessionId
+from roost.model.stored import FeedEntry
+
+DELETED: Final = "session-deleted"
+"""The type of a feed entry without an event."""
+
+_encoder = msgspec.json.Encoder()
+
+
+def wants_events(scope: Scope) -> bool:
+    """Whether this is a GET that accepts an event stream."""
+    if scope["method"] != "GET":
+        return False
+    accepted = (header_of(scope, b"accept") or "").lower().split(",")
+    return any(entry.partition(";")[0].strip() == "text/event-stream" for entry in accepted)
+
+
+async def events(
+    hub: Hub, streams: Streams, session: str, by: Principal, scope: Scope, receive: Receive, send: Send
+) -> None:
+    """`GET /v1/sessions/{id}/events` as a stream. What is wrong with the request is raised before the first byte.
+
+    Raises: SessionNotFound, InvalidCursor, CursorAhead, CursorTrimmed, StorageUnavailable.
+    """
+    found = await hub.find(session, by)
+    after = cursor(header_of(scope, b"last-event-id") or query_of(scope, "after"))
+    if await _nothing_more(hub, found.id, after):
+        await respond(send, 204)
+        return
+    render = renderer(frozenset(filter(None, (query_of(scope, "types") or "").split(","))))
+    await streams.run(receive, send, hub.log.follow(found.id, after), render, session=found.id, user=by.user)
+
+
+async def _nothing_more(hub: Hub, session: SessionId, after: Seq) -> bool:
+    """Whether this cursor is the end of an ended log. Raises: CursorAhead, CursorTrimmed."""
+    page = await hub.log.page(session, after, 1)
+    return page.ended and not page.events
+
+
+async def feed(hub: Hub, streams: Streams, by: Principal, scope: Scope, receive: Receive, send: Send) -> None:
+    """`GET /v1/feed` as a stream. Raises: InvalidCursor, CursorAhead, StorageUnavailable."""
+    given = header_of(scope, b"last-event-id") or query_of(scope, "after")
+    after = await feed_cursor(hub, given)
+    pages: AsyncIterator[Sequence[FeedEntry]] = hub.follow(after, by)
+    await streams.run(receive, send, pages, render_feed, user=by.user)
+
+
+def renderer(wanted: frozenset[str]) -> Callable[[Frames], bytes]:
+    """What makes the bytes of a page, once for all who want the same of it."""
+    if not wanted:
+        return _render_shared
+    name = "sse:" + ",".join(sorted(wanted))
+    return partial(_render_filtered, name=name, render=partial(render_only, wanted=wanted))
+
+
+def _render_shared(frames: Frames) -> bytes:
+    return frames.rendered("sse", render_all)
+
+
+def _render_filtered(frames: Frames, *, name: str, render: Callable[[Frames], bytes]) -> bytes:
+    return frames.rendered(name, render)
+
+
+def render_all(frames: Frames) -> bytes:
+    pairs = zip(frames.types, frames.data, strict=True)
+    return b"".join([block(seq, tag, data) for seq, (tag, data) in enumerate(pairs, frames.first)])
+
+
+def render_only(frames: Frames, wanted: frozenset[str]) -> bytes:
+    """Events of these types; if the page ends with others, an `id:` alone moves the cursor past them."""
+    rows = enumerate(zip(frames.types, frames.data, strict=True), frames.first)
+    blocks = [block(seq, tag, data) for seq, (tag, data) in rows if tag in wanted]
+    if frames.types and frames.types[-1] not in wanted:
+        blocks.append(b"id: %d\n\n" % frames.last)
+    return b"".join(blocks)
+
+
+def render_feed(entries: Sequence[FeedEntry]) -> bytes:
+    return b"".join(
+        [
+            block(entry.pos, DELETED if entry.event is UNSET else entry.event.type, _encoder.encode(entry))
+            for entry in entries
+        ]
+    )
+
+
+def block(number: int, tag: str, data: bytes) -> bytes:
+    """One SSE block. Bodies keep the bytes their producer wrote; a line break there can only stand between two tokens
+    of JSON, where it means nothing, and would end the line here."""
+    return b"id: %d%b%b\n\n" % (number, _head(tag), data.translate(None, b"\r\n"))
+
+
+@lru_cache(maxsize=512)
+def _head(tag: str) -> bytes:
+    """A type is its producer's word, so it may not break the line either."""
+    return f"\nevent: {' '.join(tag.split())}\ndata: ".encode()

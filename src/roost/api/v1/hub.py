@@ -1,0 +1,63 @@
+"""The hub itself: its feed, its agents, its end."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from litestar import get, post
+from litestar.params import FromQuery, QueryParameter
+from msgspec import Struct
+
+from roost.api.call import STREAM, Call
+from roost.api.cursors import feed_cursor
+from roost.model.ids import Pos
+from roost.model.stored import FeedEntry
+
+
+class FeedPage(Struct, frozen=True, kw_only=True):
+    """Facts in order; `head` is the last position there is."""
+
+    entries: Sequence[FeedEntry]
+    head: Pos
+
+
+class Agent(Struct, frozen=True, kw_only=True):
+    """`default`: sessions that name no agent get this one."""
+
+    name: str
+    default: bool
+
+
+class AgentList(Struct, frozen=True, kw_only=True):
+    agents: list[Agent]
+
+
+class Stopping(Struct, frozen=True, kw_only=True):
+    status: str
+
+
+@get("/v1/feed", opt=STREAM)
+async def list_feed(
+    request: Call,
+    after: FromQuery[str | None] = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=5000)] = 500,
+) -> FeedPage:
+    """Facts of all sessions after a position (`now`: the present end); with `Accept: text/event-stream` all of them,
+    and then as they come."""
+    entries = await request.hub.feed(await feed_cursor(request.hub, after), request.by, limit)
+    return FeedPage(entries=entries, head=await request.hub.feed_head())
+
+
+@get("/v1/agents")
+async def list_agents(request: Call) -> AgentList:
+    """The agents this hub can run."""
+    return AgentList(agents=[Agent(name=name, default=default) for name, default in request.hub.agents()])
+
+
+@post("/v1/shutdown", status_code=202)
+async def shut_down(request: Call) -> Stopping:
+    """Pause all sessions, stop their hosts, stop the hub."""
+    await request.hub.shut_down(request.by)
+    return Stopping(status="stopping")
+
+
+routes = [list_feed, list_agents, shut_down]
