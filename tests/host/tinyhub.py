@@ -105,6 +105,7 @@ class TinyHub:
             end.welcome(acked=self.produced, starting=1, cursor=max(hello.read, 1))
             commands = [e for e in self.log[max(hello.read, 1) :] if type(e.body) in COMMANDS]
             end.committed(commands, len(self.log))
+        self.moved()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._write, socket, end)
             try:
