@@ -9,13 +9,14 @@ from typing import Any, Literal, Self
 import msgspec
 from msgspec import UNSET
 
+from roost.client.absent import or_absent
 from roost.client.address import Address, Finder
 from roost.client.answers import Agent, AgentList, FeedPage
 from roost.client.session import AsyncSession, Input
 from roost.client.stream import RECONNECT_SECONDS, follow_feed
 from roost.client.wire import Wire, new_key
 from roost.model.commands import CreateSession, WorkspaceRequest
-from roost.model.errors import RoostError
+from roost.model.errors import RoostError, SessionNotFound
 from roost.model.ids import Pos, SessionId
 from roost.model.info import Deleted, Health, SessionInfo, SessionList
 from roost.model.stored import FeedEntry
@@ -91,24 +92,28 @@ class AsyncClient:
         """
         text = input if isinstance(input, str) else task
         body = CreateSession(
-            task=UNSET if text is None else text,
+            task=or_absent(text),
             input=UNSET if input is None or isinstance(input, str) else tuple(input),
-            agent=UNSET if agent is None else agent,
-            model=UNSET if model is None else model,
-            label=UNSET if label is None else label,
+            agent=or_absent(agent),
+            model=or_absent(model),
+            label=or_absent(label),
             workspace=_workspace(workspace),
             visibility=visibility,
             tags=tuple(tags),
             metadata=dict(metadata or {}),
             env=dict(env or {}),
         )
-        answer = await self._wire.request("POST", "/v1/sessions", body=body, key=key or new_key())
+        return await self.create(body, key=key)
+
+    async def create(self, wanted: CreateSession, *, key: str | None = None) -> AsyncSession:
+        """The same from a request made elsewhere."""
+        answer = await self._wire.request("POST", "/v1/sessions", body=wanted, key=key or new_key())
         return self.session(msgspec.json.decode(answer, type=SessionInfo).session)
 
     def session(self, session: str) -> AsyncSession:
         """The handle of a session, by its id or the 12 digits of it. Asks nothing."""
         if "/" in session or "?" in session or not session:
-            raise RoostError(f"{session!r} is not the id of a session")
+            raise SessionNotFound(f"{session!r} is not the id of a session")
         full = session if session.startswith("codesess_") else f"codesess_{session}"
         return AsyncSession(self._wire, SessionId(full), reconnect_seconds=self._reconnect_seconds)
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET, Struct
 
+from roost.client.absent import or_absent
 from roost.client.answers import EventPage, MessageList, SendResult
 from roost.client.runs import MOVES, RUN_ENDS, ends, is_idle, result_of
 from roost.client.stream import Until, follow_events
@@ -23,8 +24,6 @@ from roost.model.snapshot import Snapshot, decode_snapshot
 
 STOP_SECONDS = 120.0
 """How long a call may take that answers only once a run has stopped."""
-QUEUED_WITHIN = 8
-"""An input and what its acceptance set going stand in one commit of a few events."""
 Delivery = Literal["prompt", "steer", "queue"]
 Input = str | Sequence[InputPart]
 
@@ -183,11 +182,11 @@ class AsyncSession:
     ) -> SessionInfo:
         """Change what is given. `metadata` merges key by key; `hidden` takes the session off default lists."""
         body = Update(
-            label=UNSET if label is None else label,
+            label=or_absent(label),
             tags=UNSET if tags is None else tuple(tags),
             metadata=UNSET if metadata is None else dict(metadata),
-            visibility=UNSET if visibility is None else visibility,
-            hidden=UNSET if hidden is None else hidden,
+            visibility=or_absent(visibility),
+            hidden=or_absent(hidden),
         )
         return msgspec.json.decode(await self._wire.request("PATCH", self._path, body=body), type=SessionInfo)
 
@@ -240,9 +239,9 @@ class AsyncSession:
         """The run that this input made; a queued one is waited for. Raises: RunNotFound: it was given up."""
         if accepted.run is not UNSET:
             return accepted.run
-        page = await self.read(after=max(accepted.seq - QUEUED_WITHIN, 0), limit=QUEUED_WITHIN)
-        queued = [event.body for event in page.events if isinstance(event.body, Queued)]
-        message = queued[-1].message if queued else None
+        page = await self.read(after=accepted.seq - 1, limit=1)
+        queued = page.events[0].body if page.events else None
+        message = queued.message if isinstance(queued, Queued) else None
         async with aclosing(self.events(after=accepted.seq - 1, types=("run-start", "dequeued"))) as events:
             async for event in events:
                 body = event.body

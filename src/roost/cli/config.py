@@ -1,0 +1,116 @@
+"""The one place where settings are read: flags, then `ROOST_...`, then a TOML file, then the defaults."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Final, get_origin
+
+import msgspec
+from msgspec.structs import FieldInfo, fields
+
+from roost.cli.problems import ConfigInvalid
+from roost.settings import LinkSettings, Settings
+
+STORES: Final = ("sqlite", "memory")
+_FIELDS: Final[dict[str, FieldInfo]] = {field.name: field for field in fields(Settings)}
+_LINK: Final[dict[str, FieldInfo]] = {field.name: field for field in fields(LinkSettings)}
+ENVIRONMENT: Final[dict[str, tuple[str, str]]] = {
+    **{f"ROOST_{name.upper()}": ("", name) for name in _FIELDS if name != "link"},
+    **{f"ROOST_LINK_{name.upper()}": ("link", name) for name in _LINK},
+}
+"""Every variable that is a setting: the table it belongs to, and its name there."""
+OTHER_VARIABLES: Final = frozenset({"ROOST_URL", "ROOST_API_KEY", "ROOST_CONFIG"})
+
+
+def default_config() -> Path:
+    """The file that is read when none is named; it need not exist."""
+    return Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config").expanduser() / "roost" / "config.toml"
+
+
+def read_settings(flags: Mapping[str, Any] | None = None, *, config: Path | None = None) -> Settings:
+    """The settings of a hub here. Flags that are None were not given. `data` comes back absolute.
+
+    Raises: ConfigInvalid: it names the source, the setting, and what is wrong.
+    """
+    given = {name: value for name, value in (flags or {}).items() if value is not None}
+    merged: dict[str, Any] = {}
+    for source, values, strict in (_from_file(config), _from_environment(), ("the command line", given, True)):
+        _check(source, values, strict=strict)
+        merged = {**merged, **values, "link": {**merged.get("link", {}), **values.get("link", {})}}
+    settings = msgspec.convert(merged, Settings, strict=False)
+    return msgspec.structs.replace(settings, data=str(Path(settings.data).expanduser().absolute()))
+
+
+def unknown_variables() -> list[str]:
+    """Variables that look like ours and mean nothing; perhaps somebody misspelt one."""
+    known = ENVIRONMENT.keys() | OTHER_VARIABLES
+    return sorted(name for name in os.environ if name.startswith("ROOST_") and name not in known)
+
+
+def _from_environment() -> tuple[str, dict[str, Any], bool]:
+    values: dict[str, Any] = {}
+    for variable, (table, name) in ENVIRONMENT.items():
+        text = os.environ.get(variable)
+        if not text:
+            continue
+        listed = get_origin((_LINK if table else _FIELDS)[name].type) is tuple
+        value = [each.strip() for each in text.split(",") if each.strip()] if listed else text
+        (values.setdefault(table, {}) if table else values)[name] = value
+    return "the environment", values, False
+
+
+def _from_file(config: Path | None) -> tuple[str, dict[str, Any], bool]:
+    named = config or (Path(os.environ["ROOST_CONFIG"]) if os.environ.get("ROOST_CONFIG") else None)
+    path = named or default_config()
+    try:
+        return str(path), tomllib.loads(path.read_text(encoding="utf-8")), True
+    except FileNotFoundError:
+        if named:
+            raise ConfigInvalid(f"{path}: there is no such file", file=str(path)) from None
+        return str(path), {}, True
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigInvalid(f"{path}: {error}", file=str(path)) from None
+
+
+def _check(source: str, values: Mapping[str, Any], *, strict: bool) -> None:
+    link: Any = values.get("link", {})
+    if not isinstance(link, dict):
+        raise ConfigInvalid(f"{source}: link is a table: [link]")
+    inner: dict[str, Any] = {str(name): value for name, value in link.items()}  # pyright: ignore[reportUnknownVariableType,reportUnknownArgumentType]  # TOML
+    unknown = [_suggest(name, _FIELDS) for name in values if name not in _FIELDS]
+    unknown += [_suggest(name, _LINK, "link.") for name in inner if name not in _LINK]
+    if unknown:
+        raise ConfigInvalid(f"{source}: no such setting: {'; '.join(unknown)}")
+    for name, value in values.items():
+        if name != "link":
+            _check_one(source, name, value, _FIELDS[name], strict=strict)
+    for name, value in inner.items():
+        _check_one(source, f"link.{name}", value, _LINK[name], strict=strict)
+
+
+def _check_one(source: str, name: str, value: Any, field: FieldInfo, *, strict: bool) -> None:
+    try:
+        meant: Any = _convert(value, field.type, strict)
+    except msgspec.ValidationError as error:
+        raise ConfigInvalid(f"{source}: {name} = {value!r}: {str(error).lower()}", setting=name) from None
+    wrong = None
+    if name == "port" and not 0 <= meant <= 65535:
+        wrong = "a port is 0 (any that is free) to 65535"
+    elif name.endswith(("_seconds", "_bytes")) and not meant > 0:
+        wrong = "more than 0"
+    elif name == "store" and meant not in STORES:
+        wrong = f"one of {', '.join(STORES)}"
+    if wrong:
+        raise ConfigInvalid(f"{source}: {name} = {value!r}: {wrong}", setting=name)
+
+
+def _convert(value: Any, kind: Any, strict: bool) -> Any:
+    """Untyped, since only its caller knows what `kind` says."""
+    return msgspec.convert(value, kind, strict=strict)
+
+
+def _suggest(name: str, known: Mapping[str, object], prefix: str = "") -> str:
+    close = get_close_matches(name, known, 1)
+    return f"{prefix}{name}" + (f" (did you mean {prefix}{close[0]}?)" if close else "")

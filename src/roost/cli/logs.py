@@ -1,0 +1,35 @@
+"""The hub's log: on stderr, a line each, in colour only on a terminal."""
+
+import logging
+import sys
+
+import structlog
+
+from roost.cli.problems import ConfigInvalid
+
+LEVELS = ("debug", "info", "warning", "error")
+
+
+def log_to_stderr(level: str, *, as_json: bool) -> None:
+    """Raises: ConfigInvalid: no such level."""
+    if level.lower() not in LEVELS:
+        raise ConfigInvalid(f"log_level = {level!r}: one of {', '.join(LEVELS)}", setting="log_level")
+    number = logging.getLevelNamesMapping()[level.upper()]
+    render = (
+        structlog.processors.JSONRenderer()
+        if as_json
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0)
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info if as_json else structlog.processors.StackInfoRenderer(),
+            render,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr)

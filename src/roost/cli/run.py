@@ -1,0 +1,108 @@
+"""`roost run`: a task, a new session, and what happens."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from roost.cli import codes
+from roost.cli.options import Data, Json, Url
+from roost.cli.terminal import print_struct
+
+if TYPE_CHECKING:
+    from roost.client import AsyncSession
+    from roost.model.commands import CreateSession
+
+MAX_STDIN_CHARS = 4 * 1024 * 1024
+
+
+def run(
+    task: Annotated[
+        str | None, typer.Argument(metavar="TASK", help="What to do. `-`, or nothing with a pipe: read it from there.")
+    ] = None,
+    repo: Annotated[
+        Path, typer.Option("--repo", metavar="FOLDER", help="Where: a git repository gives a worktree of its own.")
+    ] = Path(),
+    agent: Annotated[str | None, typer.Option("--agent", help="Who. Else ROOST_AGENT, else the hub's default.")] = None,
+    in_place: Annotated[bool, typer.Option("--in-place", help="Work in the folder itself, not in a worktree.")] = False,
+    model: Annotated[str | None, typer.Option("--model", help="The agent's model.")] = None,
+    label: Annotated[str | None, typer.Option("--label", help="What the session is called; else its task.")] = None,
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Print the session and leave it running.")] = False,
+    as_json: Json = False,
+    url: Url = None,
+    data: Data = None,
+) -> int:
+    """Starts a hub in the background if none runs on this machine. Ctrl-C leaves, and the session goes on; a second
+    Ctrl-C right after stops the run."""
+    import anyio
+
+    from roost.client.absent import or_absent
+    from roost.model.commands import CreateSession, WorkspaceRequest
+
+    place = WorkspaceRequest(kind="folder" if in_place else "auto", path=str(repo.expanduser().absolute()))
+    wanted = CreateSession(
+        task=read_task(task),
+        agent=or_absent(agent),
+        model=or_absent(model),
+        label=or_absent(label),
+        workspace=place,
+    )
+    return anyio.run(_run, _prepare(wanted, url, data), detach, as_json, url, data)
+
+
+def read_task(given: str | None) -> str:
+    """From the command line or from standard input. Raises: UsageWrong: nothing in it."""
+    from roost.cli.problems import UsageWrong
+
+    if given is None and sys.stdin.isatty():
+        raise UsageWrong('give a task: roost run "fix the failing test"')
+    task = sys.stdin.read(MAX_STDIN_CHARS) if given in (None, "-") else given
+    if not task or not task.strip():
+        raise UsageWrong("the task is empty")
+    return task
+
+
+async def _run(wanted: "CreateSession", detach: bool, as_json: bool, url: str | None, data: Path | None) -> int:
+    from roost.cli.hub import open_client
+    from roost.cli.watch import follow, watch_of
+
+    async with open_client(url, data) as client:
+        session = await client.create(wanted)
+        if detach:
+            await _print_session(session, as_json)
+            return codes.OK
+        events = session.events(until=("run-complete", "run-aborted", "run-error", "session-failed"))
+        return await follow(watch_of(session, as_json=as_json, stops=True), events)
+
+
+def _prepare(wanted: "CreateSession", url: str | None, data: Path | None) -> "CreateSession":
+    """A hub that answers, started here if need be, and the agent that is configured where this command runs."""
+    from msgspec import UNSET
+    from msgspec.structs import replace
+
+    from roost.cli.background import ensure_hub, hub_answers
+    from roost.cli.config import read_settings
+    from roost.cli.hub import is_remote
+    from roost.model.errors import AgentNotConfigured
+
+    settings = read_settings({"data": str(data) if data else None})
+    if wanted.agent is UNSET and settings.agent:
+        wanted = replace(wanted, agent=settings.agent)
+    if is_remote(url, data) or hub_answers(settings):
+        return wanted
+    if wanted.agent is UNSET:
+        raise AgentNotConfigured("No agent is configured, and none was named.")
+    ensure_hub(settings)
+    return wanted
+
+
+async def _print_session(session: "AsyncSession", as_json: bool) -> None:
+    from roost.model.ids import short_id
+
+    if as_json:
+        print_struct(await session.info())
+        return
+    name = short_id(session.id)
+    print(name)
+    print(f"watch it: roost attach {name}", file=sys.stderr)

@@ -1,0 +1,56 @@
+"""`roost send`: more to do for a session that exists."""
+
+from typing import Annotated, Literal
+
+import typer
+
+from roost.cli import codes
+from roost.cli.options import Data, Json, OneSession, Url
+
+
+def send(
+    session: OneSession,
+    text: Annotated[
+        str | None, typer.Argument(metavar="TEXT", help="What to do. `-`, or nothing with a pipe: read it from there.")
+    ] = None,
+    delivery: Annotated[
+        Literal["prompt", "steer", "queue"],
+        typer.Option("--delivery", help="While a run is open: `steer` joins it, `queue` waits for its end."),
+    ] = "prompt",
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once it is recorded.")] = False,
+    as_json: Json = False,
+    url: Url = None,
+    data: Data = None,
+) -> int:
+    """A sleeping session wakes. Ctrl-C leaves and the run goes on; a second Ctrl-C right after stops the run."""
+    import anyio
+
+    from roost.cli.run import read_task
+
+    return anyio.run(_send, session, read_task(text), delivery, detach, as_json, url, data)
+
+
+async def _send(
+    name: str,
+    text: str,
+    delivery: Literal["prompt", "steer", "queue"],
+    detach: bool,
+    as_json: bool,
+    url: Url,
+    data: Data,
+) -> int:
+    from roost.cli.hub import find_session, open_client
+    from roost.cli.terminal import print_struct
+    from roost.cli.watch import follow, watch_of
+
+    async with open_client(url, data) as client:
+        session = await find_session(client, name)
+        if not detach:
+            events = session.stream(text, delivery=delivery)
+            return await follow(watch_of(session, as_json=as_json, stops=True), events)
+        accepted = await session.start(text, delivery=delivery)
+        if as_json:
+            print_struct(accepted)
+        else:
+            print(f"recorded as event {accepted.seq}; watch it: roost attach {name} --after {accepted.seq - 1}")
+    return codes.OK

@@ -1,0 +1,101 @@
+"""`roost show`: one session in detail."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from msgspec import UNSET
+
+from roost.cli import codes
+from roost.cli.options import Data, Json, OneSession, Url
+
+if TYPE_CHECKING:
+    from roost.model.info import SessionInfo
+    from roost.model.record import Run
+    from roost.model.snapshot import Snapshot
+
+_TODO: Final = {"pending": "☐", "in_progress": "◐", "completed": "☑", "cancelled": "☒"}
+
+
+def show(session: OneSession, as_json: Json = False, url: Url = None, data: Data = None) -> int:
+    """State, workspace, runs, what waits for an answer and how to give it, todos, counts. With --json: the snapshot."""
+    import anyio
+
+    return anyio.run(_show, session, as_json, url, data)
+
+
+async def _show(name: str, as_json: bool, url: Url, data: Data) -> int:
+    from roost.cli.hub import find_session, open_client
+    from roost.cli.terminal import STDOUT, print_struct
+    from roost.cli.words import plain
+
+    async with open_client(url, data) as client:
+        session = await find_session(client, name)
+        snapshot = await session.snapshot()
+        if as_json:
+            print_struct(snapshot)
+            return codes.OK
+        info = await session.info()
+    for title, value in facts(info, snapshot):
+        first, *rest = plain(value).splitlines() or [""]
+        print(f"{STDOUT.style(f'{title:<10}', 'dim')} {first}")
+        for line in rest:
+            print(f"{'':<10} {line}")
+    return codes.OK
+
+
+def facts(info: "SessionInfo", snapshot: "Snapshot") -> Iterator[tuple[str, str]]:
+    """Titles and values, in order; what there is not is left out."""
+    from roost.cli.live import ways_to_answer
+    from roost.cli.ls import status_of
+    from roost.cli.words import age, count, folder
+    from roost.model.ids import short_id
+
+    record, place = snapshot.record, info.workspace
+    yield "session", f"{info.session}  {info.label}"
+    yield "status", f"{status_of(info)} (phase {info.phase}, {info.view.bucket}), epoch {info.epoch}, event {info.seq}"
+    yield "agent", info.agent + (f", {info.model}" if info.model else "")
+    yield "workspace", f"{place.kind} {folder(place.path)}" + _made(place.root, place.branch)
+    yield "created", f"{age(info.created_at)} ago by {info.owner.user}, last event {age(info.updated_at)} ago"
+    if info.run is not UNSET:
+        yield "run", _run(info.run)
+    if info.last_run is not UNSET:
+        yield "last run", _run(info.last_run)
+    if info.error is not UNSET:
+        yield "error", f"{info.error.message} ({info.error.code})"
+    for entry in record.pending:
+        yield "asks", "\n".join([_question(entry.asked), *ways_to_answer(short_id(info.session), entry)])
+    if record.queue:
+        yield "queue", f"{len(record.queue)} wait" + (", held until resumed" if record.queue_held else "")
+    if record.todos:
+        yield "todos", "\n".join(f"{_TODO[todo.status]} {todo.content}" for todo in record.todos)
+    counted, tokens = record.metrics, record.metrics.tokens
+    words = f"{counted.messages} messages, {counted.tool_calls} tool calls, {counted.steps} steps"
+    yield "counts", words + f", {count(tokens.input)} tokens in, {count(tokens.output)} out, ${counted.cost:.2f}"
+
+
+def _made(root: object, branch: object) -> str:
+    from roost.cli.words import folder
+
+    words = f"\nat {folder(root)}" if isinstance(root, str) and root else ""
+    return words + (f", branch {branch}" if isinstance(branch, str) and branch else "")
+
+
+def _run(run: "Run") -> str:
+    from roost.cli.words import age, duration, one_line
+
+    if run.ended_at is UNSET:
+        return f"{run.run}, {run.status}, since {age(run.started_at)}"
+    words = f"{run.run}, {run.status} in {duration(run.ended_at - run.started_at)}"
+    if run.error is not UNSET:
+        return f"{words}: {run.error.message} ({run.error.code})"
+    said = run.result.text if run.result is not UNSET and run.result.text is not UNSET else ""
+    return words + (f"\n{one_line(said, 100)}" if said else "")
+
+
+def _question(asked: object) -> str:
+    from roost.model.events import PermissionAsked, QuestionAsked
+
+    if isinstance(asked, PermissionAsked):
+        return f"may it {asked.permission}: {', '.join(asked.patterns) or 'this'}"
+    assert isinstance(asked, QuestionAsked)
+    return "; ".join(question.question for question in asked.questions)

@@ -1,0 +1,98 @@
+"""What a terminal can do, and progress on it. Anything that is not a terminal gets plain text."""
+
+import os
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from shutil import get_terminal_size
+from threading import Lock, Timer
+from typing import TYPE_CHECKING, Final, TextIO
+
+if TYPE_CHECKING:
+    from rich.status import Status
+
+PATIENCE_SECONDS: Final = 1.0
+"""What takes longer than this shows that it is going on."""
+_STYLES: Final = {"dim": "2", "bold": "1", "red": "31", "green": "32", "yellow": "33", "cyan": "36", "italic": "2;3"}
+
+
+class Output:
+    """One of the two streams. Asked anew each time, since tests and shells change them."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    @property
+    def file(self) -> TextIO:
+        return getattr(sys, self._name)
+
+    @property
+    def is_terminal(self) -> bool:
+        return self.file.isatty()
+
+    @property
+    def colour(self) -> bool:
+        return self.is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+    def style(self, text: str, style: str) -> str:
+        return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if text and self.colour else text
+
+    @property
+    def columns(self) -> int:
+        """How wide a line may be; without a terminal nothing is cut."""
+        return get_terminal_size().columns if self.is_terminal else 100_000
+
+
+STDOUT: Final = Output("stdout")
+STDERR: Final = Output("stderr")
+
+
+class Progress:
+    """A line on stderr that says what is going on, after a moment of patience. `done` may be called at any time."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._lock = Lock()
+        self._over = False
+        self._status: Status | None = None
+        self._timer = Timer(PATIENCE_SECONDS, self._show)
+        self._timer.daemon = True
+        if STDERR.is_terminal:
+            self._timer.start()
+
+    def _show(self) -> None:
+        from rich.console import Console
+
+        with self._lock:
+            if not self._over:
+                self._status = Console(stderr=True).status(self._text)
+                self._status.start()
+
+    def done(self) -> None:
+        self._timer.cancel()
+        with self._lock:
+            self._over = True
+            if self._status:
+                self._status.stop()
+                self._status = None
+
+
+@contextmanager
+def progress(text: str) -> Generator[Progress]:
+    shown = Progress(text)
+    try:
+        yield shown
+    finally:
+        shown.done()
+
+
+def print_struct(value: object) -> None:
+    """One line of JSON."""
+    import msgspec
+
+    print(msgspec.json.encode(value).decode())
+
+
+def mute_stdout() -> None:
+    """Its reader has gone: what is still to be said, also at exit, goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,98 @@
+"""`roost up`: a hub in this terminal. The hub is imported when it starts, never for another command."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from roost.cli.options import Json
+
+if TYPE_CHECKING:
+    from roost.settings import Settings
+
+_PANEL = "Limits and times"
+
+
+def up(
+    host: Annotated[str | None, typer.Option("--host", help="Listen on this address. [127.0.0.1]")] = None,
+    port: Annotated[int | None, typer.Option("--port", help="Listen on this port; 0 takes a free one. [7878]")] = None,
+    data: Annotated[str | None, typer.Option("--data", metavar="FOLDER", help="Where everything is kept.")] = None,
+    agent: Annotated[str | None, typer.Option("--agent", help="The agent of sessions that name none.")] = None,
+    store: Annotated[str | None, typer.Option("--store", help="`sqlite`, or `memory`: kept by nobody.")] = None,
+    allowed_hosts: Annotated[
+        list[str] | None, typer.Option("--allow-host", help="A Host header to accept beside loopback. Repeats.")
+    ] = None,
+    allowed_origins: Annotated[
+        list[str] | None, typer.Option("--allow-origin", help="An Origin to accept beside the hub's own. Repeats.")
+    ] = None,
+    grace_seconds: Annotated[float | None, typer.Option(help="How long a session waits for its lost host.")] = None,
+    start_timeout_seconds: Annotated[float | None, typer.Option(help="How long a host may take to start.")] = None,
+    sse_heartbeat_seconds: Annotated[float | None, typer.Option(help="A beat on quiet event streams.")] = None,
+    max_body_bytes: Annotated[int | None, typer.Option(help="The largest request.")] = None,
+    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error; the log is on stderr.")] = None,
+    config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Settings, as TOML.")] = None,
+    as_json: Json = False,
+) -> int:
+    """Every setting is also ROOST_<NAME> in the environment and a key of the TOML file: flags win over the environment,
+    that over the file. Started again on the same data folder, a hub takes up every session where it was.
+
+    Ctrl-C puts every session to sleep and stops; SIGTERM stops the hub alone, and its sessions work on.
+    """
+    from roost.cli.config import read_settings
+
+    flags: dict[str, Any] = {
+        "host": host, "port": port, "data": data, "agent": agent, "store": store,
+        "allowed_hosts": allowed_hosts or None, "allowed_origins": allowed_origins or None,
+        "grace_seconds": grace_seconds, "start_timeout_seconds": start_timeout_seconds,
+        "sse_heartbeat_seconds": sse_heartbeat_seconds, "max_body_bytes": max_body_bytes, "log_level": log_level,
+    }  # fmt: skip
+    return serve(read_settings(flags, config=config), as_json=as_json)
+
+
+def serve(settings: "Settings", *, as_json: bool) -> int:
+    """Run the hub until it is told to stop. Raises: DataLocked, SchemaTooNew, StartFailed."""
+    import anyio
+
+    from roost.cli.logs import log_to_stderr
+    from roost.wiring import run_hub
+
+    log_to_stderr(settings.log_level, as_json=as_json)
+
+    async def main() -> None:
+        await run_hub(settings, on_ready=lambda url: _say_ready(url, settings, as_json))
+
+    anyio.run(main, backend_options={"use_uvloop": sys.platform != "win32"})
+    return 0
+
+
+def _say_ready(url: str, settings: "Settings", as_json: bool) -> None:
+    from roost.cli.terminal import STDOUT
+    from roost.cli.words import folder
+
+    data, key_file = settings.data, str(Path(settings.data) / "api_key")
+    if as_json:
+        _print(json.dumps({"url": url, "api_key_file": key_file, "data": data, "pid": os.getpid()}) + "\n")
+        return
+    default = settings.data == str(Path("~/.local/share/roost").expanduser())
+    flag = "" if default else f" --data {folder(data)}"
+    _print(
+        f"{STDOUT.style('Roost is up', 'bold')} at {url}, data in {folder(data)}, agent {settings.agent or 'none'}\n\n"
+        f'  run something   roost run{flag} "task"\n'
+        f"  watch it        roost attach{flag} SESSION      which there are: roost ls{flag}\n"
+        f"  from elsewhere  ROOST_URL={url} ROOST_API_KEY=$(cat {folder(key_file)})\n"
+        f"  stop            Ctrl-C here, or roost down{flag}\n\n"
+    )
+
+
+def _print(text: str) -> None:
+    """In one piece. A reader that has gone is no reason for a hub to stop."""
+    from roost.cli.terminal import mute_stdout
+
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        mute_stdout()
