@@ -10,6 +10,7 @@ from typing import Any, Final, get_origin
 import msgspec
 from msgspec.structs import FieldInfo, fields
 
+from roost.cli.places import default_config
 from roost.cli.problems import ConfigInvalid
 from roost.settings import LinkSettings, Settings
 
@@ -21,12 +22,7 @@ ENVIRONMENT: Final[dict[str, tuple[str, str]]] = {
     **{f"ROOST_LINK_{name.upper()}": ("link", name) for name in _LINK},
 }
 """Every variable that is a setting: the table it belongs to, and its name there."""
-OTHER_VARIABLES: Final = frozenset({"ROOST_URL", "ROOST_API_KEY", "ROOST_CONFIG"})
-
-
-def default_config() -> Path:
-    """The file that is read when none is named; it need not exist."""
-    return Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config").expanduser() / "roost" / "config.toml"
+OTHER_VARIABLES: Final = frozenset({"ROOST_URL", "ROOST_API_KEY", "ROOST_CONFIG", "ROOST_RUN", "ROOST_COMMAND"})
 
 
 def read_settings(flags: Mapping[str, Any] | None = None, *, config: Path | None = None) -> Settings:
@@ -53,12 +49,17 @@ def _from_environment() -> tuple[str, dict[str, Any], bool]:
     values: dict[str, Any] = {}
     for variable, (table, name) in ENVIRONMENT.items():
         text = os.environ.get(variable)
-        if not text:
+        if not text or _is_mark(variable, text):
             continue
         listed = get_origin((_LINK if table else _FIELDS)[name].type) is tuple
         value = [each.strip() for each in text.split(",") if each.strip()] if listed else text
         (values.setdefault(table, {}) if table else values)[name] = value
     return "the environment", values, False
+
+
+def _is_mark(variable: str, text: str) -> bool:
+    """Hosts mark their processes with `ROOST_HOST=<session>.<epoch>`: for us, inside an agent's tool, no address."""
+    return variable == "ROOST_HOST" and text.startswith("codesess_")
 
 
 def _from_file(config: Path | None) -> tuple[str, dict[str, Any], bool]:

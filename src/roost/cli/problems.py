@@ -5,6 +5,8 @@ import sys
 from typing import Final
 
 from roost.cli import codes
+from roost.cli.places import default_config
+from roost.cli.terminal import STDERR
 from roost.cli.words import plain
 from roost.model.errors import HubUnreachable, InvalidRequest, Missing, RoostError, StreamLost
 
@@ -67,9 +69,6 @@ def tell(error: RoostError, *, as_json: bool, command: str = "") -> None:
         told = {"code": error.code, "message": error.message} | error.details
         print(json.dumps({"error": told}, default=str), file=sys.stderr)
         return
-    from roost.cli.config import default_config
-    from roost.cli.terminal import STDERR
-
     print(STDERR.style("error", "red"), plain(error.message), file=sys.stderr)
     way = WAYS_FORWARD.get(error.code, "").format(command=command and command + " ", config=default_config())
     for line in way.splitlines():
