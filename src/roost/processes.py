@@ -1,7 +1,8 @@
 """Finding and killing processes that may not want to be found. Used beside the workspace and by runtimes.
 
 Every process of a host carries the marker `ROOST_HOST=<session>.<epoch>` in its environment, so that also one that
-left its parent, group and session is found. A process that wiped its environment is found as a descendant.
+left its parent, group and session is found. One that wiped its environment is found as a descendant of the host; and
+once the host is gone (on Linux), by the open mark file that it inherited.
 """
 
 import os
@@ -19,7 +20,13 @@ HOST_MARK = "ROOST_HOST"
 RUN_MARK = "ROOST_RUN"
 COMMAND_MARK = "ROOST_COMMAND"
 KILL_SECONDS = 5.0
-_ROUND_SECONDS = 0.01
+_ROUND_SECONDS = 0.05
+_LOOK_SECONDS = 0.002
+
+
+def mark_file(data: Path, session: SessionId) -> Path:
+    """The file that everything a session's hosts start holds open."""
+    return data.resolve() / "hosts" / f"{session}.mark"
 
 
 def host_mark(session: SessionId, epoch: Epoch) -> str:
@@ -58,6 +65,17 @@ def marked(name: str, matches: Callable[[str], bool]) -> list[psutil.Process]:
     return found
 
 
+def holding(file: Path) -> list[psutil.Process]:
+    """Every process that has this file open (Linux; elsewhere none is found)."""
+    wanted = str(file)
+    found: list[psutil.Process] = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError, psutil.Error):  # gone meanwhile, or another user's
+            if any(str(entry.readlink()) == wanted for entry in (folder / "fd").iterdir()):
+                found.append(psutil.Process(int(folder.name)))
+    return living(found)
+
+
 def descendants(pid: int) -> list[psutil.Process]:
     """Children, their children, and so on, of a process that runs."""
     try:
@@ -87,7 +105,14 @@ def kill_until_gone(find: Callable[[], Collection[psutil.Process]], *, seconds: 
         for process in found:
             with suppress(psutil.Error):
                 process.kill()  # psutil compares the start time first: a reused pid is safe
-        psutil.wait_procs(found, timeout=_ROUND_SECONDS)
+        wait_until_gone(found, _ROUND_SECONDS)
+
+
+def wait_until_gone(processes: Collection[psutil.Process], seconds: float) -> None:
+    """Wait so long for them to end. Not psutil's way: that would collect our own children behind the loop's back."""
+    deadline = time.monotonic() + seconds
+    while any(_lives(process) for process in processes) and time.monotonic() < deadline:
+        time.sleep(_LOOK_SECONDS)
 
 
 def kill_marked(name: str, matches: Callable[[str], bool], *, seconds: float = KILL_SECONDS) -> bool:

@@ -25,7 +25,7 @@ from roost.model.errors import InvalidBody, RoostError, RouteNotFound
 from roost.model.events import AbortRequested, PauseRequested, PermissionReplied, QuestionReplied, RunStart, Steered
 from roost.model.lifecycle import RUN_ENDS
 from roost.ports import Driver, Ticket, Workspaces
-from roost.processes import host_mark
+from roost.processes import host_mark, mark_file
 from roost.settings import LinkSettings
 
 log = logging.getLogger("roost.host")
@@ -66,7 +66,7 @@ class Host:
             reserve_bytes=settings.spool_reserve_bytes,
         )
         self._end = HostEnd(ticket.session, ticket.epoch, self._spool, pid=os.getpid())
-        self._tree = Tree(host_mark(ticket.session, ticket.epoch))
+        self._tree = Tree(host_mark(ticket.session, ticket.epoch), mark_file(self._data, ticket.session))
         self._runner = Runner(
             driver,
             ready=self._ready,
@@ -165,10 +165,11 @@ class Host:
                 self._leave(Leaving.TERMINATED)
 
     async def _watch_hub(self) -> None:
-        """Leave when the hub has been away for too long."""
+        """Leave when the hub has been away for too long; tidy up meanwhile."""
         settings = self._settings
         while not self._left.is_set():
             await anyio.sleep(min(1.0, settings.away_idle_seconds / 4))
+            self._tree.reap()
             if (since := self._wire.away_since) is None:
                 continue
             now = monotonic()

@@ -29,6 +29,7 @@ from roost.processes import (
     living,
     marked,
     signal_group,
+    wait_until_gone,
     with_descendants,
 )  # fmt: skip
 
@@ -94,10 +95,13 @@ class Command:
 class Tree:
     """Starts commands and ends them all."""
 
-    def __init__(self, mark: str) -> None:
-        """`mark`: the value of `ROOST_HOST` for everything started here."""
+    def __init__(self, mark: str, file: Path) -> None:
+        """`mark`: the value of `ROOST_HOST` for everything started here; `file`: what it holds open."""
         self._mark = mark
+        file.parent.mkdir(parents=True, exist_ok=True)
+        self._file = os.open(file, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._count = 0
+        self._zombies: set[int] = set()
         adopt_orphans()
 
     async def spawn(
@@ -114,6 +118,7 @@ class Tree:
             stdout=PIPE,
             stderr=STDOUT,
             start_new_session=True,
+            pass_fds=(self._file,),
         )
         return Command(process, marks[COMMAND_MARK])
 
@@ -124,6 +129,18 @@ class Tree:
     async def kill(self) -> bool:
         """SIGKILL everything below the host and everything with its mark, until a scan finds none."""
         return await to_thread.run_sync(_kill_tree, self._mark)
+
+    def reap(self) -> None:
+        """Collect adopted processes that have ended. Call it now and then, seconds apart: a zombie that was there the
+        last time already is nobody's; our own are collected by the event loop at once."""
+        if not _any_zombie():
+            self._zombies.clear()
+            return
+        zombies = {child.pid for child in psutil.Process().children() if not living([child])}
+        for pid in zombies & self._zombies:
+            with suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)
+        self._zombies = zombies - self._zombies
 
 
 def adopt_orphans() -> None:
@@ -138,6 +155,13 @@ def clean_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("ROOST_")}
 
 
+def _any_zombie() -> bool:
+    try:
+        return os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return False
+
+
 def _kill_command(mark: str, below: list[psutil.Process]) -> None:
     kill_until_gone(lambda: [*living(below), *with_descendants(marked(COMMAND_MARK, mark.__eq__))])
 
@@ -147,7 +171,7 @@ def _end_run(run: RunId) -> None:
     for process in found:
         with suppress(psutil.Error):
             process.terminate()
-    psutil.wait_procs(found, timeout=TERM_SECONDS)
+    wait_until_gone(found, TERM_SECONDS)
     kill_marked(RUN_MARK, run.__eq__)
 
 

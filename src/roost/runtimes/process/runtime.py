@@ -15,7 +15,7 @@ from msgspec import Struct
 from roost.model.errors import StartFailed
 from roost.model.ids import Epoch, SessionId
 from roost.ports import Ticket
-from roost.processes import HOST_MARK, birth, host_mark, kill_until_gone, marked, with_descendants
+from roost.processes import HOST_MARK, birth, holding, host_mark, kill_until_gone, mark_file, marked, with_descendants
 
 _TICKET_DESCRIPTOR = 3
 
@@ -94,18 +94,21 @@ class ProcessRuntime:
             return None
 
     def _kill(self, session: SessionId) -> bool:
-        """The host we know, everything below it, and everything that carries the session's mark."""
+        """The host we know, everything below it, and everything that carries a mark of the session."""
         note = self._note(session)
+        held = mark_file(self._data, session)
 
         def find() -> list[psutil.Process]:
-            found = marked(HOST_MARK, lambda mark: mark.rpartition(".")[0] == session)
+            found = [*marked(HOST_MARK, lambda mark: mark.rpartition(".")[0] == session), *holding(held)]
             with suppress(psutil.Error):
                 if note is not None and birth(note.pid) == note.started:
                     found.append(psutil.Process(note.pid))
             return with_descendants(found)
 
         gone = kill_until_gone(find)
-        (self._hosts / f"{session}.json").unlink(missing_ok=True)
+        if gone:
+            (self._hosts / f"{session}.json").unlink(missing_ok=True)
+            held.unlink(missing_ok=True)
         return gone
 
 
