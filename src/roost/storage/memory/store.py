@@ -121,7 +121,7 @@ class MemoryStore:
     async def delete(self, session: SessionId, *, by: Principal | None, at: int, kept: str | None = None) -> Pos:
         self._find(session)
         del self._sessions[session]
-        self._feed = [entry for entry in self._feed if entry.session != session]
+        self._feed = [entry for entry in self._feed if entry.session != session or entry.event is UNSET]
         self._pos += 1
         fact = rules.deleted_fact(session, by=by, at=at, kept=kept)
         self._feed.append(FeedEntry(pos=self._pos, session=session, fact=fact))

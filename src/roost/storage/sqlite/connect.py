@@ -26,15 +26,27 @@ def storage_error(error: sqlite3.Error) -> RoostError:
     return StorageUnavailable(f"The store failed: {error}")
 
 
-def connect_writer(path: Path) -> sqlite3.Connection:
-    """The one connection that writes. The file is made for its owner only: it holds the sessions' secrets."""
+def connect_writer(path: Path, steps: Sequence[str] | None = None) -> sqlite3.Connection:
+    """The one connection that writes, to a file of the newest version: made, or brought there by `steps` (SQL texts;
+    default: those of STEPS). It is for its owner only, because it holds the sessions' secrets.
+
+    Raises: SchemaTooNew, StorageUnavailable: not a file of ours; both leave it as it is. sqlite3.Error.
+    """
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     connection = _connect(path)
-    connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
-    connection.execute(f"PRAGMA journal_size_limit = {4 * _CHECKPOINT_PAGES * _PAGE_BYTES}")
+    try:
+        texts = [script(name) for name in STEPS] if steps is None else steps
+        version = _check(connection, newest=len(texts))
+        connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+        connection.execute(f"PRAGMA journal_size_limit = {4 * _CHECKPOINT_PAGES * _PAGE_BYTES}")
+        for number in range(version, len(texts)):
+            _step(connection, texts[number], number + 1)
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
@@ -53,28 +65,19 @@ def _connect(path: Path) -> sqlite3.Connection:
     )
 
 
-def migrate(connection: sqlite3.Connection, steps: Sequence[str] | None = None) -> None:
-    """Bring the file to the newest version, one transaction per step. `steps`: SQL texts instead of the files.
-
-    Raises: SchemaTooNew: a newer Roost wrote it; StorageUnavailable: it is not a file of ours.
-    """
-    texts = [script(name) for name in STEPS] if steps is None else steps
+def _check(connection: sqlite3.Connection, *, newest: int) -> int:
+    """The version of the file, if it is for us to write. Reads only."""
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     owner: int = connection.execute("PRAGMA application_id").fetchone()[0]
     tables: int = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     if owner != _APPLICATION and (owner or tables):
         raise StorageUnavailable("This file is a database of another program.")
-    if version > len(texts):
-        raise SchemaTooNew(f"The store has version {version}; this Roost knows up to {len(texts)}.")
-    for number in range(version, len(texts)):
-        _step(connection, texts[number], number + 1)
+    if version > newest:
+        raise SchemaTooNew(f"The store has version {version}; this Roost knows up to {newest}.")
+    return version
 
 
 def _step(connection: sqlite3.Connection, text: str, version: int) -> None:
+    """One transaction: the step and its mark."""
     marks = f"PRAGMA application_id = {_APPLICATION}; PRAGMA user_version = {version};"
-    try:
-        connection.executescript(f"BEGIN IMMEDIATE;\n{text}\n{marks}\nCOMMIT;")
-    except sqlite3.Error:
-        if connection.in_transaction:
-            connection.rollback()
-        raise
+    connection.executescript(f"BEGIN IMMEDIATE;\n{text}\n{marks}\nCOMMIT;")

@@ -11,7 +11,7 @@ from typing import Any, Concatenate, Final, NamedTuple, ParamSpec, TypeVar
 from anyio import CancelScope, to_thread
 
 from roost.model.errors import RoostError, StorageUnavailable
-from roost.storage.sqlite.connect import connect_writer, migrate, storage_error
+from roost.storage.sqlite.connect import connect_writer, storage_error
 from roost.storage.sqlite.sql import SQL
 from roost.storage.sqlite.transaction import Fences, Transaction, bounded
 from roost.storage.sqlite.turns import Turns
@@ -39,7 +39,6 @@ class Writer:
         self._closed = False
         self._connection = connect_writer(path)
         try:
-            migrate(self._connection)
             self._fences = Fences(self._connection)
         except BaseException:
             self._connection.close()

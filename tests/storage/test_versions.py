@@ -1,0 +1,114 @@
+"""Files of other versions: older ones are brought up to date, newer ones and strangers are left alone."""
+
+import sqlite3
+import stat
+from contextlib import closing
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from roost.model.errors import SchemaTooNew, StorageUnavailable
+from roost.model.ids import SessionId
+from roost.storage.sqlite.connect import STEPS, connect_writer
+from roost.storage.sqlite.sql import script
+from roost.storage.sqlite.store import FILE, open_sqlite
+from tests.contract.given import append, new_session, read_all, said, texts
+
+TODAY = [script(name) for name in STEPS]
+
+
+async def make_store(data: Path) -> Path:
+    store = await open_sqlite(data)
+    await new_session(store)
+    await store.append(append(*texts(3)))
+    await store.close()
+    return data / FILE
+
+
+def version(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute("PRAGMA user_version").fetchone()[0]
+
+
+async def test_a_new_file_has_the_newest_version_and_is_its_owners_alone(tmp_path: Path) -> None:
+    path = await make_store(tmp_path)
+    assert version(path) == len(STEPS)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+async def test_a_file_of_version_0_is_brought_to_the_newest(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / FILE)) as connection:
+        connection.execute("PRAGMA user_version = 0")
+        connection.execute("VACUUM")
+    assert version(await make_store(tmp_path)) == len(STEPS)
+
+
+async def test_each_step_is_taken_once_and_keeps_what_is_there(tmp_path: Path) -> None:
+    path = await make_store(tmp_path)
+    steps = [
+        *TODAY,
+        "ALTER TABLE sessions ADD COLUMN colour TEXT DEFAULT 'red';",
+        "UPDATE sessions SET colour = 'dark ' || colour;",
+    ]
+    for _ in range(2):
+        with closing(connect_writer(path, steps)) as connection:
+            assert connection.execute("SELECT id, colour FROM sessions").fetchall() == [("s", "dark red")]
+            assert connection.execute("PRAGMA user_version").fetchone() == (len(TODAY) + 2,)
+
+
+async def test_a_step_that_fails_leaves_the_file_at_the_version_before_it(tmp_path: Path) -> None:
+    path = await make_store(tmp_path)
+    steps = [*TODAY, "ALTER TABLE sessions ADD COLUMN colour TEXT; INSERT INTO nowhere VALUES (1);"]
+    with pytest.raises(sqlite3.OperationalError):
+        connect_writer(path, steps)
+    assert version(path) == len(TODAY)
+    store = await open_sqlite(tmp_path)
+    assert said(await read_all(store)) == ["1", "2", "3"]
+    await store.close()
+
+
+async def test_a_file_of_a_newer_roost_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    path = await make_store(tmp_path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA user_version = {len(STEPS) + 1}")
+    before = sha256(path.read_bytes()).digest()
+    with pytest.raises(SchemaTooNew):
+        await open_sqlite(tmp_path)
+    assert sha256(path.read_bytes()).digest() == before
+
+
+async def test_a_file_of_another_program_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / FILE)) as connection:
+        connection.execute("CREATE TABLE theirs (a)")
+    before = sha256((tmp_path / FILE).read_bytes()).digest()
+    with pytest.raises(StorageUnavailable):
+        await open_sqlite(tmp_path)
+    assert sha256((tmp_path / FILE).read_bytes()).digest() == before
+
+
+async def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_bytes(b"my thesis\n" * 1000)
+    with pytest.raises(StorageUnavailable):
+        await open_sqlite(tmp_path)
+    assert (tmp_path / FILE).read_bytes() == b"my thesis\n" * 1000
+
+
+async def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
+    await make_store(tmp_path)
+    store = await open_sqlite(tmp_path)
+    assert said(await read_all(store)) == ["1", "2", "3"]
+    assert (await store.get(SessionId("s"))).head == 4
+    assert await store.feed_head() == 4
+    await store.close()
+
+
+async def test_a_pos_is_not_given_twice_after_a_trim_and_a_restart(tmp_path: Path) -> None:
+    await make_store(tmp_path)
+    store = await open_sqlite(tmp_path)
+    await store.trim(SessionId("s"), before=5)
+    await store.close()
+    store = await open_sqlite(tmp_path)
+    assert await store.feed_head() == 4
+    assert (await store.append(append(*texts(1)))).pos == 5
+    await store.close()
