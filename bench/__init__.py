@@ -1,0 +1,1 @@
+"""What Roost costs, measured on this machine and compared with what the machine can do: `python -m bench`."""

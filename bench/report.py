@@ -1,0 +1,102 @@
+"""What was found, as a table for a terminal, as RESULTS.md and as results.json."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from rich.table import Table
+
+from bench.sizes import EVENT_BYTES, Sizes
+from bench.table import Row, Spread
+
+METHOD: Final = """\
+Medians of {runs} runs, with the least and the most of them in brackets. Where there is a limit, hub and limit ran in
+turns, and the ratio is the median of the ratios of neighbours. Events have bodies of {bytes} bytes. The store is SQLite
+with `synchronous=FULL` on {filesystem}.
+
+- The server under test (hub or limit, with all its threads) is pinned to core {server_core}. Core {load_core} carries
+  the load: the client, and the host that writes. Starts and creations are not pinned.
+- **Fan-out**: the host of one session appends over the link as fast as it is acknowledged; the hub serves the committed
+  log as SSE; `fanclient.c` counts, checks the order, and measures the delay since the event was made (in a flood that
+  is mostly queueing). The limit, `fanserver.c`, writes ready bytes in one thread: frames as large as the hub's, and as
+  many in one write as the hub was seen to put there, both taken from the run just before.
+- **Appends**: one process plays {hosts} hosts through the link's own code, with tickets from the hub, one batch on the
+  way for each. The limit, `rawlog.py`, commits the same bytes to SQLite with one index: a transaction has one batch of
+  each session, in inserts of many rows; no fold, no wire.
+- **Attach**: connecting without a cursor, to the first event. **Catch-up**: connecting, to the last event.
+- **Restart**: deltas are numbered; counted are those that an observer who follows over the restarts, or a later reader,
+  misses or gets twice.
+- **List**: the sessions were written straight into the store.
+"""
+
+
+def table(rows: Sequence[Row]) -> Table:
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("", "measured", "limit", "ratio", "goal", ""):
+        shown.add_column(name, justify="left" if not name else "right")
+    for row in rows:
+        style = {True: "green", False: "bold red", None: "dim"}[row.met]
+        shown.add_row(*_cells(row)[:-1], f"[{style}]{_verdict(row)}[/]")
+    return shown
+
+
+def write(folder: Path, rows: Sequence[Row], machine: dict[str, Any], sizes: Sizes) -> None:
+    """RESULTS.md and results.json."""
+    (folder / "RESULTS.md").write_text(_page(rows, machine, sizes), encoding="utf-8")
+    (folder / "results.json").write_text(as_json(rows, machine, sizes) + "\n", encoding="utf-8")
+
+
+def as_json(rows: Sequence[Row], machine: dict[str, Any], sizes: Sizes) -> str:
+    found = [msgspec.to_builtins(row) | {"met": row.met} for row in rows]
+    return json.dumps({"machine": machine, "sizes": msgspec.to_builtins(sizes), "rows": found}, indent=1)
+
+
+def _page(rows: Sequence[Row], machine: dict[str, Any], sizes: Sizes) -> str:
+    lines = [
+        "# Results",
+        "",
+        "Written by `make bench`. Ratios say more than the numbers, which are this machine's:",
+        "{cores} cores ({cpu}), {memory_gib} GiB, {kernel}, Python {python}, {date}.".format_map(machine),
+        f"Load average when it began: {machine['load_before']} (0 is an idle machine).",
+        "",
+        "| | measured | limit | ratio | goal | |",
+        "|---|--:|--:|--:|--:|---|",
+        *("| " + " | ".join(_cells(row)) + " |" for row in rows),
+        "",
+        *(f"- {row.what}: {row.note}" for row in rows if row.note),
+        "",
+        "## How",
+        "",
+        METHOD.format(bytes=EVENT_BYTES, runs=sizes.runs, hosts=sizes.hosts, **machine),
+    ]
+    return "\n".join(lines)
+
+
+def _cells(row: Row) -> list[str]:
+    goal = "" if row.goal is None else f"{'>=' if row.better == 'more' else '<='} {row.goal:g}"
+    return [
+        row.what,
+        f"{_spread(row.measured)} {row.unit}",
+        "" if row.limit is None else _number(row.limit.median),
+        "" if row.ratio is None else _spread(row.ratio),
+        goal,
+        _verdict(row),
+    ]
+
+
+def _verdict(row: Row) -> str:
+    return {True: "met", False: "MISSED", None: ""}[row.met]
+
+
+def _spread(spread: Spread) -> str:
+    if spread.low == spread.high:
+        return _number(spread.median)
+    return f"{_number(spread.median)} ({_number(spread.low)}..{_number(spread.high)})"
+
+
+def _number(value: float) -> str:
+    if value >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.0f}" if value == int(value) else f"{value:.3g}"
