@@ -117,7 +117,7 @@ async def _stream(turn: Turn, deltas: script.Deltas, message: MessageId, task: T
         if deltas.per_second:
             due = min(due, int((monotonic() - start) * deltas.per_second) + 1)
             if due <= sent:
-                await anyio.sleep(start + sent / deltas.per_second - monotonic())
+                await anyio.sleep(max(0.0, start + sent / deltas.per_second - monotonic()))
                 continue
         batch = min(due - sent, BATCH)
         await turn.emit(*press.print(sent, batch, monotonic_ns()))
