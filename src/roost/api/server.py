@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, Final, cast
 
 import anyio
@@ -35,23 +35,36 @@ def listen(host: str, port: int) -> socket.socket:
     """A listening socket, not inherited by children. Raises: StartFailed."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listening = socket.socket(family, kind, protocol)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(address)
+        with ExitStack() as undo:
+            listening = undo.enter_context(socket.socket(family, kind, protocol))
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(address)
+            undo.pop_all()
+            return listening
     except OSError as error:
         raise StartFailed(f"cannot listen on {host}, port {port}: {error.strerror}") from error
-    return listening
 
 
 class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, on_ready: Callable[[int], None]) -> None:
         super().__init__(config)
         self._on_ready = on_ready
+        self._told = anyio.Event()
+
+    def stop(self) -> None:
+        self.should_exit = True
+        self._told.set()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         for listening in sockets or []:
             self._on_ready(listening.getsockname()[1])
+
+    async def main_loop(self) -> None:
+        """The Date header moves once a second; in between an idle hub sleeps, and hears at once that it should stop."""
+        while not await self.on_tick(0):
+            with anyio.move_on_after(1):
+                await self._told.wait()
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -78,9 +91,9 @@ def _config(app: App) -> uvicorn.Config:
     )
 
 
-async def _stop_when_cancelled(app: App, server: uvicorn.Server) -> None:
+async def _stop_when_cancelled(app: App, server: _Server) -> None:
     try:
         await anyio.sleep_forever()
     finally:
         app.end_streams()
-        server.should_exit = True
+        server.stop()
