@@ -142,7 +142,8 @@ class LiveView:
 
     def tool_started(self, body: e.ToolStart, _event: Event) -> None:
         what = body.title if body.title is not UNSET else brief(body.input)
-        self._line(f"● {body.tool}  {what}", "cyan", indent=self._margin(body))
+        named = what if what.startswith(body.tool) else f"{body.tool}  {what}"
+        self._line(f"● {named}", "cyan", indent=self._margin(body))
 
     def tool_said(self, body: e.ToolDelta, _event: Event) -> None:
         """Kept for the line at its end, which is all that is shown of an output."""
