@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from inspect import cleandoc
 from typing import Any, cast
 
 import typer
@@ -50,7 +51,7 @@ def load(name: str) -> Any:
     module, _, function = path.partition(":")
     app = typer.Typer(rich_markup_mode=None, add_completion=False)
     called = getattr(import_module(module), function)
-    app.command(name, cls=Command, help=f"{line}\n\n{called.__doc__ or ''}")(called)
+    app.command(name, cls=Command, help=f"{line}\n\n{cleandoc(called.__doc__ or '')}")(called)
     command = get_command(app)
     command.epilog = EPILOG if any(param.name in ("session", "sessions") for param in command.params) else None
     return command
