@@ -1,12 +1,10 @@
 """The whole API as one ASGI app: who may knock, is the hub up, streams and link past the framework, REST through it."""
 
-from functools import cache
-from importlib.metadata import version
-
 import anyio
 import msgspec
 import structlog
 
+from roost import __version__
 from roost.api.admission import check_host, check_origin, key_of
 from roost.api.asgi import Message, Receive, Scope, Send, refuse_upgrade, respond
 from roost.api.problems import error_of, problem, send_problem
@@ -81,7 +79,7 @@ class App:
     async def _health(self, path: str, send: Send) -> None:
         if path == "/readyz":
             self._check_ready()
-        body = msgspec.json.encode(Health(status="ok", version=_version()))
+        body = msgspec.json.encode(Health(status="ok", version=__version__))
         await respond(send, 200, [(b"content-type", b"application/json"), (b"cache-control", b"no-store")], body)
 
     def _check_ready(self) -> None:
@@ -135,11 +133,6 @@ def _noting(scope: Scope, user: str, send: Send) -> Send:
         await send(message)
 
     return noting
-
-
-@cache
-def _version() -> str:
-    return version("roost")
 
 
 def make_app(hub: Hub, settings: Settings) -> App:

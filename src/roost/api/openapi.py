@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from functools import cache
-from importlib.metadata import version
 from inspect import cleandoc, getdoc
 from typing import Annotated, Any, Final, cast, get_args
 
@@ -12,6 +11,7 @@ from litestar.params import BodyKwarg, ParameterKwarg
 from litestar.typing import FieldDefinition
 from msgspec import NODEFAULT, Meta
 
+from roost import __version__
 from roost.api.call import MAX_KEY_CHARS
 from roost.api.problems import Problem
 from roost.api.rest import ROUTES, paths_of
@@ -69,7 +69,7 @@ def build() -> Json:
     problem = {"description": "What went wrong.", "content": {"application/problem+json": {"schema": schemas[Problem]}}}
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Roost", "version": version("roost"), "license": {"name": "Apache-2.0"}},
+        "info": {"title": "Roost", "version": __version__, "license": {"name": "Apache-2.0"}},
         "security": [{name: []} for name in SECURITY if name != "query"],
         "paths": paths,
         "components": {

@@ -1,15 +1,15 @@
 """`roost version`."""
 
 import platform
-from importlib.metadata import version as version_of
 
+from roost import __version__
 from roost.cli import codes
 from roost.cli.options import Data, Json, Url
 
 
 def words() -> str:
     """Which Roost this is, on one line."""
-    return f"roost {version_of('roost')} (Python {platform.python_version()}, {platform.system()} {platform.machine()})"
+    return f"roost {__version__} (Python {platform.python_version()}, {platform.system()} {platform.machine()})"
 
 
 def version(as_json: Json = False, url: Url = None, data: Data = None) -> int:
@@ -20,7 +20,7 @@ def version(as_json: Json = False, url: Url = None, data: Data = None) -> int:
 
     hub = anyio.run(_hub_version, url, data)
     if as_json:
-        told = {"roost": version_of("roost"), "python": platform.python_version()} | ({"hub": hub} if hub else {})
+        told = {"roost": __version__, "python": platform.python_version()} | ({"hub": hub} if hub else {})
         print(json.dumps(told))
     else:
         print(words() + (f"\nhub {hub}" if hub else ""))
