@@ -50,6 +50,7 @@ STATUS: Final[dict[str, int]] = {
     "unavailable": 503,
     "hub_stopping": 503,
     "hub_unreachable": 503,
+    "link_down": 503,
     "stream_lost": 503,
     "storage_unavailable": 503,
     "storage_full": 507,

@@ -14,7 +14,7 @@ from roost.core.session import Session
 from roost.link.frames import Answer, AppendFrame, Ask, Beat, Bye, FromHost, decode_from_host
 from roost.link.hub_end import HubEnd
 from roost.model.envelope import Draft, decode_body
-from roost.model.errors import InvalidBody, ProducerGap, RoostError, StaleEpoch, Unavailable, error_from
+from roost.model.errors import InvalidBody, LinkDown, ProducerGap, RoostError, StaleEpoch, error_from
 from roost.model.events import Native
 from roost.model.ids import Epoch, RunId
 from roost.settings import LinkSettings
@@ -26,12 +26,6 @@ Send = Callable[[bytes], Awaitable[None]]
 _log = structlog.get_logger("roost.link")
 _METHODS: Final[dict[str, Callable[[dict[str, Any]], Any]]] = {"ping": lambda params: params}
 """What a host may ask of the hub."""
-
-
-class LinkDown(Unavailable):
-    """The host cannot be reached just now."""
-
-    code = "link_down"
 
 
 class HostLink:

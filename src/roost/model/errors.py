@@ -15,7 +15,7 @@ RoostError
 ├── Fencing                 a writer that lost its session
 │   ├── StaleEpoch, ProducerGap
 ├── Unavailable             try again later
-│   ├── HubStopping, StorageUnavailable, StorageFull, HubUnreachable, StreamLost, TimedOut
+│   ├── HubStopping, StorageUnavailable, StorageFull, HubUnreachable, LinkDown, StreamLost, TimedOut
 └── Fatal                   this hub or host cannot start
     ├── DataLocked, SchemaTooNew, SpoolFull, StartFailed, ProtocolMismatch
 """
@@ -262,6 +262,12 @@ class HubUnreachable(Unavailable):
     """No hub answers at this address."""
 
     code = "hub_unreachable"
+
+
+class LinkDown(Unavailable):
+    """The session's host cannot be reached just now."""
+
+    code = "link_down"
 
 
 class StreamLost(Unavailable):
