@@ -13,8 +13,7 @@ Memory is bounded by what is open and the last `KEPT` finished messages.
 
 from bisect import insort
 from collections.abc import Callable, Iterable, Sequence
-from math import isfinite
-from typing import Any, ClassVar, Final, cast
+from typing import Any, ClassVar, Final, TypeVar, cast
 
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
@@ -44,8 +43,9 @@ KEPT: Final = 50
 ABORTED: Final = "aborted"
 """The code of a message's error when its run was aborted."""
 MOST: Final = 2**53 - 1
-"""Where counts of tokens stop: the largest whole number that every JSON reader reads as it is."""
+"""Where sums stop: the largest whole number that every JSON reader reads as it is."""
 
+_Number = TypeVar("_Number", int, float)
 _Said = Callable[[Any, OpenMessage, Any, Event], None]
 
 
@@ -280,15 +280,13 @@ class Conversation:
             part = PartId(f"{part}.end")  # the step's start has this id: both stay
         if part in message.parts:
             return
-        cost = body.cost if isfinite(body.cost) else 0.0
-        message.parts[part] = StepFinishPart(id=part, reason=body.reason, tokens=body.tokens, cost=cost)
+        message.parts[part] = StepFinishPart(id=part, reason=body.reason, tokens=body.tokens, cost=body.cost)
         info, metrics = message.info, self.metrics
         before = e.Tokens() if info.tokens is UNSET else info.tokens
         paid = 0.0 if info.cost is UNSET else info.cost
-        message.info = replace(info, tokens=_sum(before, body.tokens), cost=paid + cost)
-        self.metrics = replace(
-            metrics, steps=metrics.steps + 1, tokens=_sum(metrics.tokens, body.tokens), cost=metrics.cost + cost
-        )
+        message.info = replace(info, tokens=_sum(before, body.tokens), cost=_added(paid, body.cost))
+        tokens, cost = _sum(metrics.tokens, body.tokens), _added(metrics.cost, body.cost)
+        self.metrics = replace(metrics, steps=metrics.steps + 1, tokens=tokens, cost=cost)
 
     def _retry(self, message: OpenMessage, body: e.Retry, event: Event) -> None:
         part = RetryPart(id=body.part, attempt=body.attempt, error=body.error, created=event.at, next_ms=body.next_ms)
@@ -334,7 +332,11 @@ def _error(body: e.Body) -> e.Failure | UnsetType:
 
 
 def _sum(one: e.Tokens, two: e.Tokens) -> e.Tokens:
-    return e.Tokens(**{n: min(getattr(one, n) + getattr(two, n), MOST) for n in e.Tokens.__struct_fields__})
+    return e.Tokens(**{n: _added(getattr(one, n), getattr(two, n)) for n in e.Tokens.__struct_fields__})
+
+
+def _added(one: _Number, two: _Number) -> _Number:
+    return max(min(one + two, MOST), -MOST)
 
 
 _KINDS: Final[dict[str, type[TextPart] | type[ReasoningPart]]] = {"text": TextPart, "reasoning": ReasoningPart}

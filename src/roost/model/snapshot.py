@@ -65,9 +65,11 @@ class Fold:
         """The fold at `head` from what a store keeps: the record there, the last 50 messages, and the events from
         `record.open_from` to `head` (none if nothing is open)."""
         start = head + 1 if record.open_from is UNSET else record.open_from
-        conversation = Conversation(decode_message(m.data) for m in stored if m.first < start)
+        final = {m.id: decode_message(m.data) for m in stored if m.first < start}
+        conversation = Conversation(final.values())
         for event in tail:
-            conversation.apply(event, record)
+            if getattr(event.body, "message", None) not in final:
+                conversation.apply(event, record)
         conversation.take_finished()
         conversation.metrics = record.metrics
         return cls(head, record, conversation)
