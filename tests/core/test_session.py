@@ -332,6 +332,28 @@ async def test_a_commit_that_fails_changes_nothing_and_may_be_tried_again(bench:
     await same(bench)
 
 
+async def test_nobody_reads_what_is_not_committed_yet(bench: Bench) -> None:
+    session = await bench.live(task="go")
+    run, before = run_of(session), session.info()
+    meanwhile = None
+    append, reached, go_on = bench.store.append, anyio.Event(), anyio.Event()
+
+    async def slow(given: Any) -> Any:
+        reached.set()
+        await go_on.wait()
+        return await append(given)
+
+    bench.store.append = slow  # type: ignore[method-assign]
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(session.append_from_host, 1, 1, [draft(e.RunComplete(), run=run)])
+        await reached.wait()
+        meanwhile = session.info()
+        go_on.set()
+    assert meanwhile == before
+    assert (session.seq, session.record_now.run) == (before.seq + 1, UNSET)
+    await same(bench)
+
+
 async def test_env_is_kept_for_the_host_and_never_in_the_log(bench: Bench) -> None:
     await bench.begin(task="go")
     assert (await bench.reloaded()).env == {"TOKEN": "secret"}

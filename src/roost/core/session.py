@@ -69,6 +69,9 @@ class Session:
         self._ground = ground
         self._watcher = watcher
         self._fold = fold
+        """Moves before a commit, so it is for whoever holds the lock; what is committed stands in `_record`, `_seq`."""
+        self._record: Record | None = None
+        self._seq: Seq = 0
         self._produced = 0
         self._checkpoint: Seq = 0
         self._stale = False
@@ -93,15 +96,16 @@ class Session:
     @property
     def record_now(self) -> Record:
         """The record as committed."""
-        return self._fold.record
+        return cast(Record, self._record)
 
     @property
     def seq(self) -> Seq:
-        return self._fold.seq
+        """The last committed event."""
+        return self._seq
 
     @property
     def epoch(self) -> Epoch:
-        return self._fold.record.epoch
+        return self.record_now.epoch
 
     @property
     def produced(self) -> int:
@@ -213,6 +217,7 @@ class Session:
             with contextlib.suppress(RoostError):
                 await self._fresh()
             raise
+        self._record, self._seq = self._fold.record, self._fold.seq
         if writer is not None:
             self._produced = writer.first + len(events) - 1
         if before is not None and self.epoch != before.epoch:
@@ -293,6 +298,7 @@ class Session:
         """Take the fold up from the store."""
         row = await self._ground.store.get(self.id)
         self._fold = await self._refold(row)
+        self._record, self._seq = self._fold.record, self._fold.seq
         self._produced, self.env, self.token_hash = row.produced, row.env, row.token_hash
         self._stale = False
 
