@@ -61,7 +61,7 @@ async def update_session(request: Call, session: FromPath[str], data: JSONBody[U
     return found.info()
 
 
-@delete("/v1/sessions/{session:str}", status_code=200, opt=RECORDED)
+@delete("/v1/sessions/{session:str}", status_code=200)
 async def delete_session(request: Call, session: FromPath[str], force: FromQuery[bool] = False) -> Deleted:
     """Remove log and folders. `workspace_dirty` if work would be lost, unless `force`."""
     return await request.hub.delete(session, request.by, force=force)
