@@ -96,10 +96,16 @@ def living(processes: list[psutil.Process]) -> list[psutil.Process]:
 def kill_until_gone(find: Callable[[], Collection[psutil.Process]], *, seconds: float = KILL_SECONDS) -> bool:
     """SIGKILL what `find` finds, again and again, until it finds nothing; False if that took too long. Blocks."""
     deadline = time.monotonic() + seconds
+    clean = True
     while True:
         found = [process for process in set(find()) if process.pid != os.getpid()]
-        if not found:
+        if not found and clean:
             return True
+        if not found:
+            clean = True  # once more: one that was between fork and exec carries its marks now
+            time.sleep(_LOOK_SECONDS)
+            continue
+        clean = False
         if time.monotonic() > deadline:
             return False
         for process in found:

@@ -144,6 +144,7 @@ def main(arguments: list[str]) -> int:
 
             logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
             ticket = read_ticket(int(descriptor))
+            os.chdir(ticket.data)
             return anyio.run(host_from_ticket, ticket, backend_options={"use_uvloop": sys.platform != "win32"})
         case _:
             sys.stderr.write("usage: python -m roost.wiring host FD\n")

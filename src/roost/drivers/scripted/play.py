@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from time import monotonic, monotonic_ns
 from typing import Any, Final, Literal
 
@@ -10,7 +10,7 @@ import anyio
 from msgspec import UNSET, UnsetType
 
 from roost.drivers.scripted import script, tools
-from roost.drivers.scripted.say import DeltaPress, closed, opened, spoken
+from roost.drivers.scripted.say import DeltaPress, closed, opened, spoken, texts
 from roost.model.errors import RoostError, error_from
 from roost.model.events import (
     ArtifactPublished,
@@ -53,6 +53,7 @@ class Play:
         self.stopped = False
         """A permission was rejected without a word: no step follows."""
         self._said: list[str] = []
+        self._chars = 0
         self._closed = False
 
     async def all(self, steps: Sequence[script.Step]) -> None:
@@ -70,11 +71,17 @@ class Play:
         """How it went; ends the message of a play that was cut off."""
         if not self._closed:
             await self._close(closed(self.message, "aborted"))
-        text = "\n".join(self._said)
-        return RunResult(message=self.message, text=text if len(text) <= MAX_RESULT_CHARS else UNSET)
+        text = "".join(self._said)
+        return RunResult(message=self.message, text=text if self._chars <= MAX_RESULT_CHARS else UNSET)
+
+    def spoke(self, pieces: Iterable[str], chars: int) -> None:
+        """Count this in for the result; too much of it, and the result has no text."""
+        self._chars += chars
+        if self._chars <= MAX_RESULT_CHARS:
+            self._said += pieces
 
     async def say(self, text: str) -> None:
-        self._said.append(text)
+        self.spoke([text], len(text))
         await self.turn.emit(*spoken(self.message, text))
 
     async def _each(self, steps: Sequence[script.Step]) -> None:
@@ -100,6 +107,7 @@ async def _reasoning(play: Play, text: str) -> None:
 async def _deltas(play: Play, deltas: script.Deltas) -> None:
     if deltas.task is None:
         await _stream(play.turn, deltas, play.message, UNSET)
+        play.spoke(texts(deltas), deltas.count * deltas.bytes)
         return
     task, message = TaskId(deltas.task), new_message_id()
     await play.turn.emit(SubtaskStart(task=task, agent="scripted"), opened(message, task))

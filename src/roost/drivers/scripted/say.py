@@ -40,6 +40,11 @@ def closed(message: MessageId, finish: str = "stop", task: TaskId | UnsetType = 
     return MessageDone(message=message, finish=finish, task=task)
 
 
+def texts(deltas: Deltas) -> Iterator[str]:
+    """The texts of all deltas of a step."""
+    return (f"{i:08d}".ljust(deltas.bytes, ".") for i in range(deltas.count))
+
+
 class DeltaPress:
     """Prints numbered text deltas as bytes, with next to no work for each."""
 

@@ -61,6 +61,8 @@ class ProcessRuntime:
         for folder in (self._hosts, logs):
             folder.mkdir(parents=True, exist_ok=True)
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("ROOST_")}
+        if path := inherited.get("PYTHONPATH"):  # the host lives in the data folder
+            inherited["PYTHONPATH"] = os.pathsep.join(str(Path(part).absolute()) for part in path.split(os.pathsep))
         log = os.open(logs / f"{ticket.session}.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
         try:
             return os.posix_spawn(

@@ -1,0 +1,98 @@
+"""A turn in memory, for drivers under contract: it keeps what is said and answers as it is told."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from pathlib import Path
+
+import anyio
+from anyio.lowlevel import checkpoint
+
+from roost.host.coalesce import Coalescer
+from roost.model.envelope import AnyBody, decode_body
+from roost.model.events import (
+    Body,
+    InputPart,
+    PermissionAsked,
+    PermissionReplied,
+    Question,
+    QuestionAsked,
+    QuestionReplied,
+    TextInput,
+)
+from roost.model.ids import RequestId, RunId
+from roost.ports import Process
+
+Permit = Callable[[PermissionAsked], PermissionReplied]
+
+
+def permit_once(asked: PermissionAsked) -> PermissionReplied:
+    return PermissionReplied(request=asked.request, reply="once")
+
+
+class Finished:
+    """A command that has printed its line and ended."""
+
+    pid = 0
+
+    def __init__(self, printed: bytes, code: int) -> None:
+        self._printed, self._code = printed, code
+
+    async def output(self) -> AsyncIterator[bytes]:
+        yield self._printed
+
+    async def wait(self) -> int:
+        return self._code
+
+    async def kill(self) -> None:
+        return None
+
+
+class MemoryTurn:
+    """A ports.Turn. Spawned commands only pretend: `false` fails, everything else prints itself."""
+
+    def __init__(self, prompt: str, workspace: Path, *, permit: Permit = permit_once) -> None:
+        self.run = RunId("run_1")
+        self.input: tuple[InputPart, ...] = (TextInput(text=prompt),)
+        self.workspace = workspace
+        self.env: Mapping[str, str] = {}
+        self.said: list[AnyBody] = []
+        self.grown = anyio.Event()
+        self.joining: list[tuple[InputPart, ...]] = []
+        self._coalescer = Coalescer()
+        self._now = 0.0
+        self._permit = permit
+
+    async def emit(self, *bodies: Body | bytes) -> None:
+        for body in bodies:
+            self._now += 1.0
+            self.said += [decode_body(raw) for raw in self._coalescer.add(body, self._now)]
+        self.grown.set()
+        self.grown = anyio.Event()
+        await checkpoint()
+
+    async def drained(self, below: int) -> None:
+        assert below > 0
+        await checkpoint()
+
+    async def ask(self, asked: PermissionAsked) -> PermissionReplied:
+        await self.emit(asked)
+        return self._permit(asked)
+
+    async def ask_question(self, *questions: Question) -> QuestionReplied:
+        request = RequestId("req_1")
+        await self.emit(QuestionAsked(request=request, questions=questions))
+        first = tuple((q.options[0].label if q.options else "yes",) for q in questions)
+        return QuestionReplied(request=request, reply="answer", answers=first)
+
+    async def spawn(self, command: Sequence[str] | str, *, cwd: Path | None = None) -> Process:
+        text = command if isinstance(command, str) else " ".join(command)
+        return Finished(text.encode() + b"\n", 1 if text == "false" else 0)
+
+    def steered(self) -> Sequence[tuple[InputPart, ...]]:
+        joined, self.joining = self.joining, []
+        return joined
+
+    async def until(self, found: Callable[[], object]) -> None:
+        """Wait until what was said fulfils this."""
+        with anyio.fail_after(10):
+            while not found():
+                await self.grown.wait()
