@@ -123,7 +123,7 @@ class Story:
         )
         workspace = (await self.session.info()).workspace
         self.worktree, self.branch = Path(str(workspace.root)), str(workspace.branch)
-        self.screen.line("session", f"{self.session.id} · agent: scripted · a worktree on branch {self.branch}")
+        self.screen.line("session", f"{self.session.id} · agent: scripted · worktree {self.branch}")
 
     async def two_observers(self, tasks: TaskGroup) -> None:
         self.screen.line(self.first.name, "attached from the first event; what the agent does is told from here")
@@ -378,8 +378,8 @@ class Narrator:
             case e.PartDone(part=part):
                 text = self._said.pop(part, "")
                 self._screen.line("agent", f"{DELTAS} numbered deltas" if text.startswith("0000") else text)
-            case e.ToolStart(part=part, title=str(title)):
-                self._calls[part] = title
+            case e.ToolStart(part=part, tool=tool, title=str(title)):
+                self._calls[part] = f"$ {title}" if tool == "bash" else title
             case e.ToolComplete(part=part) | e.ToolError(part=part):
                 self._tool_ended(part)
             case e.PermissionAsked(permission=permission, patterns=patterns):
@@ -390,7 +390,7 @@ class Narrator:
     def _tool_ended(self, part: str) -> None:
         printed = self._said.pop(part, "").strip().splitlines()
         result = f"  →  {printed[-1].strip()}" if printed else ""
-        self._screen.line("agent", f"$ {self._calls.pop(part)}{result}")
+        self._screen.line("agent", f"{self._calls.pop(part)}{result}")
 
 
 def ways_on(agents: list[str], screen: Screen) -> None:

@@ -7,6 +7,7 @@ class LinkSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """How hub and host keep in touch. They travel to the host with its ticket."""
 
     heartbeat_seconds: float = 5.0
+    """Each side says so often that it is there."""
     lost_after_seconds: float = 15.0
     """A link without any frame for this long is given up by either side."""
     retry_seconds: float = 2.0
@@ -16,10 +17,13 @@ class LinkSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     away_max_seconds: float = 86_400.0
     """Without a hub for this long, a host leaves whatever it does."""
     spool_memory_bytes: int = 8 * 1024 * 1024
+    """How much a host keeps in memory of what no hub has confirmed,"""
     spool_disk_bytes: int = 256 * 1024 * 1024
+    """and how much more of it on the disk. Beyond that the run ends with `spool_full`."""
     spool_reserve_bytes: int = 64 * 1024
     """Kept free for the end of the run that a full spool stops."""
     abort_grace_seconds: float = 2.0
+    """How long an agent may take to stop by itself before its processes are killed."""
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -28,6 +32,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     data: str = "~/.local/share/roost"
     """The data folder: store, keys, worktrees, spools."""
     host: str = "127.0.0.1"
+    """The address to listen on. Anything but loopback opens the hub to the network: docs/explanation/security.md."""
     port: int = 7878
     """0 picks a free port."""
     agent: str | None = None
@@ -43,6 +48,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     start_timeout_seconds: float = 60.0
     """How long a host may take to say hello."""
     sse_heartbeat_seconds: float = 15.0
+    """A quiet event stream carries a comment so often."""
     max_body_bytes: int = 16 * 1024 * 1024
+    """The largest request."""
     log_level: str = "info"
+    """`debug`, `info`, `warning` or `error`. The log of the hub is its stderr."""
     link: LinkSettings = LinkSettings()
