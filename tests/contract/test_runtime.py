@@ -156,6 +156,7 @@ async def test_a_reused_pid_is_neither_alive_nor_killed(runtime: Runtime, tmp_pa
     try:
         note = {"pid": stranger.pid, "started": "another-boot:1", "epoch": 1}
         (tmp_path / "hosts").mkdir()
+        (tmp_path / "hosts" / f"{SESSION}.mark").touch()
         (tmp_path / "hosts" / f"{SESSION}.json").write_bytes(msgspec.json.encode(note))
         assert not await runtime.alive(SESSION, 1)
         await runtime.kill(SESSION)

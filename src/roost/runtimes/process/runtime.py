@@ -60,6 +60,7 @@ class ProcessRuntime:
         logs = self._data / "logs"
         for folder in (self._hosts, logs):
             folder.mkdir(parents=True, exist_ok=True)
+        mark_file(self._data, ticket.session).touch()  # before the process: without it there is nothing to kill
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("ROOST_")}
         if path := inherited.get("PYTHONPATH"):  # the host lives in the data folder
             inherited["PYTHONPATH"] = os.pathsep.join(str(Path(part).absolute()) for part in path.split(os.pathsep))
@@ -97,8 +98,10 @@ class ProcessRuntime:
 
     def _kill(self, session: SessionId) -> bool:
         """The host we know, everything below it, and everything that carries a mark of the session."""
-        note = self._note(session)
         held = mark_file(self._data, session)
+        if not held.exists():
+            return True
+        note = self._note(session)
 
         def find() -> list[psutil.Process]:
             found = [*marked(HOST_MARK, lambda mark: mark.rpartition(".")[0] == session), *holding(held)]
