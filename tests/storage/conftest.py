@@ -1,5 +1,6 @@
 """The SQLite store by itself: what the common suite cannot see."""
 
+import os
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -8,7 +9,15 @@ from threading import Event
 import pytest
 from anyio import create_task_group, to_thread
 
+import roost
 from roost.storage.sqlite.store import SqliteStore, open_sqlite
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def child_env() -> dict[str, str]:
+    """For a Python that imports what this one does. Programs of the tests are started in ROOT."""
+    return os.environ | {"PYTHONPATH": str(Path(roost.__path__[0]).parent)}
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-import roost
 from roost.model.errors import DataLocked
 from roost.storage import lock_folder
+from tests.storage.conftest import child_env
 
 HOLD = """
 import sys
@@ -26,7 +26,7 @@ def holder(data: Path) -> subprocess.Popen[str]:
     """A process that holds the folder until it dies."""
     process = subprocess.Popen(
         [sys.executable, "-c", HOLD, data],
-        env=os.environ | {"PYTHONPATH": str(Path(roost.__path__[0]).parent)},
+        env=child_env(),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -1,6 +1,5 @@
 """Without room nothing is lost and nothing half done; with room again the store goes on."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -9,12 +8,10 @@ from pathlib import Path
 import pytest
 from anyio import fail_after
 
-import roost
 from roost.storage.sqlite.store import SqliteStore
 from roost.storage.sqlite.transaction import Transaction
+from tests.storage.conftest import ROOT, child_env
 from tests.storage.full_disk import meets_a_full_disk
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 async def most_pages(store: SqliteStore, pages: int) -> None:
@@ -47,7 +44,7 @@ def test_a_full_file_system_refuses_and_goes_on_when_there_is_room(tmp_path: Pat
     done = subprocess.run(
         [*own_namespace, f'{mount} && exec "$1" -m tests.storage.full_disk "$0"', tmp_path, sys.executable],
         cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(Path(roost.__path__[0]).parent)},
+        env=child_env(),
         capture_output=True,
         check=False,
         text=True,

@@ -12,14 +12,12 @@ from random import Random
 
 import pytest
 
-import roost
 from roost.model.events import TextDelta
 from roost.model.ids import SessionId
 from roost.ports import Store
 from roost.storage import open_store
 from tests.contract.given import read_all
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.storage.conftest import ROOT, child_env
 
 pytestmark = [pytest.mark.fire, pytest.mark.timeout(300)]
 
@@ -29,7 +27,7 @@ def acknowledged_until_killed(data: Path, seed: str, seconds: float) -> dict[str
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.storage.appender", data, seed],
         cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(Path(roost.__path__[0]).parent)},
+        env=child_env(),
         stdout=subprocess.PIPE,
         bufsize=0,
     )

@@ -2,6 +2,8 @@
 
 import sqlite3
 import stat
+import subprocess
+import sys
 from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
@@ -10,10 +12,12 @@ import pytest
 
 from roost.model.errors import SchemaTooNew, StorageUnavailable
 from roost.model.ids import SessionId
+from roost.storage import open_store
 from roost.storage.sqlite.connect import STEPS, connect_writer
 from roost.storage.sqlite.sql import script
 from roost.storage.sqlite.store import FILE, open_sqlite
 from tests.contract.given import append, new_session, read_all, said, texts
+from tests.storage.conftest import child_env
 
 TODAY = [script(name) for name in STEPS]
 
@@ -112,3 +116,19 @@ async def test_a_pos_is_not_given_twice_after_a_trim_and_a_restart(tmp_path: Pat
     assert await store.feed_head() == 4
     assert (await store.append(append(*texts(1)))).pos == 5
     await store.close()
+
+
+async def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StorageUnavailable):
+        await open_sqlite(tmp_path / "nowhere")
+
+
+async def test_a_kind_of_store_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StorageUnavailable, match="memory, sqlite"):
+        await open_store("papyrus", tmp_path)
+
+
+def test_a_store_that_is_not_used_is_not_imported() -> None:
+    check = "import sys, roost.storage; print([name for name in sys.modules if name.startswith('roost.storage.')])"
+    loaded = subprocess.run([sys.executable, "-c", check], env=child_env(), capture_output=True, text=True, check=True)
+    assert loaded.stdout == "['roost.storage.lock']\n"

@@ -1,5 +1,6 @@
 """Opening the file: its settings, its schema and the way from older ones."""
 
+import errno
 import os
 import sqlite3
 from collections.abc import Sequence
@@ -18,10 +19,10 @@ _CHECKPOINT_PAGES: Final = 2000  # 16 MiB of log before it is copied to the main
 _BUSY_SECONDS: Final = 5.0
 
 
-def storage_error(error: sqlite3.Error) -> RoostError:
+def storage_error(error: sqlite3.Error | OSError) -> RoostError:
     """What the caller is told."""
-    code = getattr(error, "sqlite_errorcode", None)
-    if code is not None and code & 0xFF == sqlite3.SQLITE_FULL:
+    code = getattr(error, "sqlite_errorcode", 0)  # errors that Python's module makes by itself have none
+    if code & 0xFF == sqlite3.SQLITE_FULL or getattr(error, "errno", None) == errno.ENOSPC:
         return StorageFull()
     return StorageUnavailable(f"The store failed: {error}")
 
@@ -30,7 +31,7 @@ def connect_writer(path: Path, steps: Sequence[str] | None = None) -> sqlite3.Co
     """The one connection that writes, to a file of the newest version: made, or brought there by `steps` (SQL texts;
     default: those of STEPS). It is for its owner only, because it holds the sessions' secrets.
 
-    Raises: SchemaTooNew, StorageUnavailable: not a file of ours; both leave it as it is. sqlite3.Error.
+    Raises: SchemaTooNew, StorageUnavailable: not a file of ours; both leave it as it is. sqlite3.Error, OSError.
     """
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     connection = _connect(path)

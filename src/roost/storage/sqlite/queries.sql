@@ -116,21 +116,22 @@ SELECT s.key, h.head, s.first, s.phase
 FROM sessions AS s JOIN heads AS h ON h.session = s.key
 WHERE s.id = ?;
 
--- name: page
--- The events after a cursor: no more than :limit, and after the first one no more than :max_bytes.
-WITH sized AS (
-    SELECT pos, seq, sum(length(body)) OVER (ORDER BY seq) AS total
-    FROM (
-        SELECT pos, seq, body FROM events
-        WHERE session = :session AND seq > :after
-        ORDER BY seq LIMIT :limit
-    )
-)
-SELECT json_group_array(json_array(seq, at, run, json(by), length(body))), CAST(group_concat(body, '') AS BLOB)
+-- name: page-rows
+-- What is small of the events after a cursor, and the size of each body: the reader sees how many fit in its page.
+SELECT json_group_array(json_array(seq, at, run, json(by), length(body)))
 FROM (
-    SELECT events.* FROM sized JOIN events ON events.pos = sized.pos
-    WHERE sized.total <= :max_bytes OR sized.seq = :after + 1
-    ORDER BY sized.seq LIMIT :limit
+    SELECT seq, at, run, by, body FROM events
+    WHERE session = ? AND seq > ?
+    ORDER BY seq LIMIT ?
+);
+
+-- name: page-bodies
+-- The bodies of that many events after the cursor.
+SELECT CAST(group_concat(body, '') AS BLOB)
+FROM (
+    SELECT body FROM events
+    WHERE session = ? AND seq > ?
+    ORDER BY seq LIMIT ?
 );
 
 -- name: feed

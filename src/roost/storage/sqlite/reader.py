@@ -143,6 +143,16 @@ def _parts(sizes: Sequence[_EventRow | _FactRow | _SessionRow | _MessageRow], jo
         start += row.size
 
 
+def _fitting(rows: list[_EventRow], max_bytes: int) -> list[_EventRow]:
+    """The first row, and those after it whose bodies fit with it in so many bytes."""
+    size = 0
+    for number, row in enumerate(rows):
+        size += row.size
+        if number and size > max_bytes:
+            return rows[:number]
+    return rows
+
+
 def _event(row: _EventRow | _FactRow, raw: bytes) -> Event:
     return Event(
         seq=row.seq or 0,
@@ -169,9 +179,9 @@ def read_page(connection: sqlite3.Connection, session: SessionId, *, after: Seq,
     rules.check_cursor(after, head=head, first=first)
     events: list[Event] = []
     if after < head and limit > 0:
-        query = {"session": key, "after": after, "limit": limit, "max_bytes": max_bytes}
-        sizes, joined = connection.execute(SQL["page"], query).fetchone()
-        rows = _event_rows.decode(sizes)
+        (sizes,) = connection.execute(SQL["page-rows"], (key, after, limit)).fetchone()
+        rows = _fitting(_event_rows.decode(sizes), max_bytes)
+        (joined,) = connection.execute(SQL["page-bodies"], (key, after, len(rows))).fetchone()
         events = [_event(row, raw) for row, raw in zip(rows, _parts(rows, joined), strict=True)]
     last = events[-1].seq if events else after
     return Page(events=events, head=head, ended=phase == Phase.ENDED and last == head)

@@ -103,7 +103,7 @@ async def open_sqlite(data: Path) -> SqliteStore:
     """The store in `data/roost.db`, made or brought to the newest version if need be."""
     try:
         writer = await to_thread.run_sync(Writer, data / FILE)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         raise storage_error(error) from error
     loop = asyncio.get_running_loop()
     turns = Turns(loop)
