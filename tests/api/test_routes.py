@@ -116,7 +116,9 @@ async def test_an_abort_answers_once_the_session_is_idle_or_at_once(api: Served)
     session = await api.live(task="hello")
     path = f"/v1/sessions/{session.id}/abort"
     soon = await api.http.post(f"{path}?wait=false", json={"reason": "enough"})
-    assert (soon.status_code, soon.json()["run"]) == (202, session.info().run.run)  # pyright: ignore[reportAttributeAccessIssue]
+    run = session.info().run
+    assert run is not UNSET
+    assert (soon.status_code, soon.json()["run"]) == (202, run.run)
     answers: list[httpx.Response] = []
     async with anyio.create_task_group() as tasks:
 
@@ -269,9 +271,17 @@ async def test_unknown_routes_and_methods_are_told_apart(api: Served) -> None:
         ("HEAD", "/v1/sessions", "GET, POST"),
         ("POST", "/v1/sessions/x", "DELETE, GET, PATCH"),
         ("GET", "/v1/sessions/x/input", "POST"),
+        ("POST", "/healthz", "GET, HEAD"),
+        ("DELETE", "/readyz", "GET, HEAD"),
+        ("POST", "/openapi.json", "GET"),
     ):
         answer = await api.http.request(method, path)
         assert (answer.status_code, answer.headers["allow"]) == (405, allow)
+
+
+async def test_health_is_told_to_probes_that_want_no_body(api: Served) -> None:
+    answer = await api.http.head("/healthz")
+    assert (answer.status_code, answer.content) == (200, b"")
 
 
 async def test_a_hub_that_is_not_ready_says_when_to_come_back(api: Served) -> None:

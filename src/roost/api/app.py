@@ -12,7 +12,7 @@ from roost.api.rest import make_rest
 from roost.api.streams import sse
 from roost.api.streams.running import Streams
 from roost.core.hub import Hub
-from roost.model.errors import HubStopping, RouteNotFound, Unavailable
+from roost.model.errors import HubStopping, MethodNotAllowed, RouteNotFound, Unavailable
 from roost.model.info import Health
 from roost.settings import Settings
 
@@ -67,7 +67,7 @@ class App:
         try:
             self._check_sender(scope)
             if scope["path"] in ("/healthz", "/readyz"):
-                await self._health(scope["path"], send)
+                await self._health(scope, send)
                 return
             self._check_ready()
             await self._authenticated(scope, receive, send)
@@ -76,8 +76,9 @@ class App:
             _log.debug("refused", method=scope["method"], path=scope["path"], code=error.code)
             await send_problem(send, error)
 
-    async def _health(self, path: str, send: Send) -> None:
-        if path == "/readyz":
+    async def _health(self, scope: Scope, send: Send) -> None:
+        _check_method(scope, "GET", "HEAD")
+        if scope["path"] == "/readyz":
             self._check_ready()
         body = msgspec.json.encode(Health(status="ok", version=__version__))
         await respond(send, 200, [(b"content-type", b"application/json"), (b"cache-control", b"no-store")], body)
@@ -98,7 +99,8 @@ class App:
                 await sse.events(self._hub, self._streams, session, by, scope, receive, send)
             case ["", "v1", "feed"] if streaming:
                 await sse.feed(self._hub, self._streams, by, scope, receive, send)
-            case ["", "openapi.json"] if scope["method"] == "GET":
+            case ["", "openapi.json"]:
+                _check_method(scope, "GET")
                 await self._openapi(send)
             case _:
                 await self._rest(scope, receive, _noting(scope, by.user, send))
@@ -122,6 +124,12 @@ class App:
         from roost.api.link import link_endpoint
 
         await link_endpoint(self._hub, scope, receive, send)
+
+
+def _check_method(scope: Scope, *methods: str) -> None:
+    """Raises: MethodNotAllowed."""
+    if scope["method"] not in methods:
+        raise MethodNotAllowed(allow=list(methods))
 
 
 def _noting(scope: Scope, user: str, send: Send) -> Send:
