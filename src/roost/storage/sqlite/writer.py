@@ -81,6 +81,7 @@ class Writer:
         except RuntimeError:
             return  # the loop is closed: nobody waits
         finally:
+            self._closed = True
             self._connection.close()
 
     def _take(self) -> list[_Call]:
