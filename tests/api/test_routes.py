@@ -7,6 +7,7 @@ from typing import Any
 import anyio
 import httpx
 import pytest
+from anyio.lowlevel import checkpoint
 from msgspec import UNSET
 
 from roost.core.decisions import HUB, Decision
@@ -304,6 +305,22 @@ async def test_what_nobody_expected_is_told_without_details(api: Served, monkeyp
     assert "secret" not in str(refusal(answer, 500, "internal"))
     monkeypatch.setattr(Hub, "authenticate", broken)
     refusal(await api.http.get("/v1/agents"), 500, "internal")
+
+
+async def test_a_client_that_dies_in_mid_request_changes_nothing_and_is_no_surprise(
+    api: Served, capfd: pytest.CaptureFixture[str]
+) -> None:
+    head = f"POST /v1/sessions HTTP/1.1\r\nHost: localhost\r\nx-roost-key: {api.key}\r\nContent-Length: 99\r\n\r\n"
+    async with await anyio.connect_tcp("127.0.0.1", api.port) as client:
+        await client.send(head.encode() + b'{"agent": "scripted"')
+        assert (await api.http.get("/v1/agents")).status_code == 200
+    out = ""
+    with anyio.fail_after(5):
+        while "status=400" not in out:
+            out += capfd.readouterr().out
+            await checkpoint()
+    assert "unexpected" not in out
+    assert (await api.http.get("/v1/sessions")).json()["total"] == 0
 
 
 async def test_keys_are_never_logged(api: Served, capfd: pytest.CaptureFixture[str]) -> None:

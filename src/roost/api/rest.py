@@ -13,7 +13,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.plugins import PluginProtocol
 from litestar.plugins.core import MsgspecDIPlugin
 
-from roost.api.asgi import ASGIApp, Receive, Scope, Send
+from roost.api.asgi import ASGIApp, Message, Receive, Scope, Send
 from roost.api.call import Call
 from roost.api.problems import error_of, problem
 from roost.api.v1 import decisions, history, hub, runs, sessions
@@ -57,9 +57,21 @@ def make_rest(max_body_bytes: int) -> ASGIApp:
     async def rest(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] == "OPTIONS":
             raise no_route(scope)
-        await framework(cast(Any, scope), cast(Any, receive), cast(Any, send))
+        await framework(cast(Any, scope), cast(Any, _present(receive)), cast(Any, send))
 
     return rest
+
+
+def _present(receive: Receive) -> Receive:
+    """`receive` that ends the request, without ado, when its sender has gone."""
+
+    async def present() -> Message:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise InvalidRequest("the request ended before its body was complete")
+        return message
+
+    return present
 
 
 def no_route(scope: Scope) -> RoostError:
