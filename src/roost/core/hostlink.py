@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from functools import partial
+from time import monotonic
 from typing import Any, Final
 
 import anyio
@@ -38,6 +39,8 @@ class HostLink:
         self.left = False
         self.broken: ProducerGap | None = None
         self._settings = settings
+        self._listening_since: float | None = None
+        """Since when the next frame is waited for; None while one is being taken."""
         self._wake = anyio.Event()
         self._closed = anyio.Event()
         self._asked: dict[str, tuple[anyio.Event, list[Answer]]] = {}
@@ -80,6 +83,7 @@ class HostLink:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._write, send, tasks)
                 tasks.start_soon(self._beat)
+                tasks.start_soon(self._watch, tasks)
                 await self._read(receive)
                 tasks.cancel_scope.cancel()
         finally:
@@ -108,11 +112,20 @@ class HostLink:
             self.end.beat()
             self.wake()
 
+    async def _watch(self, tasks: TaskGroup) -> None:
+        """End the link after a silence. One timer for it all: to arm one for every frame costs as much as the frame."""
+        patience = left = self._settings.lost_after_seconds
+        while left > 0:
+            await anyio.sleep(left)
+            since = self._listening_since
+            left = patience if since is None else since + patience - monotonic()
+        tasks.cancel_scope.cancel()
+
     async def _read(self, receive: Receive) -> None:
         while not self.left:
-            raw: bytes | str | None = None
-            with anyio.move_on_after(self._settings.lost_after_seconds):
-                raw = await receive()
+            self._listening_since = monotonic()
+            raw = await receive()
+            self._listening_since = None
             if raw is None or self.end.refused:
                 return
             try:

@@ -209,8 +209,8 @@ class Session:
         """Fold, commit, tell. The caller holds the lock. If the commit fails, the fold is read anew from the store."""
         before = self._fold.record if self._fold.seq else None
         try:
-            events = self._apply(drafts, lenient=writer is not None)
-            append = self._append(events, before, writer, claim, env)
+            events, drafts = self._apply(drafts, lenient=writer is not None)
+            append = self._append(drafts, events[0].at, before, writer, claim, env)
             await self._ground.log.append(append, events, new=before is None)
         except BaseException:
             self._stale = before is not None
@@ -245,26 +245,31 @@ class Session:
         found = await self._ground.store.find_claim(claim.principal, claim.key, at=self._ground.clock.now_ms())
         return None if found is None else claim.repeat(found)
 
-    def _apply(self, drafts: Sequence[Draft], *, lenient: bool) -> list[Event]:
-        """Fold the drafts as the events they will be."""
-        at = self._ground.clock.now_ms()
+    def _apply(self, drafts: Sequence[Draft], *, lenient: bool) -> tuple[list[Event], list[Draft]]:
+        """Fold the drafts as the events they will be; returns these, and the drafts as they are to be stored."""
+        at, fold = self._ground.clock.now_ms(), self._fold
         events: list[Event] = []
+        kept: list[Draft] = []
         for draft in drafts:
-            reason = _unfit(draft) if lenient else None
-            event = _event(self._fold.seq + 1, at, draft if reason is None else _native(draft, reason))
+            if lenient and (reason := _unfit(draft)) is not None:
+                draft = _native(draft, reason)
+            event = _event(fold.seq + 1, at, draft)
             try:
-                self._fold.apply(event)
+                fold.apply(event)
             except (IllegalTransition, PermissionNotFound) as error:
                 if not lenient:
                     raise
-                event = _event(self._fold.seq + 1, at, _native(draft, error.message))
-                self._fold.apply(event)
+                draft = _native(draft, error.message)
+                event = _event(fold.seq + 1, at, draft)
+                fold.apply(event)
             events.append(event)
-        return events
+            kept.append(draft)
+        return events, kept
 
     def _append(
         self,
-        events: Sequence[Event],
+        drafts: Sequence[Draft],
+        at: int,
         before: Record | None,
         writer: HostWriter | None,
         claim: KeyClaim | None,
@@ -272,8 +277,8 @@ class Session:
     ) -> Append:
         return Append(
             session=self.id,
-            drafts=[Draft(body=event.body, raw=bytes(event.raw), run=event.run, by=event.by) for event in events],
-            at=events[0].at,
+            drafts=drafts,
+            at=at,
             writer=writer,
             expect=before.state_seq if before else None,
             record=self._fold.record if self._fold.record is not before else None,
@@ -363,7 +368,7 @@ def _unfit(draft: Draft) -> str | None:
     """Why a host may not append this as it is."""
     if len(draft.raw) > MAX_BODY_BYTES:
         return f"body_too_large: {len(draft.raw)} bytes, at most {MAX_BODY_BYTES}"
-    if isinstance(draft.body, Body) and type(draft.body) not in FROM_HOST:
+    if type(draft.body) not in FROM_HOST and isinstance(draft.body, Body):
         return "forbidden: only the hub writes this"
     return None
 
