@@ -102,7 +102,15 @@ class Coalescer:
 
 def _pieces(body: Delta) -> Iterator[bytes]:
     if len(body.delta) <= PIECE_CHARS:
-        yield encode_body(body)
+        yield _encoded(body)
         return
     for start in range(0, len(body.delta), PIECE_CHARS):
-        yield encode_body(replace(body, delta=body.delta[start : start + PIECE_CHARS]))
+        yield _encoded(replace(body, delta=body.delta[start : start + PIECE_CHARS]))
+
+
+def _encoded(body: Delta) -> bytes:
+    """Half a character (a lone surrogate) is no text and becomes a question mark."""
+    try:
+        return encode_body(body)
+    except UnicodeEncodeError:
+        return encode_body(replace(body, delta=body.delta.encode(errors="replace").decode()))

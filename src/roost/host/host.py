@@ -21,7 +21,7 @@ from roost.link.frames import Answer, Ask, Bye
 from roost.link.host_end import HostEnd, Link
 from roost.link.spool import Spool, spool_path
 from roost.model.envelope import AnyBody, Event
-from roost.model.errors import InvalidBody, RoostError, RouteNotFound
+from roost.model.errors import InvalidBody, RoostError
 from roost.model.events import AbortRequested, PauseRequested, PermissionReplied, QuestionReplied, RunStart, Steered
 from roost.model.lifecycle import RUN_ENDS
 from roost.ports import Driver, Ticket, Workspaces
@@ -96,6 +96,15 @@ class Host:
             progress=self._wire.progress,
             on_full=lambda: self._runner.stop_all(SPOOL_FULL),
         )
+        try:
+            await self._serve()
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await self._clear_away()
+            raise
+        return self._why
+
+    async def _serve(self) -> None:
         async with anyio.create_task_group() as tasks:
             for task in (self._keep_linked, self._runner.work, self._watch_hub, self._watch_signals, self._warm_up):
                 tasks.start_soon(task)
@@ -103,7 +112,6 @@ class Host:
             log.info("leaving: %s", self._why)
             await self._depart(self._why)
             tasks.cancel_scope.cancel()
-        return self._why
 
     # --- commands ---
 
@@ -128,8 +136,11 @@ class Host:
                 self._runner.close(run)
 
     def _answer(self, ask: Ask) -> None:
-        error = RouteNotFound(f"hosts do not know {ask.method!r}")
-        self._end.say(Answer(id=ask.id, code=error.code, message=error.message))
+        """A request of the hub. Nothing but `ping` is asked yet."""
+        if ask.method == "ping":
+            self._end.say(Answer(id=ask.id, result=ask.params))
+        else:
+            self._end.say(Answer(id=ask.id, code="method_unknown", message=f"hosts do not know {ask.method!r}"))
         self._wire.wake()
 
     async def _ready(self) -> Path:
@@ -183,30 +194,40 @@ class Host:
             with anyio.move_on_after(self._settings.abort_grace_seconds + CLOSE_SECONDS):
                 await self._runner.idle()
                 await self._driver.close()
+        await self._kill_all()
+        if why is not Leaving.REFUSED:
+            await self._say_goodbye(why)
+        self._save()
+
+    async def _clear_away(self) -> None:
+        """What is left to do when this host itself has failed."""
+        await self._kill_all()
+        self._save()
+
+    async def _kill_all(self) -> None:
         if not await self._tree.kill():
             log.error("some processes could not be killed")
-        if self._refused or not await self._said_goodbye(why):
-            path = spool_path(self._data, self._ticket.session, self._ticket.epoch)
-            self._save(self._data / "orphans" / path.name if self._refused else path)
-        self._spool.close()
 
     @property
     def _refused(self) -> bool:
         return self._end.link is Link.REFUSED
 
-    async def _said_goodbye(self, why: Leaving) -> bool:
-        """Wait for the last acknowledgements and take leave; False if the hub did not give them in time."""
+    async def _say_goodbye(self, why: Leaving) -> None:
+        """Wait for the last acknowledgements, for a while, and take leave."""
         with anyio.move_on_after(WAIT_SECONDS[why]):
             while self._end.link is not Link.LIVE or len(self._spool):
                 if self._refused:
-                    return False
+                    return
                 await self._wire.progress()
             await self._wire.part(Bye(reason=why))
-        return not len(self._spool)
 
-    def _save(self, path: Path) -> None:
+    def _save(self) -> None:
+        """Write down what no hub has acknowledged: for the next one to read, or aside if we were refused."""
+        session, epoch = self._ticket.session, self._ticket.epoch
         if len(self._spool):
-            self._spool.save(path, self._ticket.session, self._ticket.epoch)
+            path = spool_path(self._data, session, epoch)
+            self._spool.save(self._data / "orphans" / path.name if self._refused else path, session, epoch)
+        self._spool.close()
 
 
 def _body(event: Event) -> AnyBody | None:

@@ -60,7 +60,6 @@ class Runner:
         self._started = anyio.Event()
         self._idle = anyio.Event()
         self._idle.set()
-        self._scope = anyio.CancelScope()
         self._tasks: anyio.abc.TaskGroup | None = None
 
     @property
@@ -93,7 +92,7 @@ class Runner:
             return
         turn.stopped = reason
         if self._tasks is not None and turn is self._current():
-            self._tasks.start_soon(self._abort, turn)
+            self._tasks.start_soon(self._abort, turn)  # a later one ends when its time comes
 
     def stop_all(self, reason: str) -> None:
         for run in list(self._turns):
@@ -133,7 +132,7 @@ class Runner:
         if turn.stopped is None:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(turn.keep_flushing)
-                with anyio.CancelScope() as self._scope:
+                with turn.scope:
                     end = await self._drive(turn)
                 tasks.cancel_scope.cancel()
             turn.done.set()
@@ -141,7 +140,7 @@ class Runner:
             await self._tree.kill_run(turn.run)
             end = _stopped(turn.stopped)
         if not turn.closed:
-            self._finish(turn, end or RunAborted())
+            await self._finish(turn, end or RunAborted())
 
     async def _drive(self, turn: RunTurn) -> RunEnd:
         try:
@@ -153,24 +152,29 @@ class Runner:
     async def _abort(self, turn: RunTurn) -> None:
         with anyio.move_on_after(0 if turn.stopped == SPOOL_FULL else self._grace):
             try:
-                await self._driver.abort()
+                if not turn.done.is_set():  # or it would hit the next run
+                    await self._driver.abort()
             except Exception:
                 log.exception("the driver could not abort")
             await turn.done.wait()
-            return
-        self._scope.cancel()
-        await self._tree.kill_run(turn.run)
+        if not turn.done.is_set():
+            turn.scope.cancel()
+            await self._tree.kill_run(turn.run)
 
-    def _finish(self, turn: RunTurn, end: RunEnd) -> None:
+    async def _finish(self, turn: RunTurn, end: RunEnd) -> None:
+        """Write the run's end; wait for room if even the reserve is used up."""
         try:
             turn.flush()
         except SpoolFull:
             end = _stopped(SPOOL_FULL)
-        body = encode_body(_short(replace(end, read=turn.read_up_to(self._cursor()))))
-        try:
-            self.outbox.put(body, turn.run, last_words=True)
-        except SpoolFull:
-            log.exception("run %s: no room for its end", turn.run)
+        body = _encoded(replace(end, read=turn.read_up_to(self._cursor())))
+        while True:
+            try:
+                self.outbox.put(body, turn.run, last_words=True)
+                return
+            except SpoolFull:
+                log.warning("run %s: its end waits for room", turn.run)
+                await self.outbox.progress()
 
 
 def _stopped(reason: str) -> RunEnd:
@@ -199,8 +203,17 @@ def _first_known(error: BaseException) -> RoostError | None:
     return None
 
 
+def _encoded(end: RunEnd) -> bytes:
+    """The end as it fits into the log: it must never be refused for its size or its characters."""
+    try:
+        return encode_body(_short(end))
+    except UnicodeEncodeError:
+        return encode_body(
+            RunError(error=Failure(code="driver_failed", message="the result is no text"), read=end.read)
+        )
+
+
 def _short(end: RunEnd) -> RunEnd:
-    """The end as it fits into the log: it must never be refused for its size."""
     if isinstance(end, RunError) and len(end.error.message) > MAX_MESSAGE_CHARS:
         end = replace(end, error=replace(end.error, message=end.error.message[:MAX_MESSAGE_CHARS] + "..."))
     if isinstance(end, RunComplete) and len(encode_body(end)) > MAX_BODY_BYTES:

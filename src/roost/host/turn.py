@@ -42,6 +42,8 @@ class RunTurn:
         """Why the run is being stopped, once it is."""
         self.closed = False
         """The hub has written the run's end."""
+        self.scope = anyio.CancelScope()
+        """Around the driver's work."""
         self.done = anyio.Event()
         """The driver has returned."""
         self._outbox, self._tree = outbox, tree

@@ -20,6 +20,8 @@ from roost.model.errors import InvalidBody
 from roost.settings import LinkSettings
 
 FIRST_RETRY_SECONDS = 0.05
+LASTING_SECONDS = 1.0
+"""After a connection that held so long the next attempt comes at once; a shorter one counts as a failed attempt."""
 TURNED_AWAY = 3
 """So many 401 in a row from the hub of our data folder, and the token is void."""
 
@@ -80,6 +82,7 @@ class Wire:
         self._turned_away = 0
         self._socket: ClientConnection | None = None
         self._parted = False
+        self._noted = ""
 
     def wake(self) -> None:
         """There is something to send."""
@@ -101,8 +104,9 @@ class Wire:
         """Stay connected; returns only when the hub has refused this host, or after `part`."""
         pause = FIRST_RETRY_SECONDS
         while True:
+            began = monotonic()
             hub = find_hub(self._data)
-            if hub is not None and hub.alive and await self._visit(hub):
+            if hub is not None and hub.alive and await self._visit(hub) and monotonic() - began > LASTING_SECONDS:
                 pause = FIRST_RETRY_SECONDS
             if self._parted or self._end.link is Link.REFUSED:
                 return
@@ -127,14 +131,20 @@ class Wire:
         except InvalidStatus as error:
             self._turn_away(error.response.status_code)
         except (OSError, TimeoutError, WebSocketException) as error:
-            log.info("no hub at %s: %s", hub.url, error)
+            self._note(f"no hub at {hub.url}: {error}")
         return False
 
     def _turn_away(self, status: int) -> None:
-        log.warning("the hub answered %s", status)
+        self._note(f"the hub answered {status}")
         self._turned_away = self._turned_away + 1 if status == 401 else 0
         if self._turned_away >= TURNED_AWAY:
             self._end.refuse("unauthorized", "the hub does not take this host's token any more")
+
+    def _note(self, failure: str) -> None:
+        """Log a failed attempt, but not again and again for days."""
+        if failure != self._noted:
+            self._noted = failure
+            log.info(failure)
 
     async def _talk(self, socket: ClientConnection) -> bool:
         self._socket = socket
@@ -167,7 +177,7 @@ class Wire:
                 continue
             commands = self._end.receive(frame)
             if self._end.link is Link.LIVE:
-                self.away_since = None
+                self.away_since, self._noted = None, ""
             if commands:
                 self._commands(commands)
             self._moved()

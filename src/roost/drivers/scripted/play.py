@@ -130,7 +130,8 @@ async def _stream(turn: Turn, deltas: script.Deltas, message: MessageId, task: T
         batch = min(due - sent, BATCH)
         await turn.emit(*press.print(sent, batch, monotonic_ns()))
         sent += batch
-        await turn.drained(WINDOW)
+        if not deltas.per_second:
+            await turn.drained(WINDOW)
     await turn.emit(PartDone(message=message, part=part, task=task))
 
 
