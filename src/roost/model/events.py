@@ -31,6 +31,8 @@ class Fact(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class TextInput(Fact, frozen=True, kw_only=True, tag="text", tag_field="type"):
+    """Words, given with a prompt."""
+
     text: str
 
 
@@ -91,11 +93,15 @@ class ToolRef(Fact, frozen=True, kw_only=True):
 
 
 class QuestionOption(Fact, frozen=True, kw_only=True):
+    """One of the answers that a question offers."""
+
     label: str
     description: str | UnsetType = UNSET
 
 
 class Question(Fact, frozen=True, kw_only=True):
+    """One question. `multiple`: several options may be chosen; `custom`: own words may be given."""
+
     question: str
     header: str | UnsetType = UNSET
     options: tuple[QuestionOption, ...] = ()
@@ -104,6 +110,8 @@ class Question(Fact, frozen=True, kw_only=True):
 
 
 class Todo(Fact, frozen=True, kw_only=True):
+    """An item of the agent's plan. Its `id` stays the same from list to list."""
+
     id: str
     content: str
     status: Literal["pending", "in_progress", "completed", "cancelled"] = "pending"
@@ -111,6 +119,8 @@ class Todo(Fact, frozen=True, kw_only=True):
 
 
 class FileChange(Fact, frozen=True, kw_only=True):
+    """What became of a file of the workspace. `before` is the old path of a renamed one."""
+
     path: str
     change: Literal["added", "modified", "deleted", "renamed"]
     before: str | UnsetType = UNSET
@@ -191,6 +201,8 @@ class RuntimeLost(Body, frozen=True, kw_only=True, tag="runtime-lost"):
 
 
 class PauseRequested(Body, frozen=True, kw_only=True, tag="pause-requested"):
+    """The session is to go to sleep as soon as its run has ended. `reason`: `requested`, `idle` or `hub-down`."""
+
     reason: str = "requested"
 
 
@@ -202,7 +214,7 @@ class SessionPaused(Body, frozen=True, kw_only=True, tag="session-paused"):
 
 
 class SessionResuming(Body, frozen=True, kw_only=True, tag="session-resuming"):
-    pass
+    """The session wakes; a host is started for it."""
 
 
 class SessionArchived(Body, frozen=True, kw_only=True, tag="session-archived"):
@@ -233,6 +245,8 @@ class RunStart(Body, frozen=True, kw_only=True, tag="run-start"):
 
 
 class RunPhase(Body, frozen=True, kw_only=True, tag="run-phase"):
+    """What the open run does now."""
+
     phase: Literal["planning", "executing", "verifying"]
 
 
@@ -258,6 +272,8 @@ class Dequeued(Body, frozen=True, kw_only=True, tag="dequeued"):
 
 
 class AbortRequested(Body, frozen=True, kw_only=True, tag="abort-requested"):
+    """The open run is to stop. Idempotent."""
+
     reason: str = "requested"
 
 
@@ -269,11 +285,16 @@ class RunComplete(Body, frozen=True, kw_only=True, tag="run-complete"):
 
 
 class RunAborted(Body, frozen=True, kw_only=True, tag="run-aborted"):
+    """Ended because somebody asked for it. `read` as in `run-complete`."""
+
     reason: str = "requested"
     read: Seq = 0
 
 
 class RunError(Body, frozen=True, kw_only=True, tag="run-error"):
+    """Ended badly. Code `interrupted`: the host was lost; `start_failed`: it never came; `spool_full`: the hub was away
+    for too long; others are the agent's. `read` as in `run-complete`."""
+
     error: Failure
     read: Seq = 0
 
@@ -289,6 +310,8 @@ class Said(Body, frozen=True, kw_only=True):
 
 
 class MessageStart(Said, frozen=True, kw_only=True, tag="message-start"):
+    """A message begins. It need not be said: any other event of a message begins it, as the assistant's."""
+
     role: Literal["assistant", "user", "system"] = "assistant"
     agent: str | UnsetType = UNSET
     model: str | UnsetType = UNSET
@@ -296,6 +319,8 @@ class MessageStart(Said, frozen=True, kw_only=True, tag="message-start"):
 
 
 class PartStart(Said, frozen=True, kw_only=True, tag="part-start"):
+    """A part begins. It need not be said: its first delta begins it too."""
+
     part: PartId
     kind: Literal["text", "reasoning", "tool", "file"] = "text"
 
@@ -309,6 +334,8 @@ class TextDelta(Said, frozen=True, kw_only=True, tag="text-delta"):
 
 
 class ReasoningDelta(Said, frozen=True, kw_only=True, tag="reasoning-delta"):
+    """A piece of what the model thinks aloud."""
+
     part: PartId
     delta: str
 
@@ -336,6 +363,8 @@ class PartDone(Said, frozen=True, kw_only=True, tag="part-done"):
 
 
 class MessageDone(Said, frozen=True, kw_only=True, tag="message-done"):
+    """The message is final, unless tools of it still run. `error`: it could not be said to the end."""
+
     finish: str = "stop"
     error: Failure | UnsetType = UNSET
 
@@ -369,6 +398,8 @@ class ToolComplete(Said, frozen=True, kw_only=True, tag="tool-complete"):
 
 
 class ToolError(Said, frozen=True, kw_only=True, tag="tool-error"):
+    """The tool failed, or was not allowed to run."""
+
     part: PartId
     call: str
     error: str
@@ -386,6 +417,8 @@ class Attachment(Said, frozen=True, kw_only=True, tag="attachment"):
 
 
 class StepStart(Said, frozen=True, kw_only=True, tag="step-start"):
+    """A model step begins."""
+
     part: PartId
 
 
@@ -408,6 +441,8 @@ class Retry(Said, frozen=True, kw_only=True, tag="retry"):
 
 
 class Compacting(Body, frozen=True, kw_only=True, tag="compacting"):
+    """What the model sees of the conversation is being summed up. `reason`: `requested` or `overflow`."""
+
     reason: str = "requested"
 
 
@@ -424,6 +459,8 @@ class Reverted(Body, frozen=True, kw_only=True, tag="reverted"):
 
 
 class Unreverted(Body, frozen=True, kw_only=True, tag="unreverted"):
+    """What was hidden by `reverted` is back."""
+
     message: MessageId
 
 
@@ -431,6 +468,9 @@ class Unreverted(Body, frozen=True, kw_only=True, tag="unreverted"):
 
 
 class PermissionAsked(Body, frozen=True, kw_only=True, tag="permission-asked"):
+    """A person must decide whether the agent may use `permission` (`bash`, `edit`, ...) on `patterns`. `always`: what an
+    answer `always` would allow from then on."""
+
     request: RequestId
     permission: str
     patterns: tuple[str, ...] = ()
@@ -448,6 +488,8 @@ class PermissionReplied(Body, frozen=True, kw_only=True, tag="permission-replied
 
 
 class QuestionAsked(Body, frozen=True, kw_only=True, tag="question-asked"):
+    """A person must answer before the agent goes on."""
+
     request: RequestId
     questions: tuple[Question, ...]
 
@@ -477,11 +519,15 @@ class GoalUpdated(Body, frozen=True, kw_only=True, tag="goal-updated"):
 
 
 class Verification(Body, frozen=True, kw_only=True, tag="verification"):
+    """What checking the result came to."""
+
     passed: bool
     report: str = ""
 
 
 class SubtaskStart(Body, frozen=True, kw_only=True, tag="subtask-start"):
+    """A sub-agent begins: its words carry this `task`, or it has a `session` of its own."""
+
     task: TaskId
     agent: str
     prompt: str = ""
@@ -489,18 +535,24 @@ class SubtaskStart(Body, frozen=True, kw_only=True, tag="subtask-start"):
 
 
 class SubtaskEnd(Body, frozen=True, kw_only=True, tag="subtask-end"):
+    """The sub-agent is done."""
+
     task: TaskId
     status: Literal["completed", "failed", "aborted"] = "completed"
     result: str | UnsetType = UNSET
 
 
 class LoopUpdated(Body, frozen=True, kw_only=True, tag="loop-updated"):
+    """How a loop over many runs stands."""
+
     status: str
     iteration: int = 0
     data: dict[str, Any] | UnsetType = UNSET
 
 
 class FilesChanged(Body, frozen=True, kw_only=True, tag="files-changed"):
+    """Files of the workspace that the agent has changed."""
+
     files: tuple[FileChange, ...]
 
 
