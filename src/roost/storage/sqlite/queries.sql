@@ -91,14 +91,24 @@ INSERT OR REPLACE INTO checkpoints (session, seq, data) VALUES (?, ?, ?);
 -- name: put-key
 INSERT OR REPLACE INTO api_keys (id, hash, principal, created_at, revoked_at) VALUES (?, ?, ?, ?, ?);
 
--- name: trim-events
-DELETE FROM events WHERE session = ? AND seq < ?;
+-- name: leave-over
+INSERT OR REPLACE INTO leftovers (session, before) VALUES (?, ?);
 
--- name: delete-events
-DELETE FROM events WHERE session = ?;
+-- name: leftover
+SELECT session, before FROM leftovers LIMIT 1;
 
--- name: delete-messages
-DELETE FROM messages WHERE session = ?;
+-- name: sweep-events
+DELETE FROM events WHERE pos IN (SELECT pos FROM events WHERE session = ? AND seq < ? ORDER BY seq LIMIT ?);
+
+-- name: sweep-messages
+DELETE FROM messages WHERE rowid IN (
+    SELECT rowid FROM messages
+    WHERE session = ? AND session NOT IN (SELECT key FROM sessions)
+    LIMIT ?
+);
+
+-- name: leftover-done
+DELETE FROM leftovers WHERE session = ?;
 
 -- name: delete-checkpoint
 DELETE FROM checkpoints WHERE session = ?;
@@ -135,13 +145,13 @@ FROM (
 );
 
 -- name: feed
--- Each fact with its session; `session-deleted` has none.
+-- Each fact with its session; `session-deleted` has none. Leftovers are out of sight.
 SELECT
     json_group_array(json_array(pos, id, seq, at, run, json(by), length(body))), CAST(group_concat(body, '') AS BLOB)
 FROM (
     SELECT e.pos, s.id, e.seq, e.at, e.run, e.by, e.body
     FROM events AS e INDEXED BY feed LEFT JOIN sessions AS s ON s.key = e.session
-    WHERE e.fact AND e.pos > :after AND (e.session IS NULL OR s.key IS NOT NULL)
+    WHERE e.fact AND e.pos > :after AND (e.session IS NULL OR e.seq >= s.first)
     ORDER BY e.pos LIMIT :limit
 );
 

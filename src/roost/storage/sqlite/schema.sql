@@ -44,7 +44,14 @@ CREATE TABLE events (
 CREATE UNIQUE INDEX log ON events (session, seq);
 CREATE INDEX feed ON events (pos) WHERE fact;
 
--- The highest `pos` ever given out, written when rows are removed.
+-- Events that nobody can see any more and that are still to be removed: those with seq < `before`. Messages of a session
+-- that is in no other table are removed with them.
+CREATE TABLE leftovers (
+    session INTEGER PRIMARY KEY,
+    before  INTEGER NOT NULL
+);
+
+-- The highest `pos` ever given out, written when rows are to be removed.
 CREATE TABLE marks (
     name  TEXT PRIMARY KEY,
     value INTEGER NOT NULL

@@ -19,6 +19,7 @@ from roost.model.ids import MessageId, Pos, Seq, SessionId
 from roost.model.record import Record, encode_record
 from roost.model.stored import ApiKey, Append, Appended, StoredMessage
 from roost.storage import rules
+from roost.storage.sqlite.leftovers import any_left
 from roost.storage.sqlite.sql import SQL, repeated
 
 _CHUNKS: Final = (512, 256, 128, 64, 32, 16, 8, 4, 2, 1)
@@ -34,11 +35,13 @@ class SessionFence(rules.Fence):
 
 
 class Fences(dict[SessionId, SessionFence]):
-    """The writer's copy of what is committed, so that an append needs no query. `pos`: the last one given out."""
+    """The writer's copy of what is committed, so that an append needs no query. `pos`: the last one given out;
+    `leftovers`: whether there may be some."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         super().__init__()
         self.pos: Pos = connection.execute(SQL["last-pos"]).fetchone()[0]
+        self.leftovers = any_left(connection)
 
 
 class Transaction:
@@ -83,8 +86,7 @@ class Transaction:
         if before > fence.head + 1:
             raise CursorAhead(head=fence.head)
         if before > fence.first:
-            self.flush()
-            self._execute(SQL["trim-events"], (fence.key, before))
+            self._leave_over(fence.key, before)
             self._execute(SQL["set-first"], (before, fence.key))
             self._execute(SQL["mark-pos"], (self._fences.pos,))
             fence.first = before
@@ -92,7 +94,8 @@ class Transaction:
     def delete(self, session: SessionId, by: Principal | None, at: int, kept: str | None) -> Pos:
         fence = self._find(session)
         self.flush()
-        for name in ("delete-events", "delete-messages", "delete-checkpoint", "delete-head", "delete-session"):
+        self._leave_over(fence.key, fence.head + 1)
+        for name in ("delete-checkpoint", "delete-head", "delete-session"):
             self._execute(SQL[name], (fence.key,))
         del self._fences[session]
         self._fences.pos += 1
@@ -108,6 +111,10 @@ class Transaction:
 
     def put_key(self, key: ApiKey) -> None:
         self._execute(SQL["put-key"], (key.id, key.hash, _json(key.principal), key.created_at, key.revoked_at))
+
+    def _leave_over(self, key: int, before: Seq) -> None:
+        self._execute(SQL["leave-over"], (key, before))
+        self._fences.leftovers = True
 
     # --- checking ---
 

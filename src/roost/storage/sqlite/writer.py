@@ -12,6 +12,7 @@ from anyio import CancelScope, to_thread
 
 from roost.model.errors import RoostError, StorageUnavailable
 from roost.storage.sqlite.connect import connect_writer, storage_error
+from roost.storage.sqlite.leftovers import sweep
 from roost.storage.sqlite.sql import SQL
 from roost.storage.sqlite.transaction import Fences, Transaction, bounded
 from roost.storage.sqlite.turns import Turns
@@ -74,28 +75,41 @@ class Writer:
 
     def _main(self) -> None:
         try:
-            while calls := self._take():
-                outcomes = self._commit_all(calls)
-                bounded(self._fences)
-                self._loop.call_soon_threadsafe(_answer, calls, outcomes)
+            while (calls := self._take()) is not None:
+                if calls:
+                    outcomes = self._commit_all(calls)
+                    bounded(self._fences)
+                    self._loop.call_soon_threadsafe(_answer, calls, outcomes)
+                if self._fences.leftovers:
+                    self._sweep()
         except RuntimeError:
             return  # the loop is closed: nobody waits
         finally:
             self._closed = True
             self._connection.close()
 
-    def _take(self) -> list[_Call]:
-        """Wait for a call and take all that are there. Empty: the store is closed and nothing waits."""
-        call = self._calls.get()
+    def _take(self) -> list[_Call] | None:
+        """All calls that are there; without leftovers to sweep, wait for one. None: the store is to be closed."""
         calls: list[_Call] = []
-        while call is not None:
-            calls.append(call)
-            if len(calls) == _MOST_CALLS or self._calls.empty():
+        wait = not self._fences.leftovers
+        while wait or not self._calls.empty():
+            call = self._calls.get()
+            if call is None:
+                if not calls:
+                    return None
+                self._calls.put(None)  # for the next time
                 return calls
-            call = self._calls.get_nowait()
-        if calls:
-            self._calls.put(None)
+            calls.append(call)
+            wait = False
+            if len(calls) == _MOST_CALLS:
+                break
         return calls
+
+    def _sweep(self) -> None:
+        try:
+            self._fences.leftovers = sweep(self._connection)
+        except sqlite3.Error:
+            self._fences.leftovers = False  # until the next trim or delete, or until the store is opened again
 
     def _commit_all(self, calls: list[_Call]) -> list[Any]:
         """What each call returned or raised. If one of them spoils the commit, each gets a commit of its own."""
