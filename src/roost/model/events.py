@@ -468,8 +468,8 @@ class Unreverted(Body, frozen=True, kw_only=True, tag="unreverted"):
 
 
 class PermissionAsked(Body, frozen=True, kw_only=True, tag="permission-asked"):
-    """A person must decide whether the agent may use `permission` (`bash`, `edit`, ...) on `patterns`. `always`: what an
-    answer `always` would allow from then on."""
+    """A person must decide whether the agent may use `permission` (`bash`, `edit`, ...) on `patterns`. `always`: what
+    an answer `always` would allow from then on."""
 
     request: RequestId
     permission: str
