@@ -87,19 +87,22 @@ class Hosts:
 
     async def start(self, session: Session) -> None:
         """Start the host of the present epoch, after whatever is left of older ones is gone. Until its hello it may be
-        started again: a new token makes the one before worthless."""
+        started again: a new token makes the one before worthless, and is made before the old tree is looked for."""
         epoch = session.epoch
-        async with session.host_lock:
-            try:
-                await self._runtime.kill(session.id)
-                if session.epoch != epoch or session.linked:
+        try:
+            async with session.host_lock:
+                if not _awaits(session, epoch):
                     return
-                await self._runtime.start(await self._ticket(session))
-            except (RoostError, OSError) as error:
-                _log.error("host did not start", session=session.id, detail=str(error))
-                await self._lose(session, epoch, "start_failed", f"the host did not start: {error}")
-                return
-        await self.await_hello(session, epoch)
+                ticket = await self._ticket(session)
+                await self._runtime.kill(session.id)
+                if not _awaits(session, epoch):
+                    return
+                await self._runtime.start(ticket)
+        except (RoostError, OSError) as error:
+            _log.error("host did not start", session=session.id, detail=str(error))
+            await self._lose(session, epoch, "start_failed", f"the host did not start: {error}")
+        else:
+            await self.await_hello(session, epoch)
 
     async def _ticket(self, session: Session) -> Ticket:
         token = secrets.token_hex(24)
@@ -249,8 +252,9 @@ class Hosts:
             except Unavailable as error:
                 _log.error("a lost host is not settled yet", session=session.id, detail=str(error))
                 await self._ground.clock.sleep(LOOK_SECONDS)
-        if not await self._runtime.alive(session.id, epoch):
-            await self._runtime.kill(session.id)  # what a dead host has left behind
+        async with session.host_lock:  # a new host may be starting already; its start has cleared away
+            if session.record_now.phase not in _LIVE and not await self._runtime.alive(session.id, epoch):
+                await self._end_tree(session)
 
     async def _stop(self, session: Session, epoch: Epoch) -> None:
         """The epoch is closed: refuse the host and end its tree, unless a newer one is about to do that."""
@@ -259,20 +263,31 @@ class Hosts:
             link.refuse(StaleEpoch.code, "the session no longer needs this host")
         async with session.host_lock:
             if session.epoch == epoch:
-                await self._runtime.kill(session.id)
+                await self._end_tree(session)
+
+    async def _end_tree(self, session: Session) -> None:
+        """Kill what is left of this session's hosts. The caller holds the host's lock. What cannot be killed now must
+        be before the next host starts."""
+        try:
+            await self._runtime.kill(session.id)
+        except (RoostError, OSError) as error:
+            _log.error("processes of a host are left", session=session.id, detail=str(error))
 
     async def pausing(self, session: Session) -> None:
         """See that a host that was told to pause has left in time."""
+        epoch = session.epoch
         with anyio.move_on_after(LEAVE_SECONDS + self._settings.link.abort_grace_seconds):
             while session.linked and session.record_now.pause_requested:
                 signal = self._ground.bell.ticket(session.id)
                 if session.linked and session.record_now.pause_requested:
                     await signal.wait()
-        if session.record_now.pause_requested:
+        if session.epoch == epoch and session.record_now.pause_requested:
             link = self._links.get(session.id)
             if link is not None:
                 link.close()
-            await self._runtime.kill(session.id)
+            async with session.host_lock:
+                if session.epoch == epoch:
+                    await self._end_tree(session)
 
     async def gone(self, session: Session) -> None:
         """The session was deleted: its host is refused, its tree killed."""
@@ -285,6 +300,12 @@ class Hosts:
     def close(self) -> None:
         for link in list(self._links.values()):
             link.close()
+
+
+def _awaits(session: Session, epoch: Epoch) -> bool:
+    """Whether this epoch's host has not said hello yet."""
+    starting = session.record_now.phase in (Phase.CREATING, Phase.RESUMING)
+    return starting and session.epoch == epoch and not session.deleted
 
 
 def _ready(record: Record, epoch: Epoch, ready: Draft) -> Decision:
