@@ -1,7 +1,9 @@
 """The handle of a session against a real hub, a real host and the scripted agent."""
 
 import json
+from collections.abc import Awaitable
 from pathlib import Path
+from typing import TypeVar
 
 import anyio
 import pytest
@@ -21,6 +23,8 @@ from roost.model.events import PermissionAsked, QuestionAsked, TextInput
 from roost.model.snapshot import Fold
 from roost.testing import RunningHub, take
 
+T = TypeVar("T")
+
 
 def script(*steps: dict[str, object]) -> str:
     return "script: " + json.dumps(steps)
@@ -35,6 +39,11 @@ async def idle(client: AsyncClient) -> AsyncSession:
     with anyio.fail_after(20):
         await session.wait_idle()
     return session
+
+
+async def within(waiting: Awaitable[T], seconds: float = 30) -> T:
+    with anyio.fail_after(seconds):
+        return await waiting
 
 
 async def until(session: AsyncSession, kind: str) -> int:
@@ -79,10 +88,9 @@ async def test_a_run_that_is_aborted_is_a_result_with_an_error(client: AsyncClie
             await session.abort(reason="enough")
 
         tasks.start_soon(abort)
-        with anyio.fail_after(20):
-            result = await session.send(SLOW)
-    assert result.error
-    assert result.error.code == "aborted"
+        result = await within(session.send(SLOW))
+        assert result.error
+        assert result.error.code == "aborted"
     assert (await session.info()).status == "idle"
 
 
@@ -299,7 +307,6 @@ async def test_a_hub_that_restarts_is_not_noticed(hub: RunningHub, client: Async
     await until(session, "text-delta")
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(hub.restart)
-        with anyio.fail_after(30):
-            info = await session.wait_idle()
-    assert info.last_run
-    assert info.last_run.status == "completed"
+        info = await within(session.wait_idle())
+        assert info.last_run
+        assert info.last_run.status == "completed"

@@ -54,7 +54,7 @@ def count(number: int) -> str:
 
 def size(number: int) -> str:
     """Bytes: `12.3 MB`."""
-    return f"{count(number)}B" if number < 1000 else f"{count(number)[:-1]} {count(number)[-1]}B"
+    return f"{number} B" if number < 1000 else f"{count(number)[:-1]} {count(number)[-1]}B"
 
 
 def folder(path: str | UnsetType) -> str:

@@ -1,0 +1,88 @@
+"""The command through its real entry point, against a real hub."""
+
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import PIPE
+from typing import Any
+
+import anyio
+import pytest
+
+from roost.client import AsyncClient
+from roost.testing import RunningHub, running_hub
+
+
+@dataclass
+class Done:
+    """What a command printed, and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+    @property
+    def lines(self) -> list[Any]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    @property
+    def error(self) -> Any:
+        """The error that was said on stderr as JSON."""
+        return json.loads(self.err.splitlines()[-1])["error"]
+
+
+@dataclass
+class Roost:
+    """`python -m roost` with the hub of one data folder."""
+
+    data: Path
+    folder: Path
+
+    def environment(self, **extra: str) -> dict[str, str]:
+        ours = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+        return {**ours, "ROOST_DATA": str(self.data), "COLUMNS": "100", **extra}
+
+    async def __call__(
+        self, *arguments: str, stdin: str | None = None, seconds: float = 30, **environment: str
+    ) -> Done:
+        command: Sequence[str] = (sys.executable, "-m", "roost", *arguments)
+        with anyio.fail_after(seconds):
+            done = await anyio.run_process(
+                command, input=(stdin or "").encode(), check=False, stdout=PIPE, stderr=PIPE, cwd=self.folder,
+                env=self.environment(**environment),
+            )  # fmt: skip
+        return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+@pytest.fixture(scope="module")
+async def hub() -> AsyncIterator[RunningHub]:
+    async with running_hub() as running:
+        yield running
+
+
+@pytest.fixture
+async def client(hub: RunningHub) -> AsyncIterator[AsyncClient]:
+    async with hub.client() as opened:
+        yield opened
+
+
+@pytest.fixture
+def roost(hub: RunningHub, tmp_path: Path) -> Roost:
+    """The command, in an empty folder, with a hub that runs."""
+    return Roost(hub.data, tmp_path)
+
+
+@pytest.fixture
+async def alone(tmp_path: Path) -> AsyncIterator[Roost]:
+    """The command, in an empty folder, without a hub; one that it starts is stopped."""
+    command = Roost(tmp_path / "data", tmp_path)
+    yield command
+    if command.data.exists():
+        await command("down")

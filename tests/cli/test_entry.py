@@ -1,0 +1,127 @@
+"""The table of commands, help, completion, errors and exit codes: what every command has in common."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from roost.cli import COMMANDS, codes
+from roost.cli.entry import load
+from tests.cli.conftest import Roost
+
+HEAVY = ("httpx", "anyio", "rich", "litestar", "uvicorn", "msgspec", "roost.client", "roost.wiring", "roost.core.hub")
+
+
+def python(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+
+async def test_help_lists_every_command(alone: Roost) -> None:
+    done = await alone("--help")
+    assert done.code == codes.OK
+    assert [name for name in COMMANDS if f"\n  {name} " not in done.out] == []
+
+
+async def test_no_arguments_shows_the_help(alone: Roost) -> None:
+    done = await alone()
+    assert done.code == codes.USAGE
+    assert "Commands:" in done.out + done.err
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+async def test_every_command_has_help_and_json(name: str, alone: Roost) -> None:
+    done = await alone(name, "--help")
+    assert done.code == codes.OK
+    assert "--json" in done.out
+    assert COMMANDS[name][1] in " ".join(done.out.split())
+
+
+def test_every_command_is_its_own_file() -> None:
+    assert {name: path for name, (path, _) in COMMANDS.items() if path != f"roost.cli.{name}:{name}"} == {}
+
+
+def test_help_and_completion_import_nothing_heavy() -> None:
+    loaded = python(
+        "import sys; from roost.cli.entry import execute\n"
+        f"execute(['--help']); print('loaded', [name for name in {HEAVY} if name in sys.modules])"
+    )
+    assert loaded.splitlines()[-1] in ("loaded []", "loaded ['msgspec']")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_loads_without_the_hub_and_the_client(name: str) -> None:
+    loaded = python(
+        "import sys; from roost.cli.entry import load\n"
+        f"load({name!r}); print([m for m in ('httpx', 'litestar', 'uvicorn', 'roost.core.hub') if m in sys.modules])"
+    )
+    assert loaded.strip() == "[]"
+
+
+def test_help_is_there_at_once() -> None:
+    """Typically 0.1 s; the limit of 0.25 s holds on a machine that does something else too, so the best of five."""
+
+    def once() -> float:
+        begun = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "roost", "--help"], stdout=subprocess.DEVNULL, check=True)
+        return time.perf_counter() - begun
+
+    assert min(once() for _ in range(5)) < 0.25
+
+
+async def test_completion_knows_commands_options_and_sessions(roost: Roost) -> None:
+    made = (await roost("run", "-d", "--json", "to complete")).json["session"].removeprefix("codesess_")
+
+    async def complete(words: str, position: int) -> list[str]:
+        done = await roost(_ROOST_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=str(position))
+        return done.out.split()
+
+    assert await complete("roost at", 1) == ["attach"]
+    assert "--after" in await complete("roost attach --", 2)
+    assert made in await complete("roost show ", 2)
+    assert await complete(f"roost show {made[:8]}", 2) == [made]
+
+
+async def test_completion_without_a_hub_is_silent(alone: Roost) -> None:
+    done = await alone(_ROOST_COMPLETE="complete_bash", COMP_WORDS="roost show ", COMP_CWORD="2")
+    assert (done.out.strip(), done.err) == ("", "")
+
+
+@pytest.mark.parametrize("wrong", [["ls", "--bogus"], ["nope"], ["attach"], ["replay", "x", "--after", "many"]])
+async def test_a_wrong_command_line_is_a_usage_error(wrong: list[str], alone: Roost) -> None:
+    told = await alone(*wrong)
+    assert (told.code, told.out) == (codes.USAGE, "")
+    assert "--help" in told.err
+    assert "Traceback" not in told.err
+    as_json = await alone(*wrong, "--json")
+    assert (as_json.code, as_json.error["code"]) == (codes.USAGE, "usage")
+
+
+@pytest.mark.parametrize(
+    "command", [["ls"], ["show", "x"], ["send", "x", "y"], ["attach", "x"], ["replay", "x"], ["abort", "x"]]
+)
+async def test_without_a_hub_commands_say_how_to_get_one(command: list[str], alone: Roost) -> None:
+    told = await alone(*command)
+    assert (told.code, told.out) == (codes.NO_HUB, "")
+    assert "roost up" in told.err
+    as_json = await alone(*command, "--json")
+    assert (as_json.code, as_json.error["code"]) == (codes.NO_HUB, "hub_unreachable")
+    assert not alone.data.exists()
+
+
+async def test_a_key_that_is_wrong_says_where_keys_are(roost: Roost, hub: object) -> None:
+    url = (roost.data / "hub.json").read_text().split('"')[3]
+    told = await roost("ls", "--json", ROOST_URL=url, ROOST_API_KEY="agc_wrong")
+    assert (told.code, told.error["code"]) == (codes.ERROR, "unauthorized")
+    assert "ROOST_API_KEY" in (await roost("ls", ROOST_URL=url, ROOST_API_KEY="agc_wrong")).err
+
+
+async def test_version(roost: Roost) -> None:
+    told = (await roost("version", "--json")).json
+    assert told["hub"] == told["roost"]
+    assert told["roost"] in (await roost("--version")).out
+
+
+def test_loading_what_is_not_there_is_a_mistake_of_ours() -> None:
+    with pytest.raises(KeyError):
+        load("nope")
