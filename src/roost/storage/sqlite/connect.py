@@ -14,8 +14,8 @@ STEPS: Final[tuple[str, ...]] = ("schema.sql",)
 """Step n leads from version n to n + 1. An empty file is version 0. Never change a step that was released: add one."""
 OLDEST_SQLITE: Final = (3, 35, 0)
 _APPLICATION: Final = 0x526F6F73  # "Roos": marks the file as ours
-_PAGE_BYTES: Final = 8192
-_CHECKPOINT_PAGES: Final = 2000  # 16 MiB of log before it is copied to the main file
+_PAGE_BYTES: Final = 4096
+_CHECKPOINT_PAGES: Final = 4000  # 16 MiB of log before it is copied to the main file
 _BUSY_SECONDS: Final = 5.0
 
 

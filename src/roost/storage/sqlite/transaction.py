@@ -69,7 +69,9 @@ class Transaction:
         )  # fmt: skip
         key = self._execute(SQL["insert-session"], row).lastrowid or 0
         self._fences[append.session] = fence = SessionFence(key=key, listed=listed)
-        return self._stage(fence, append, dropped=0)
+        done = self._stage(fence, append, dropped=0)
+        del self._records[key]  # its row is just written
+        return done
 
     def append(self, append: Append) -> Appended:
         fence = self._find(append.session)
