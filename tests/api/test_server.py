@@ -5,8 +5,9 @@ from pathlib import Path
 
 import anyio
 import pytest
+from anyio.lowlevel import checkpoint
 
-from roost.api.server import listen, serve
+from roost.api.server import STOP_SECONDS, listen, serve
 from roost.model.errors import StartFailed
 from tests.api.served import Served, served, serving
 
@@ -55,6 +56,43 @@ async def test_a_request_under_way_is_answered_before_the_server_ends(api: Serve
 async def until_asked(api: Served) -> None:
     """Once a later request is answered, an earlier one has begun."""
     assert (await api.http.get("/v1/agents")).status_code == 200
+
+
+async def test_clients_that_come_back_at_once_do_not_hold_up_the_end(api: Served) -> None:
+    session = await api.live(task="hello")
+    request = f"GET /v1/sessions/{session.id}/events?key={api.key} HTTP/1.1\r\nHost: localhost\r\n"
+    ended = anyio.Event()
+
+    async def come_back(port: int) -> None:
+        while not ended.is_set():
+            try:
+                async with await anyio.connect_tcp("127.0.0.1", port) as client:
+                    await client.send(f"{request}Accept: text/event-stream\r\n\r\n".encode())
+                    while True:
+                        await client.receive()
+            except (OSError, anyio.EndOfStream, anyio.BrokenResourceError):
+                await checkpoint()
+
+    async with anyio.create_task_group() as clients:
+        async with anyio.create_task_group() as server:
+            port: int = await server.start(serving, api.app)
+            for _ in range(20):
+                clients.start_soon(come_back, port)
+            await until_asked(api)
+            began = anyio.current_time()
+            server.cancel_scope.cancel()
+        took = anyio.current_time() - began
+        ended.set()
+    assert took < STOP_SECONDS / 2
+
+
+async def test_a_reader_that_stopped_reading_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    with anyio.fail_after(STOP_SECONDS + 5):
+        async with served(tmp_path) as api, await anyio.connect_tcp("127.0.0.1", api.port) as client:
+            session = await api.live(task="x" * 100_000)
+            head = f"GET /v1/sessions/{session.id}/events HTTP/1.1\r\nHost: localhost\r\nx-roost-key: {api.key}\r\n"
+            await client.send(f"{head}Accept: text/event-stream\r\n\r\n".encode())
+            await until_asked(api)
 
 
 async def test_after_the_end_nobody_listens(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Final, cast
 
 import anyio
 import uvicorn
+from anyio.lowlevel import checkpoint
 
 from roost.api.app import App
 from roost.link.frames import MAX_FRAME_BYTES
@@ -22,10 +23,10 @@ async def serve(app: App, host: str, port: int, *, on_ready: Callable[[int], Non
 
     Raises: StartFailed: nobody can listen there.
     """
-    server = _Server(_config(app), on_ready)
+    server = _Server(_config(app), app, on_ready)
     with listen(host, port) as listening:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_stop_when_cancelled, app, server)
+            tasks.start_soon(_stop_when_cancelled, server)
             with anyio.CancelScope(shield=True):
                 await server.serve(sockets=[listening])
             tasks.cancel_scope.cancel()
@@ -46,8 +47,9 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[int], None]) -> None:
+    def __init__(self, config: uvicorn.Config, app: App, on_ready: Callable[[int], None]) -> None:
         super().__init__(config)
+        self._app = app
         self._on_ready = on_ready
         self._told = anyio.Event()
 
@@ -65,6 +67,18 @@ class _Server(uvicorn.Server):
         while not await self.on_tick(0):
             with anyio.move_on_after(1):
                 await self._told.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """First nobody is let in any more, then streams end: who comes back at once finds the next hub, not this one.
+        Afterwards no connection is left, however its client behaves."""
+        for listener in self.servers:
+            listener.close()
+        self.server_state.default_headers = [*self.server_state.default_headers, (b"connection", b"close")]
+        await checkpoint()  # who was let in just now is counted
+        self._app.end_streams()
+        await super().shutdown(sockets)
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -91,9 +105,8 @@ def _config(app: App) -> uvicorn.Config:
     )
 
 
-async def _stop_when_cancelled(app: App, server: _Server) -> None:
+async def _stop_when_cancelled(server: _Server) -> None:
     try:
         await anyio.sleep_forever()
     finally:
-        app.end_streams()
         server.stop()
