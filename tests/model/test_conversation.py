@@ -8,7 +8,7 @@ from roost.model.conversation import KEPT
 from roost.model.envelope import Unknown
 from roost.model.ids import PartId
 from roost.model.messages import FilePart, ReasoningPart, RetryPart, StepFinishPart, StepStartPart, TextPart
-from tests.model.stories import ANN, FIRST_AT, Story, again, awake, message, part, run, running, said, task
+from tests.model.stories import ANN, FIRST_AT, Story, again, awake, message, part, request, run, running, said, task
 
 M, P, C = message(2), part(), "call_1"
 DONE = e.MessageDone(message=M)
@@ -408,7 +408,7 @@ def test_a_result_finds_its_tool_by_the_call_too() -> None:
         Unknown(type="thought-experiment", raw=b'{"type":"thought-experiment","message":"msg_2"}'),
         e.Native(raw={"message": "msg_2"}),
         e.TodosUpdated(todos=()),
-        e.PermissionAsked(request=e.RequestId("req_1"), permission="bash"),
+        e.PermissionAsked(request=request(), permission="bash"),
     ],
     ids=lambda other: type(other).__name__,
 )

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from roost.model import events as e
 from roost.model.envelope import BODIES, AnyBody, Event, Unknown, decode_event
 from roost.model.errors import IllegalTransition, PermissionNotFound
-from roost.model.ids import MessageId, RunId
+from roost.model.ids import MessageId, PartId, RunId
 from roost.model.lifecycle import ANSWERS, ASKED, CLOSES_EPOCH, INPUTS, NEXT, RUN_ENDS, SAID, SETTINGS, WORKED, Phase
 from roost.model.messages import Message, StepFinishPart, ToolPart
 from roost.model.record import Record
@@ -137,7 +137,7 @@ def test_a_fold_taken_up_from_the_store_goes_on_as_if_nothing_had_happened(story
         assert _fold(story.events[cut:], taken).snapshot() == story.snapshot
 
 
-@given(logs(80))
+@given(logs(60))
 def test_metrics_agree_with_the_messages(story: Story) -> None:
     metrics, messages = story.fold.record.metrics, _all_messages(story)
     parts = [part for message in messages.values() for part in message.parts]
@@ -156,7 +156,7 @@ def test_metrics_agree_with_the_messages(story: Story) -> None:
         assert math.isclose(message.info.cost or 0, sum(step.cost for step in mine), abs_tol=1e-9)
 
 
-@given(logs(80))
+@given(logs(60))
 def test_tools_never_go_back_and_messages_stand_in_order(story: Story) -> None:
     fold, reached = Fold.empty(), dict[tuple[str, str], int]()
     for event in story.events:
@@ -173,7 +173,7 @@ def test_tools_never_go_back_and_messages_stand_in_order(story: Story) -> None:
                     reached[key] = ORDER[part.state.status]
 
 
-@given(logs(80))
+@given(logs(60))
 def test_nothing_stays_open_without_a_run_and_what_is_stored_is_what_is_shown(story: Story) -> None:
     fold = Fold.empty()
     for event in story.events:
@@ -193,7 +193,7 @@ def test_nothing_stays_open_without_a_run_and_what_is_stored_is_what_is_shown(st
             assert kept == message
 
 
-@given(logs(80))
+@given(logs(60))
 def test_epochs_and_state_only_rise_and_decisions_are_settled_once(story: Story) -> None:
     fold, epoch, state, asked = Fold.empty(), 0, 0, 0
     for event in story.events:
@@ -224,12 +224,21 @@ def test_every_kind_of_event_can_be_cut_after_it() -> None:
 
 def test_a_snapshot_does_not_change_when_its_fold_goes_on() -> None:
     story = Story().tell(created(), e.RuntimeStarting(epoch=1), e.RuntimeReady(epoch=1))
-    delta = e.TextDelta(message=MessageId("msg_1"), part=e.PartId("part_1"), delta="x")
+    delta = e.TextDelta(message=MessageId("msg_1"), part=PartId("part_1"), delta="x")
     story.tell(delta)
     before = story.snapshot
     kept = again(before)
     story.tell(delta, delta)
     assert before == kept != story.snapshot
+
+
+def test_a_delta_leaves_the_record_the_very_same_object_unless_it_opens_a_message() -> None:
+    story = running()
+    delta = e.TextDelta(message=MessageId("msg_2"), part=PartId("part_1"), delta="x")
+    before = story.fold.record
+    opened = story.tell(delta, run=run()).fold.record
+    assert opened.metrics.messages == before.metrics.messages + 1
+    assert story.tell(delta, delta, run=run()).fold.record is opened
 
 
 def test_an_empty_fold_has_no_snapshot() -> None:

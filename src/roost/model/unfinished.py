@@ -149,14 +149,16 @@ AnyPart = OpenText | OpenTool | FilePart | StepStartPart | StepFinishPart | Retr
 
 
 class OpenMessage(Struct):
-    """A message that is being said. `parts` by id, in the order in which they began."""
+    """A message that is being said. `parts` by id, in the order in which they began; `calls` those that are tools."""
 
     info: MessageInfo
     parts: dict[PartId, AnyPart] = field(default_factory=dict[PartId, AnyPart])
+    calls: dict[str, OpenTool] = field(default_factory=dict[str, OpenTool])
 
     @classmethod
     def again(cls, message: Message) -> "OpenMessage":
-        return cls(message.info, {part.id: _again(part) for part in message.parts})
+        parts = {part.id: _again(part) for part in message.parts}
+        return cls(message.info, parts, {part.call: part for part in parts.values() if isinstance(part, OpenTool)})
 
     @property
     def is_settled(self) -> bool:
@@ -183,11 +185,9 @@ class OpenMessage(Struct):
 
     def tool(self, part: PartId, call: str) -> OpenTool | None:
         """The tool call of this part; by its `call` if the part is not known. None: the part is something else."""
-        found = self.parts.get(part)
+        found = self.parts.get(part) or self.calls.get(call)
         if found is None:
-            found = next((p for p in self.parts.values() if isinstance(p, OpenTool) and p.call == call), None)
-        if found is None:
-            found = self.parts[part] = OpenTool(part, call)
+            found = self.parts[part] = self.calls[call] = OpenTool(part, call)
         return found if isinstance(found, OpenTool) else None
 
     def served(self) -> Message:
