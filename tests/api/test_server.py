@@ -73,6 +73,7 @@ async def test_clients_that_come_back_at_once_do_not_hold_up_the_end(api: Served
             except (OSError, anyio.EndOfStream, anyio.BrokenResourceError):
                 await checkpoint()
 
+    began, took = 0.0, float(STOP_SECONDS)
     async with anyio.create_task_group() as clients:
         async with anyio.create_task_group() as server:
             port: int = await server.start(serving, api.app)
