@@ -105,9 +105,9 @@ async def test_a_run_aborted_by_somebody_else_ends_the_view(roost: Roost, client
 
 async def test_a_permission_is_shown_with_the_command_that_answers_it(roost: Roost, client: AsyncClient) -> None:
     async with terminal("run", ASK, "--label", "asks", environment=roost.environment(), folder=roost.folder) as tty:
-        screen = await tty.until("--request")
+        screen = await tty.until("refuse it")
         assert "? may it bash: make" in screen
-        command = re.search(r"roost (answer \S+ --request \S+ once)", screen)
+        command = re.search(r"roost (answer \S+ once)", screen)
         assert command
         answered = await roost(*command[1].split())
         assert answered.code == codes.OK
@@ -187,6 +187,24 @@ def test_what_an_agent_says_cannot_command_the_terminal(capsys: pytest.CaptureFi
     assert "\x1b" not in out
     assert "\x07" not in out
     assert "\r" not in out
+
+
+def test_requests_are_named_once_there_are_several(capsys: pytest.CaptureFixture[str]) -> None:
+    view = LiveView("0123")
+    for n in (1, 2):
+        view.show(decode_event(event(n, type="permission-asked", request=f"req_{n}", permission="bash")))
+    view.show(decode_event(event(3, type="permission-replied", request="req_1", reply="once")))
+    view.show(decode_event(event(4, type="permission-replied", request="req_2", reply="once")))
+    view.show(decode_event(event(5, type="question-asked", request="req_3", questions=[{"question": "Which?"}])))
+    ways = [line.split(":   ")[1].strip() for line in capsys.readouterr().out.splitlines() if " it:" in line]
+    assert ways == [
+        "roost answer 0123 once",
+        'roost answer 0123 reject --message "do this instead"',
+        "roost answer 0123 --request req_2 once",
+        'roost answer 0123 --request req_2 reject --message "do this instead"',
+        'roost answer 0123 "your words"',
+        "roost answer 0123 --reject",
+    ]
 
 
 def test_a_part_that_is_begun_again_says_so(capsys: pytest.CaptureFixture[str]) -> None:

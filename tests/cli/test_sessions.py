@@ -256,7 +256,7 @@ async def test_a_permission_is_answered_from_another_terminal(roost: Roost, clie
     await waiting_for(session, "permission-asked")
     (entry,) = await session.pending()
     assert "asks" in (await roost("ls")).out
-    assert f"roost answer {short(session)} --request {entry.request} once" in (await roost("show", short(session))).out
+    assert f"roost answer {short(session)} once\n" in (await roost("show", short(session))).out
     wrong = await roost("answer", short(session), "maybe", "--json")
     assert (wrong.code, wrong.error["code"]) == (codes.USAGE, "usage")
     assert (await roost("answer", short(session), "--request", entry.request, "once")).code == codes.OK

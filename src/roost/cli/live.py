@@ -10,7 +10,6 @@ from roost.cli.words import brief, count, duration, folder, one_line, plain
 from roost.model import events as e
 from roost.model.envelope import Event, Unknown
 from roost.model.ids import short_id
-from roost.model.record import Pending
 
 KEPT_CHARS: Final = 2000
 """Of a running tool's output."""
@@ -24,14 +23,13 @@ def input_text(parts: tuple[e.InputPart, ...]) -> str:
     )
 
 
-def ways_to_answer(name: str, entry: Pending | e.PermissionAsked | e.QuestionAsked) -> list[str]:
-    """The commands that answer this request."""
-    asked = entry.asked if isinstance(entry, Pending) else entry
-    base = f"roost answer {name} --request {asked.request}"
+def ways_to_answer(name: str, asked: e.PermissionAsked | e.QuestionAsked, *, alone: bool) -> list[str]:
+    """The commands that answer this request. `alone`: it is the only one that is open, so it need not be named."""
+    base = f"roost answer {name}" if alone else f"roost answer {name} --request {asked.request}"
     if isinstance(asked, e.PermissionAsked):
-        return [f"{base} once", f"{base} reject"]
+        return [f"allow it:    {base} once", f'refuse it:   {base} reject --message "do this instead"']
     words = (q.options[0].label if q.options else "your words" for q in asked.questions)
-    return [f"{base} " + " ".join(f'"{word}"' for word in words), f"{base} --reject"]
+    return [f"answer it:   {base} " + " ".join(f'"{word}"' for word in words), f"refuse it:   {base} --reject"]
 
 
 class LiveView:
@@ -46,6 +44,7 @@ class LiveView:
         self._blank_above = True
         self._started: dict[str, int] = {}
         self._outputs: dict[str, str] = {}
+        self._asked: set[str] = set()
         self._tokens = 0
         self._cost = 0.0
 
@@ -112,17 +111,17 @@ class LiveView:
     def run_started(self, body: e.RunStart, event: Event) -> None:
         self._started[event.run or ""] = event.at
         self._tokens, self._cost = 0, 0.0
-        self._asked("›", body.input)
+        self._input("›", body.input)
 
-    def _asked(self, mark: str, parts: tuple[e.InputPart, ...]) -> None:
+    def _input(self, mark: str, parts: tuple[e.InputPart, ...]) -> None:
         self._blank()
         self._line(f"{mark} {input_text(parts)}", "bold")
 
     def steered(self, body: e.Steered, _event: Event) -> None:
-        self._asked("› (steers)", body.input)
+        self._input("› (steers)", body.input)
 
     def queued(self, body: e.Queued, _event: Event) -> None:
-        self._asked("› (waits)", body.input)
+        self._input("› (waits)", body.input)
 
     def text(self, body: e.TextDelta, _event: Event) -> None:
         self._stream(body, None)
@@ -185,11 +184,15 @@ class LiveView:
         self._ways(body)
 
     def _ways(self, body: e.PermissionAsked | e.QuestionAsked) -> None:
+        self._asked.add(body.request)
         self._break()
-        for way in ways_to_answer(self._name, body):  # whole, whatever the width: it will be copied
+        for way in ways_to_answer(
+            self._name, body, alone=len(self._asked) == 1
+        ):  # whole, whatever the width: it will be copied
             STDOUT.file.write("  " + STDOUT.style(plain(way), "dim") + "\n")
 
     def answered(self, body: e.PermissionReplied | e.QuestionReplied, event: Event) -> None:
+        self._asked.discard(body.request)
         words = body.reply
         if isinstance(body, e.QuestionReplied) and body.answers:
             words = "; ".join(", ".join(answer) for answer in body.answers)

@@ -63,7 +63,8 @@ def facts(info: "SessionInfo", snapshot: "Snapshot") -> Iterator[tuple[str, str]
     if info.error is not UNSET:
         yield "error", f"{info.error.message} ({info.error.code})"
     for entry in record.pending:
-        yield "asks", "\n".join([_question(entry.asked), *ways_to_answer(short_id(info.session), entry)])
+        ways = ways_to_answer(short_id(info.session), entry.asked, alone=len(record.pending) == 1)
+        yield "asks", "\n".join([_question(entry.asked), *ways])
     if record.queue:
         yield "queue", f"{len(record.queue)} wait" + (", held until resumed" if record.queue_held else "")
     if record.todos:
