@@ -47,6 +47,12 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How long a session waits for its lost host."""
     start_timeout_seconds: float = 60.0
     """How long a host may take to say hello."""
+    idle_seconds: float = 1800.0
+    """Without a run for this long a session sleeps, unless its own `timeouts` say otherwise. 0: never."""
+    parked_seconds: float = 86_400.0
+    """A host that waits for a person this long is stopped; the input is offered again on waking. 0: never."""
+    paused_seconds: float = 0.0
+    """Asleep for this long, a session counts as history (it can still be woken by its id). 0: never."""
     sse_heartbeat_seconds: float = 15.0
     """A quiet event stream carries a comment so often."""
     max_body_bytes: int = 16 * 1024 * 1024

@@ -17,6 +17,7 @@ from roost.core.hostlink import HostLink, Receive, Send
 from roost.core.keys import hash_of
 from roost.core.session import Ground, Session
 from roost.core.spools import Spools
+from roost.core.timers import Timers
 from roost.link.frames import Hello, Refused, decode_from_host, encode_frame
 from roost.link.hub_end import check_protocol
 from roost.model.envelope import Draft, Event, draft
@@ -44,10 +45,13 @@ _log = structlog.get_logger("roost.hosts")
 class Hosts:
     """Implements `core.session.Watcher`. Its tasks run in the hub's task group."""
 
-    def __init__(self, ground: Ground, runtime: Runtime, spools: Spools, settings: Settings, tasks: TaskGroup) -> None:
+    def __init__(
+        self, ground: Ground, runtime: Runtime, spools: Spools, timers: Timers, settings: Settings, tasks: TaskGroup
+    ) -> None:
         self._ground = ground
         self._runtime = runtime
         self._spools = spools
+        self._timers = timers
         self._settings = settings
         self._tasks = tasks
         self._links: dict[SessionId, HostLink] = {}
@@ -68,11 +72,12 @@ class Hosts:
             link.wake()
 
     def hold(self, session: Session) -> None:
-        """Keep a live session loaded, let go of one that is not."""
+        """Keep a live session loaded, let go of one that is not; what is due for it may have changed."""
         if session.record_now.phase in _LIVE and not session.deleted:
             self.held[session.id] = session
         else:
             self.held.pop(session.id, None)
+        self._timers.touch(session)
 
     def owed(self, session: Session, decision: Decision) -> None:
         if decision.then == "start":

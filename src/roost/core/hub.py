@@ -13,13 +13,14 @@ from anyio import to_thread
 from anyio.abc import TaskGroup
 from msgspec import UNSET, UnsetType
 
-from roost.core.decisions import HUB, check_input
+from roost.core.decisions import HUB, Times, check_input
 from roost.core.hostlink import Receive, Send
 from roost.core.hosts import Hosts
 from roost.core.keys import Keyring
 from roost.core.log import FEED, Log
 from roost.core.session import Claim, Ground, Session, claim_for
 from roost.core.spools import Spools
+from roost.core.timers import Timers
 from roost.model import commands as c
 from roost.model import events as e
 from roost.model.envelope import Draft, draft
@@ -78,7 +79,8 @@ class Hub:
         self._tasks = tasks
         self._ground = Ground(store, self.log, bell, clock)
         self._spools = Spools(Path(settings.data), runtime.alive)
-        self._hosts = Hosts(self._ground, runtime, self._spools, settings, tasks)
+        self._timers = Timers(clock, Times(idle=settings.idle_seconds, parked=settings.parked_seconds))
+        self._hosts = Hosts(self._ground, runtime, self._spools, self._timers, settings, tasks)
         self._keys = Keyring(store, clock)
         self._known: WeakValueDictionary[SessionId, Session] = WeakValueDictionary()
         self._loading = anyio.Lock()
@@ -94,6 +96,7 @@ class Hub:
             await self._spools.adopt(session)
             self._tasks.start_soon(self._take_up, session)
         self._spools.set_aside_old({row.record.session: row.record.epoch for row in page.rows})
+        self._tasks.start_soon(self._timers.run)
         self.ready = True
         _log.info("ready", sessions=len(page.rows))
 
@@ -173,6 +176,7 @@ class Hub:
         if command.task is not UNSET:
             parts = (e.TextInput(text=command.task), *parts)
         task = " ".join(part.text for part in parts if isinstance(part, e.TextInput)).strip()
+        timeouts = command.timeouts.settled()
         created = e.SessionCreated(
             session=session,
             label=_label(command, task),
@@ -185,6 +189,8 @@ class Hub:
             tags=command.tags,
             metadata=command.metadata or UNSET,
             env=dict.fromkeys(command.env, "***") or UNSET,
+            timeouts=timeouts if timeouts != e.Timeouts() else UNSET,
+            policy=command.policy,
         )
         drafts = [draft(created, by=by), draft(e.RuntimeStarting(epoch=1), by=HUB)]
         if parts:

@@ -6,8 +6,9 @@ from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
-from roost.model.events import InputPart, TextInput
-from roost.model.ids import RequestId
+from roost.model.durations import seconds
+from roost.model.events import InputPart, Policy, Rule, TextInput, Timeouts
+from roost.model.ids import MessageId, RequestId
 
 MAX_LABEL_CHARS = 200
 MAX_TASK_BYTES = 200 * 1024
@@ -24,6 +25,20 @@ class WorkspaceRequest(Struct, frozen=True, kw_only=True, omit_defaults=True, fo
     base: str | UnsetType = UNSET
 
 
+class TimeoutsRequest(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Seconds or `"10m"`; 0 is never. What they mean: `events.Timeouts`."""
+
+    idle: float | str | UnsetType = UNSET
+    paused: float | str | UnsetType = UNSET
+    parked: float | str | UnsetType = UNSET
+    execution: float | str | UnsetType = UNSET
+
+    def settled(self) -> Timeouts:
+        """In seconds. Raises: InvalidBody."""
+        given = {name: getattr(self, name) for name in self.__struct_fields__}
+        return Timeouts(**{name: seconds(value) for name, value in given.items() if value is not UNSET})
+
+
 class CreateSession(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """A new session; with `task` (text) or `input` (parts) its first run starts at once."""
 
@@ -37,6 +52,8 @@ class CreateSession(Struct, frozen=True, kw_only=True, omit_defaults=True, forbi
     tags: tuple[str, ...] = ()
     metadata: dict[str, Any] = {}
     env: dict[str, str] = {}
+    timeouts: TimeoutsRequest = TimeoutsRequest()
+    policy: Policy | UnsetType = UNSET
 
 
 class Command(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, tag_field="command"):
@@ -85,10 +102,11 @@ class Update(Command, frozen=True, kw_only=True, tag="update"):
 
 
 class ReplyPermission(Command, frozen=True, kw_only=True, tag="reply-permission"):
-    """Answer a permission request, once and for all clients."""
+    """Answer a permission request, once and for all clients. `always` also allows what the request proposes for the
+    rest of the session (take it back with `configure`)."""
 
     request: RequestId
-    reply: Literal["once", "reject"]
+    reply: Literal["once", "always", "reject"]
     message: str | UnsetType = UNSET
 
 
@@ -100,4 +118,21 @@ class ReplyQuestion(Command, frozen=True, kw_only=True, tag="reply-question"):
     answers: tuple[tuple[str, ...], ...] = ()
 
 
-AnyCommand = Send | Abort | Pause | Resume | Archive | Update | ReplyPermission | ReplyQuestion
+class Configure(Command, frozen=True, kw_only=True, tag="configure"):
+    """How the session works from now on. Only what is present changes; `granted` is the whole list."""
+
+    model: str | UnsetType = UNSET
+    mode: str | UnsetType = UNSET
+    options: dict[str, Any] | UnsetType = UNSET
+    timeouts: TimeoutsRequest | UnsetType = UNSET
+    policy: Policy | UnsetType = UNSET
+    granted: tuple[Rule, ...] | UnsetType = UNSET
+
+
+class Unqueue(Command, frozen=True, kw_only=True, tag="unqueue"):
+    """Take an input off the queue."""
+
+    message: MessageId
+
+
+AnyCommand = Send | Abort | Pause | Resume | Archive | Update | ReplyPermission | ReplyQuestion | Configure | Unqueue

@@ -14,6 +14,10 @@ MAX_BODY_BYTES = 256 * 1024
 """A larger body is refused (hub) or committed as `native` without its content (host)."""
 
 
+Action = Literal["allow", "deny", "ask"]
+"""What a rule says to a request."""
+
+
 class Principal(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Who acts. `key` is the public id of the API key, never the key."""
 
@@ -134,6 +138,36 @@ class Blob(Fact, frozen=True, kw_only=True):
     mime: str = "application/octet-stream"
 
 
+class Timeouts(Fact, frozen=True, kw_only=True):
+    """Seconds; absent: the hub's default; 0: never. `idle`: without a run, until the session sleeps. `paused`: asleep,
+    until it counts as history. `parked`: with an unanswered request, until its host stops. `execution`: of one run,
+    until it is aborted."""
+
+    idle: float | UnsetType = UNSET
+    paused: float | UnsetType = UNSET
+    parked: float | UnsetType = UNSET
+    execution: float | UnsetType = UNSET
+
+
+class Rule(Fact, frozen=True, kw_only=True):
+    """What may happen without asking, what never may. `permission` and `pattern` are globs (`*`, `?`, `[..]`), matched
+    with case; `*` matches everything."""
+
+    permission: str
+    action: Action
+    pattern: str = "*"
+
+
+class Policy(Fact, frozen=True, kw_only=True):
+    """Who decides what the agent may do. `headless`: what happens to a request that the rules leave to a person:
+    `park` waits for one. `deadline`: seconds until an unanswered request is answered with `action`; absent: never."""
+
+    rules: tuple[Rule, ...] = ()
+    headless: Literal["park", "reject", "allow"] = "park"
+    deadline: float | UnsetType = UNSET
+    action: Literal["reject", "allow"] = "reject"
+
+
 # --- session ----------------------------------------------------------------------------------------------------------
 
 
@@ -157,6 +191,8 @@ class SessionCreated(Body, frozen=True, kw_only=True, tag="session-created"):
     env: dict[str, str] | UnsetType = UNSET
     runtime: str = "process"
     mode: Literal["sandbox", "tui"] = "sandbox"
+    timeouts: Timeouts | UnsetType = UNSET
+    policy: Policy | UnsetType = UNSET
 
 
 class SessionUpdated(Body, frozen=True, kw_only=True, tag="session-updated"):
@@ -170,11 +206,15 @@ class SessionUpdated(Body, frozen=True, kw_only=True, tag="session-updated"):
 
 
 class ConfigChanged(Body, frozen=True, kw_only=True, tag="config-changed"):
-    """How the agent works from now on: model, mode, options of the driver."""
+    """How the session works from now on: model, mode, options of the driver; its timeouts, its policy; the rules that
+    "always" has granted (the whole list: what is missing is taken back)."""
 
     model: str | UnsetType = UNSET
     mode: str | UnsetType = UNSET
     options: dict[str, Any] | UnsetType = UNSET
+    timeouts: Timeouts | UnsetType = UNSET
+    policy: Policy | UnsetType = UNSET
+    granted: tuple[Rule, ...] | UnsetType = UNSET
 
 
 class RuntimeStarting(Body, frozen=True, kw_only=True, tag="runtime-starting"):
@@ -258,10 +298,11 @@ class Steered(Body, frozen=True, kw_only=True, tag="steered"):
 
 
 class Queued(Body, frozen=True, kw_only=True, tag="queued"):
-    """Input that waits for its own run."""
+    """Input that waits for its own run. `again`: input of a run that was parked; it goes to the head of the queue."""
 
     message: MessageId
     input: tuple[InputPart, ...]
+    again: bool = False
 
 
 class Dequeued(Body, frozen=True, kw_only=True, tag="dequeued"):
@@ -480,11 +521,13 @@ class PermissionAsked(Body, frozen=True, kw_only=True, tag="permission-asked"):
 
 
 class PermissionReplied(Body, frozen=True, kw_only=True, tag="permission-replied"):
-    """`interrupted`: nobody answered in time or the host was lost; only the hub writes that."""
+    """`interrupted`: nobody answered in time or the host was lost; only the hub writes that. `why`: what answered where
+    no person did: a rule, an earlier "always", the policy of a headless session, its deadline."""
 
     request: RequestId
     reply: Literal["once", "always", "reject", "interrupted"]
     message: str | UnsetType = UNSET
+    why: Literal["rule", "granted", "headless", "deadline"] | UnsetType = UNSET
 
 
 class QuestionAsked(Body, frozen=True, kw_only=True, tag="question-asked"):

@@ -34,7 +34,7 @@ class Queued(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 class Run(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A run as the record keeps it: the open one, and the last one that ended. `said`: its user message was in the
-    conversation before it began."""
+    conversation before it began. `input` is kept while the run is open, to be offered again."""
 
     run: RunId
     status: RunStatus
@@ -42,6 +42,8 @@ class Run(Struct, frozen=True, kw_only=True, omit_defaults=True):
     started_at: int
     message: MessageId
     said: bool = False
+    input: tuple[e.InputPart, ...] = ()
+    by: e.Principal | UnsetType = UNSET
     abort_requested: bool = False
     steers: tuple[Queued, ...] = ()
     end: Seq | UnsetType = UNSET
@@ -73,7 +75,9 @@ class Metrics(Struct, frozen=True, kw_only=True):
 
 class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A session, without its conversation. `state_seq`: the last session, run or people event. `open_from`: where a
-    replay must begin to rebuild what of the conversation is still open; absent when nothing is."""
+    replay must begin to rebuild what of the conversation is still open; absent when nothing is. `idle_at`: when the
+    session was last ready without a run; `slept_at`: when it was put to sleep (both ms). `granted`: what "always" has
+    allowed."""
 
     session: SessionId
     phase: Phase
@@ -94,6 +98,11 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
     tags: tuple[str, ...] = ()
     metadata: dict[str, Any] = {}
     options: dict[str, Any] = {}
+    timeouts: e.Timeouts = e.Timeouts()
+    policy: e.Policy = e.Policy()
+    granted: tuple[e.Rule, ...] = ()
+    idle_at: int = 0
+    slept_at: int = 0
     hidden: bool = False
     run: Run | UnsetType = UNSET
     last_run: Run | UnsetType = UNSET
@@ -197,6 +206,9 @@ def _created(body: e.SessionCreated, event: Event) -> Record:
         visibility=body.visibility,
         tags=body.tags,
         metadata={} if body.metadata is UNSET else body.metadata,
+        timeouts=e.Timeouts() if body.timeouts is UNSET else body.timeouts,
+        policy=e.Policy() if body.policy is UNSET else body.policy,
+        idle_at=event.at,
     )
 
 
@@ -210,7 +222,8 @@ def _configured(record: Record, body: e.ConfigChanged, _: Event) -> Record:
     options = dict(record.options) if body.options is UNSET else record.options | body.options
     if body.mode is not UNSET:
         options["mode"] = body.mode
-    return replace(record, options=options, model=record.model if body.model is UNSET else body.model)
+    plain = {n: v for n in ("model", "timeouts", "policy", "granted") if (v := getattr(body, n)) is not UNSET}
+    return replace(record, options=options, **plain)
 
 
 def _starting(record: Record, body: e.RuntimeStarting, event: Event) -> Record:
@@ -227,6 +240,8 @@ def _run_started(record: Record, body: e.RunStart, event: Event) -> Record:
         started_at=event.at,
         message=body.message,
         said=was_said(record, body.message),
+        input=body.input,
+        by=event.by,
     )
     return replace(record, run=run, queue=tuple(q for q in record.queue if q.message != body.message))
 
@@ -248,8 +263,9 @@ def _steered(record: Record, body: e.Steered, event: Event) -> Record:
 
 
 def _queued(record: Record, body: e.Queued, event: Event) -> Record:
-    entry = Queued(message=body.message, input=body.input, seq=event.seq, at=event.at, by=event.by)
-    return replace(record, queue=(*record.queue, entry))
+    said = was_said(record, body.message)
+    entry = Queued(message=body.message, input=body.input, seq=event.seq, at=event.at, by=event.by, said=said)
+    return replace(record, queue=(entry, *record.queue) if body.again else (*record.queue, entry))
 
 
 def _dequeued(record: Record, body: e.Dequeued, _: Event) -> Record:
@@ -269,6 +285,7 @@ def _run_ended(record: Record, body: e.RunComplete | e.RunAborted | e.RunError, 
     ended = replace(
         run,
         status=RUN_STATUS[type(body)],
+        input=(),
         steers=(),
         end=event.seq,
         ended_at=event.at,
@@ -284,11 +301,16 @@ def _run_ended(record: Record, body: e.RunComplete | e.RunAborted | e.RunError, 
         queue=(*unread, *record.queue),
         queue_held=held,
         compacting=False,
+        idle_at=event.at,
     )
 
 
-def _paused(record: Record, _body: e.SessionPaused, _: Event) -> Record:
-    return replace(record, queue_held=True)
+def _ready(record: Record, _body: e.RuntimeReady, event: Event) -> Record:
+    return replace(record, idle_at=event.at)
+
+
+def _paused(record: Record, _body: e.SessionPaused, event: Event) -> Record:
+    return replace(record, queue_held=True, slept_at=event.at)
 
 
 def _resuming(record: Record, _body: e.SessionResuming, _: Event) -> Record:
@@ -310,13 +332,26 @@ def _answered(record: Record, body: e.PermissionReplied | e.QuestionReplied, _: 
     wanted = {e.PermissionReplied: e.PermissionAsked, e.QuestionReplied: e.QuestionAsked}[type(body)]
     if not any(p.request == body.request and type(p.asked) is wanted for p in record.pending):
         raise PermissionNotFound(f"request {body.request} is not open")
-    return replace(record, pending=tuple(p for p in record.pending if p.request != body.request))
+    granted = record.granted
+    if isinstance(body, e.PermissionReplied) and body.reply == "always":
+        granted = (*granted, *(rule for rule in _always(record, body.request) if rule not in granted))
+    return replace(record, pending=tuple(p for p in record.pending if p.request != body.request), granted=granted)
+
+
+def _always(record: Record, request: RequestId) -> list[e.Rule]:
+    """The rules that an "always" to this request grants: its own proposal, else just what it asked for."""
+    asked = next(p.asked for p in record.pending if p.request == request)
+    if not isinstance(asked, e.PermissionAsked):
+        return []
+    patterns = asked.always or asked.patterns or ("*",)
+    return [e.Rule(permission=asked.permission, pattern=pattern, action="allow") for pattern in patterns]
 
 
 _FOLDS: Final[dict[type, Callable[[Record, Any, Event], Record]]] = {
     e.SessionUpdated: _updated,
     e.ConfigChanged: _configured,
     e.RuntimeStarting: _starting,
+    e.RuntimeReady: _ready,
     e.RunStart: _run_started,
     e.RunPhase: _run_phase,
     e.Steered: _steered,

@@ -1,0 +1,59 @@
+"""Time in the life of sessions: idle, parked, past a deadline. One task for all; what is due follows from records."""
+
+import anyio
+import structlog
+
+from roost.core.decisions import Decision, Times, next_due, overdue
+from roost.core.session import Session
+from roost.model.errors import RoostError
+from roost.model.ids import SessionId
+from roost.model.record import Record
+from roost.ports import Clock
+
+LONGEST_SECONDS = 30.0
+"""Look at the clock at least this often, also if it jumps."""
+
+_log = structlog.get_logger("roost.timers")
+
+
+class Timers:
+    """Knows for every live session when something is due. `touch` it whenever a session has changed."""
+
+    def __init__(self, clock: Clock, times: Times) -> None:
+        self._clock = clock
+        self._times = times
+        self._due: dict[SessionId, tuple[int, Session]] = {}
+        self._changed = anyio.Event()
+
+    def touch(self, session: Session) -> None:
+        at = None if session.deleted else next_due(session.record_now, self._times)
+        if at is None:
+            self._due.pop(session.id, None)
+            return
+        self._due[session.id] = (at, session)
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Act on what is due, until cancelled."""
+        while True:
+            self._changed = anyio.Event()
+            now = self._clock.now_ms()
+            for at, session in list(self._due.values()):
+                if at <= now:
+                    await self._act(session)
+            earliest = min((at for at, _ in self._due.values()), default=now + int(LONGEST_SECONDS * 1000))
+            with anyio.move_on_after(max(0.005, min(LONGEST_SECONDS, (earliest - now) / 1000))):
+                await self._changed.wait()
+
+    async def _act(self, session: Session) -> None:
+        def choose(record: Record) -> Decision:
+            return overdue(record, self._clock.now_ms(), self._times)
+
+        try:
+            await session.decide(choose)
+            await session.settle()
+        except RoostError as error:
+            _log.error("what is due could not be done", session=session.id, code=error.code, detail=error.message)
+            self._due.pop(session.id, None)  # until its next change
+            return
+        self.touch(session)
