@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 from bench import machine
@@ -25,7 +26,7 @@ def _row(bench: Bench, batch: int, goal: float | None) -> Row:
     limits: list[dict[str, Any]] = []
     for run in range(bench.sizes.runs):
         bench.say(f"{bench.sizes.hosts} sessions, {batch} events in a batch, run {run + 1} of {bench.sizes.runs}")
-        ours.append(_hub_run(bench, batch))
+        ours.append(hub_run(bench, batch))
         limits.append(_limit_run(bench, batch))
     size = "1 event" if batch == 1 else f"{batch} events"
     measured, limit, ratio = against([_rate(run) for run in ours], [_rate(run) for run in limits])
@@ -42,8 +43,8 @@ def _row(bench: Bench, batch: int, goal: float | None) -> Row:
     )
 
 
-def _hub_run(bench: Bench, batch: int) -> dict[str, Any]:
-    """The hub on its core; all hosts, in one process, on the other."""
+def hub_run(bench: Bench, batch: int, meanwhile: Callable[[int], None] = lambda _: None) -> dict[str, Any]:
+    """The hub on its core; all hosts, in one process, on the other. `meanwhile` is given the hub's pid."""
     with Hub(bench.fresh("appends") / "data", command=RECORDED, core=bench.server_core) as hub:
         for _ in range(bench.sizes.hosts):
             hub.create("the fleet plays this session's host")
@@ -52,7 +53,8 @@ def _hub_run(bench: Bench, batch: int) -> dict[str, Any]:
             if time.monotonic() > until:
                 raise TimeoutError("the hub gave out too few tickets")
             time.sleep(0.01)
-        return _run(bench, "bench.fleet", str(hub.data), str(batch), core=bench.load_core)
+        given = ("bench.fleet", str(hub.data), str(batch))
+        return _run(bench, *given, core=bench.load_core, meanwhile=lambda: meanwhile(hub.process.pid))
 
 
 def _limit_run(bench: Bench, batch: int) -> dict[str, Any]:
@@ -60,10 +62,13 @@ def _limit_run(bench: Bench, batch: int) -> dict[str, Any]:
     return _run(bench, "bench.rawlog", str(path), str(bench.sizes.hosts), str(batch), core=bench.server_core)
 
 
-def _run(bench: Bench, module: str, *given: str, core: int) -> dict[str, Any]:
+def _run(
+    bench: Bench, module: str, *given: str, core: int, meanwhile: Callable[[], None] = lambda: None
+) -> dict[str, Any]:
     seconds = map(str, (bench.sizes.warm_seconds, bench.sizes.seconds))
     process = machine.spawn([sys.executable, "-m", module, *given, *seconds], core, stdout=subprocess.PIPE)
     try:
+        meanwhile()
         told, _ = process.communicate(timeout=PATIENCE_SECONDS + bench.sizes.seconds)
     finally:
         process.kill()

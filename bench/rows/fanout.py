@@ -3,6 +3,7 @@
 import json
 import statistics
 import subprocess
+from collections.abc import Callable
 from typing import Any, Final
 
 from bench import machine
@@ -26,7 +27,7 @@ def _row(bench: Bench, subscribers: int) -> Row:
     limits: list[dict[str, Any]] = []
     for run in range(bench.sizes.runs):
         bench.say(f"{subscribers} subscribers, run {run + 1} of {bench.sizes.runs}")
-        ours.append(_hub_run(bench, subscribers))
+        ours.append(hub_run(bench, subscribers))
         limits.append(_limit_run(bench, subscribers, _frame_bytes(ours[-1]), _grouping(ours[-1])))
     measured, limit, ratio = against([_rate(run) for run in ours], [_rate(run) for run in limits])
     return Row(
@@ -43,14 +44,16 @@ def _row(bench: Bench, subscribers: int) -> Row:
     )
 
 
-def _hub_run(bench: Bench, subscribers: int) -> dict[str, Any]:
-    """The hub on its core; on the other one the host that writes as fast as it is acknowledged, and the load client."""
+def hub_run(bench: Bench, subscribers: int, meanwhile: Callable[[int], None] = lambda _: None) -> dict[str, Any]:
+    """The hub on its core; on the other one the host that writes as fast as it is acknowledged, and the load client.
+    `meanwhile` is given the hub's pid."""
     with Hub(bench.fresh("fanout") / "data", core=bench.server_core) as hub:
         session = hub.live(host_core=bench.load_core)
         request = hub.stream_request(session, after=hub.info(session)["seq"])
         with client(_command(bench, hub.port, subscribers), bench.load_core, request) as counting:
             _await_up(counting)
             hub.send(session, deltas(ENDLESS, stamp=True))
+            meanwhile(hub.process.pid)
             return _read(counting)
 
 
