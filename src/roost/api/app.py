@@ -41,7 +41,7 @@ class App:
         self._streams.end()
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
-        """While the server runs, a hub that stops ends the streams."""
+        """While the server runs, streams have a heartbeat, and a hub that stops ends them."""
 
         async def watch() -> None:
             await self._hub.stopping.wait()
@@ -49,6 +49,7 @@ class App:
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(watch)
+            tasks.start_soon(self._streams.beat)
             while True:
                 message = await receive()
                 await send({"type": message["type"] + ".complete"})

@@ -1,10 +1,10 @@
-"""Streams that are open, so that a hub that stops can end them; and the one loop that writes a stream."""
+"""Streams that are open: one heartbeat for all of them, and their end when the hub stops."""
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from typing import Final, TypeVar, cast
 
+import anyio
 import structlog
 from anyio import CancelScope
 
@@ -23,19 +23,50 @@ HEADERS: Final[list[Header]] = [
 _log = structlog.get_logger("roost.api")
 
 
+class _Stream:
+    """One open stream, as far as heartbeat and end are concerned."""
+
+    __slots__ = ("_beating", "_send", "scope")
+
+    def __init__(self, send: Send, scope: CancelScope) -> None:
+        self.scope = scope
+        self._send = send
+        self._beating = False
+
+    async def beat(self) -> None:
+        """Say that the hub is there; nothing if the last time has not gone out yet: this reader is slow, not silent."""
+        if self._beating:
+            return
+        self._beating = True
+        try:
+            await self._send({"type": "http.response.body", "body": BEAT, "more_body": True})
+        except (OSError, RuntimeError):
+            return  # it has just ended; its listener knows
+        finally:
+            self._beating = False
+
+
 class Streams:
     """All open streams of one app. A stream is two tasks: the request's own, which writes, and one that listens."""
 
     def __init__(self, beat_seconds: float) -> None:
         self._beat_seconds = beat_seconds
-        self._open: set[CancelScope] = set()
+        self._open: set[_Stream] = set()
         self._ended = False
 
     def end(self) -> None:
         """End every stream properly, and every later one at once: clients reconnect."""
         self._ended = True
-        for scope in list(self._open):
-            scope.cancel()
+        for stream in list(self._open):
+            stream.scope.cancel()
+
+    async def beat(self) -> None:
+        """The heartbeat of all streams, until cancelled."""
+        async with anyio.create_task_group() as tasks:
+            while True:
+                await anyio.sleep(self._beat_seconds)
+                for stream in self._open:
+                    tasks.start_soon(stream.beat)
 
     async def run(
         self, receive: Receive, send: Send, pages: AsyncIterator[P], render: Callable[[P], bytes], **about: str
@@ -45,13 +76,12 @@ class Streams:
         _log.debug("stream begins", **about)
         await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
         await send({"type": "http.response.body", "body": OPENING, "more_body": True})
-        with CancelScope() as stream:
-            # A bare task, and a bare timeout in it: a task group and a scope for each would make an idle stream a
-            # fifth heavier. It ends with this block, and `_listen` raises nothing.
-            listener = asyncio.create_task(_listen(receive, send, self._beat_seconds, stream))
+        async with anyio.create_task_group() as tasks:
+            stream = _Stream(send, tasks.cancel_scope)
             self._open.add(stream)
             if self._ended:
-                stream.cancel()
+                stream.scope.cancel()
+            tasks.start_soon(_listen, receive, stream.scope)
             try:
                 await _write(send, pages, render)
             except (RoostError, OSError) as error:
@@ -60,7 +90,7 @@ class Streams:
                 _log.error("stream broke", exc_info=error, **about)
             finally:
                 self._open.discard(stream)
-                listener.cancel()
+                stream.scope.cancel()
         await send({"type": "http.response.body", "body": b""})
 
 
@@ -72,16 +102,8 @@ async def _write(send: Send, pages: AsyncIterator[P], render: Callable[[P], byte
                 await send({"type": "http.response.body", "body": body, "more_body": True})
 
 
-async def _listen(receive: Receive, send: Send, beat_seconds: float, stream: CancelScope) -> None:
-    """Notices that the client has gone, and says between two looks that the hub has not. Cancelling `receive` loses
-    nothing: only a disconnect matters."""
-    while True:
-        try:
-            async with asyncio.timeout(beat_seconds):
-                while (await receive())["type"] != "http.disconnect":
-                    pass
-        except TimeoutError:
-            await send({"type": "http.response.body", "body": BEAT, "more_body": True})
-        else:
-            stream.cancel()
-            return
+async def _listen(receive: Receive, stream: CancelScope) -> None:
+    """Notices that the client has gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    stream.cancel()
