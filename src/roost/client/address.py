@@ -24,6 +24,17 @@ class HubFile(Struct, frozen=True):
     url: str
     pid: int = 0
 
+    @property
+    def alive(self) -> bool:
+        """Whether the hub that wrote this may still run. Who listens on a dead hub's port must not be sent a key."""
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            return True
+        return True
+
 
 class Address(Struct, frozen=True):
     """One answer to "where is it": `api_key` is None where no key was found; the hub will then refuse."""
@@ -50,10 +61,13 @@ class Finder(Struct, frozen=True, kw_only=True):
         return cls(url=url.rstrip("/") if url else None, data=folder, api_key=api_key)
 
     def find(self) -> Address:
-        """Raises: HubUnreachable: the data folder names no hub."""
+        """Raises: HubUnreachable: the data folder names no hub, or one that was killed."""
         if self.url:
             return Address(self.url, self.api_key or (self._local_key() if is_loopback(self.url) else None))
-        return Address(self.hub_file().url.rstrip("/"), self.api_key or self._local_key())
+        hub = self.hub_file()
+        if not hub.alive:
+            raise HubUnreachable(f"The hub of {self.data} was killed (process {hub.pid}).", data=str(self.data))
+        return Address(hub.url.rstrip("/"), self.api_key or self._local_key())
 
     def hub_file(self) -> HubFile:
         """Raises: HubUnreachable: there is none, or it cannot be read."""
