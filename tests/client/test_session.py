@@ -131,11 +131,19 @@ async def test_a_queued_input_that_is_given_up_says_so(client: AsyncClient) -> N
         async def archive() -> None:
             await until(session, "queued")
             await session.archive()
-            await session.delete()
 
         tasks.start_soon(archive)
-        with anyio.fail_after(20), pytest.raises((RunNotFound, SessionNotFound)):
-            await session.send("never", delivery="queue")
+        with pytest.raises(RunNotFound):
+            await within(session.send("never", delivery="queue"))
+
+
+async def test_a_queued_input_streams_what_comes_before_it_too(client: AsyncClient) -> None:
+    session = await client.create_session(task=script({"deltas": {"count": 20, "bytes": 10, "per_second": 20}}))
+    await until(session, "text-delta")
+    with anyio.fail_after(30):
+        kinds = [event.type async for event in session.stream("after that", delivery="queue")]
+    assert kinds[0] == "queued"
+    assert [kind for kind in kinds if kind.startswith("run-")] == ["run-complete", "run-start", "run-complete"]
 
 
 async def test_a_permission_is_answered_once(client: AsyncClient) -> None:

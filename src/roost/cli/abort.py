@@ -4,7 +4,7 @@ from roost.cli.options import Data, Json, ManySessions, Url
 
 
 def abort(sessions: ManySessions, as_json: Json = False, url: Url = None, data: Data = None) -> int:
-    """Returns when they are idle. Where nothing runs, nothing happens."""
+    """Returns when they are idle. Where nothing runs, nothing happens. With --json: what was accepted, for each."""
     import anyio
 
     from roost.cli.each import for_each

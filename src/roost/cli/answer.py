@@ -32,7 +32,7 @@ def answer(
     data: Data = None,
 ) -> int:
     """An answer is given once and counts for everybody; who comes second is told so (exit code 3). A permission that is
-    rejected without a message stops the run."""
+    rejected without a message stops the run. With --json: what was accepted."""
     import anyio
 
     return anyio.run(_answer, session, replies or [], request, reject, message, as_json, url, data)

@@ -4,7 +4,8 @@ from roost.cli.options import Data, Json, ManySessions, Url
 
 
 def archive(sessions: ManySessions, as_json: Json = False, url: Url = None, data: Data = None) -> int:
-    """What runs is stopped. Their history can be read for ever; nothing can be added."""
+    """What runs is stopped. Their history can be read for ever; nothing can be added.
+    With --json: what was accepted, for each."""
     import anyio
 
     from roost.cli.each import for_each

@@ -25,7 +25,8 @@ def attach(
     url: Url = None,
     data: Data = None,
 ) -> int:
-    """Any number of people may watch. Ctrl-C leaves and stops nothing. Ends by itself when the session is archived."""
+    """Any number of people may watch. Ctrl-C leaves and stops nothing. Ends by itself when the session is archived.
+    With --json: the events as the wire carries them."""
     import anyio
 
     return anyio.run(_attach, session, after, as_json, url, data)

@@ -182,8 +182,8 @@ async def _agents(client: AsyncClient) -> Check:
 
 
 async def _sessions(client: AsyncClient) -> Check:
-    found = await client.list_sessions(hidden=True)
-    asking = [info for info in found.sessions if info.pending]
+    found = await client.list_sessions(hidden=True, limit=1)
+    asking = [info for info in (await client.list_sessions(phase="active", hidden=True)).sessions if info.pending]
     if asking:
         names = ", ".join(info.session for info in asking[:3])
         return warn("sessions", f"{found.total}, and {len(asking)} wait for an answer: {names}", "roost show SESSION")

@@ -12,7 +12,8 @@ _MARKS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "fail": ("✗", "red"
 
 
 def doctor(as_json: Json = False, url: Url = None, data: Data = None) -> int:
-    """Changes nothing. Exit code 1 if something fails; warnings are no failure."""
+    """Changes nothing. Exit code 1 if something fails; warnings are no failure. With --json: `{"ok", "checks"}`, each
+    check with `name`, `status` (ok, warn, fail), `found` and `todo`."""
     import anyio
 
     from roost.cli.terminal import progress

@@ -15,7 +15,7 @@ _LOOK_SECONDS: Final = 0.05
 
 def down(as_json: Json = False, url: Url = None, data: Data = None) -> int:
     """Returns when the hub is gone. Sessions sleep and wake at the next hub; runs are aborted. Where no hub runs,
-    nothing happens."""
+    nothing happens. With --json: `{"stopped"}`."""
     import anyio
 
     return anyio.run(_down, as_json, url, data)

@@ -1,5 +1,6 @@
 """From arguments to a command, and from whatever it raises to words and an exit code."""
 
+import io
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -82,6 +83,9 @@ def execute(arguments: Sequence[str]) -> int:
     """The exit code of this command line. Everything that can go wrong is said on stderr."""
     from roost.model.errors import RoostError
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that lacks a character shows another
     try:
         result = commands().main(args=list(arguments), prog_name="roost", standalone_mode=False)
     except typer.TyperException as error:

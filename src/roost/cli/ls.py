@@ -17,20 +17,21 @@ def ls(
     everything: Annotated[bool, typer.Option("--all", "-a", help="Archived and hidden ones too.")] = False,
     agent: Annotated[str | None, typer.Option("--agent", help="Only those of this agent.")] = None,
     order: Annotated[Literal["created", "updated"], typer.Option("--order", help="Newest first by this.")] = "created",
-    limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, help="At most so many.")] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=0, help="At most so many; 0: all.")] = 50,
     as_json: Json = False,
     url: Url = None,
     data: Data = None,
 ) -> int:
     """Status: `busy`, `asks` (something waits for a person), `idle`, `error` (the last run failed), `asleep`, and where
-    a session is on its way: `creating`, `resuming`, `failed`, `archived`, `ended`."""
+    a session is on its way: `creating`, `resuming`, `failed`, `archived`, `ended`. With --json: `{"sessions", "total"}`
+    in one object."""
     import anyio
 
     return anyio.run(_ls, everything, agent, order, limit, as_json, url, data)
 
 
 async def _ls(
-    everything: bool, agent: str | None, order: Literal["created", "updated"], limit: int | None, as_json: bool,
+    everything: bool, agent: str | None, order: Literal["created", "updated"], limit: int, as_json: bool,
     url: Url, data: Data,
 ) -> int:  # fmt: skip
     from roost.cli.hub import open_client
@@ -39,14 +40,14 @@ async def _ls(
     async with open_client(url, data) as client:
         with progress("asking the hub"):
             found = await client.list_sessions(
-                hidden=everything, archived=everything, agent=agent, order=order, limit=limit
+                hidden=everything, archived=everything, agent=agent, order=order, limit=limit or None
             )
     if as_json:
         print_struct(found)
     elif found.sessions:
         print_table(found.sessions)
         if len(found.sessions) < found.total:
-            print(f"{found.total - len(found.sessions)} more")
+            print(f"{found.total - len(found.sessions)} more: roost ls --limit 0")
     else:
         print('No sessions yet: roost run "task"' if everything else "No sessions here; archived ones: roost ls --all")
     return codes.OK

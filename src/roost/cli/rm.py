@@ -15,7 +15,8 @@ def rm(
     data: Data = None,
 ) -> int:
     """A folder that you named is never touched, and branches stay. Unsaved work in a folder that Roost made is
-    protected: see --force. To keep the history, use `roost archive`."""
+    protected: see --force. To keep the history, use `roost archive`. With --json: for each its id, and `kept`, a folder
+    that was left in place."""
     import anyio
 
     from roost.cli.each import for_each

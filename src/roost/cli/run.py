@@ -34,7 +34,7 @@ def run(
     data: Data = None,
 ) -> int:
     """Starts a hub in the background if none runs on this machine. Ctrl-C leaves, and the session goes on; a second
-    Ctrl-C right after stops the run."""
+    Ctrl-C right after stops the run. With --json: the events as the wire carries them; with --detach, the session."""
     import anyio
 
     from roost.client.absent import or_absent

@@ -1,5 +1,6 @@
 """`roost send`: more to do for a session that exists."""
 
+import sys
 from typing import Annotated, Literal
 
 import typer
@@ -22,7 +23,8 @@ def send(
     url: Url = None,
     data: Data = None,
 ) -> int:
-    """A sleeping session wakes. Ctrl-C leaves and the run goes on; a second Ctrl-C right after stops the run."""
+    """A sleeping session wakes. Ctrl-C leaves and the run goes on; a second Ctrl-C right after stops the run. With
+    --json: the events as the wire carries them; with --detach, what was accepted."""
     import anyio
 
     from roost.cli.run import read_task
@@ -39,16 +41,19 @@ async def _send(
     url: Url,
     data: Data,
 ) -> int:
+    from msgspec import UNSET
+
     from roost.cli.hub import find_session, open_client
-    from roost.cli.terminal import print_struct
+    from roost.cli.terminal import STDERR, print_struct
     from roost.cli.watch import follow, watch_of
 
     async with open_client(url, data) as client:
         session = await find_session(client, name)
-        if not detach:
-            events = session.stream(text, delivery=delivery)
-            return await follow(watch_of(session, as_json=as_json, stops=True), events)
         accepted = await session.start(text, delivery=delivery)
+        if not detach:
+            if accepted.run is UNSET and not as_json:
+                print(STDERR.style("a run is open; this one waits for its end", "dim"), file=sys.stderr, flush=True)
+            return await follow(watch_of(session, as_json=as_json, stops=True), session.events_of(accepted))
         if as_json:
             print_struct(accepted)
         else:

@@ -39,7 +39,8 @@ def up(
     """Every setting is also ROOST_<NAME> in the environment and a key of the TOML file: flags win over the environment,
     that over the file. Started again on the same data folder, a hub takes up every session where it was.
 
-    Ctrl-C puts every session to sleep and stops; SIGTERM stops the hub alone, and its sessions work on.
+    Ctrl-C puts every session to sleep and stops; SIGTERM stops the hub alone, and its sessions work on. With --json:
+    one line when it is ready, `{"url", "api_key_file", "data", "pid"}`, and a log of JSON lines on stderr.
     """
     from roost.cli.config import read_settings
 

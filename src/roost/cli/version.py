@@ -13,7 +13,7 @@ def words() -> str:
 
 
 def version(as_json: Json = False, url: Url = None, data: Data = None) -> int:
-    """The hub's version is left out where no hub runs."""
+    """The hub's version is left out where no hub runs. With --json: `{"roost", "python", "hub"}`."""
     import json
 
     import anyio

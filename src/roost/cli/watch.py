@@ -68,8 +68,9 @@ async def follow(watch: Watch, events: AsyncGenerator[Event]) -> int:
             tasks.cancel_scope.cancel()
             return watch.code
         watch.end()  # the group was cancelled: somebody pressed Ctrl-C
-        _say_goodbye(watch)
-        with anyio.move_on_after(GOODBYE_SECONDS if watch.stops else 0):
+        stops = watch.stops and watch.cursor > 0  # before that the open run is somebody else's
+        _say_goodbye(watch, stops=stops)
+        with anyio.move_on_after(GOODBYE_SECONDS if stops else 0):
             async for _ in interrupts:
                 return await _abort(watch, interrupts)
     return codes.DETACHED
@@ -101,13 +102,13 @@ async def _show_all(watch: Watch, events: AsyncGenerator[Event]) -> None:
     watch.end()
 
 
-def _say_goodbye(watch: Watch) -> None:
+def _say_goodbye(watch: Watch, *, stops: bool) -> None:
     name, cursor = short_id(watch.session.id), watch.cursor
     if watch.as_json:
         _say(json.dumps({"detached": {"session": watch.session.id, "after": cursor}}))
         return
     _say(f"\nDetached. The session goes on; come back: roost attach {name} --after {cursor}")
-    if watch.stops:
+    if stops:
         _say(STDERR.style(f"Ctrl-C once more stops the run; later: roost abort {name}", "dim"))
 
 

@@ -7,9 +7,23 @@ from msgspec import UNSET, UnsetType
 
 from roost.client.answers import SendResult
 from roost.model.envelope import Event
-from roost.model.events import Failure, RunAborted, RunComplete, RunError, StepFinish, Tokens
-from roost.model.ids import RunId, SessionId
-from roost.model.info import SessionInfo
+from roost.model.errors import RunNotFound
+from roost.model.events import (
+    Dequeued,
+    Failure,
+    Queued,
+    RunAborted,
+    RunComplete,
+    RunError,
+    RunStart,
+    SessionArchived,
+    SessionEnded,
+    SessionFailed,
+    StepFinish,
+    Tokens,
+)  # fmt: skip
+from roost.model.ids import MessageId, RunId, SessionId
+from roost.model.info import Accepted, SessionInfo
 from roost.model.messages import Message
 
 RUN_ENDS: Final = ("run-complete", "run-aborted", "run-error")
@@ -18,6 +32,29 @@ MOVES: Final = (
     "session-ended", "compacted",
 )  # fmt: skip
 """Events after which a session may have become idle."""
+
+
+class Waiting:
+    """An input that was accepted without a run: in the events after it, its run, or that it gets none."""
+
+    TYPES: Final = ("queued", "run-start", "dequeued", "session-archived", "session-failed", "session-ended")
+
+    def __init__(self, accepted: Accepted) -> None:
+        self._seq = accepted.seq
+        self._message: MessageId | None = None
+
+    def run_after(self, event: Event) -> RunId | UnsetType:
+        """Raises: RunNotFound: the input was given up."""
+        body = event.body
+        if isinstance(body, Queued) and event.seq == self._seq:
+            self._message = body.message
+        elif isinstance(body, RunStart) and body.message == self._message:
+            return event.run
+        elif isinstance(body, SessionArchived | SessionFailed | SessionEnded) or (
+            isinstance(body, Dequeued) and body.dropped and body.message == self._message
+        ):
+            raise RunNotFound("The input was given up before its run began.", input=self._message)
+        return UNSET
 
 
 def ends(event: Event, run: RunId) -> bool:

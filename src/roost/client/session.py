@@ -9,13 +9,13 @@ from msgspec import UNSET, Struct
 
 from roost.client.absent import or_absent
 from roost.client.answers import EventPage, MessageList, SendResult
-from roost.client.runs import MOVES, RUN_ENDS, ends, is_idle, result_of
+from roost.client.runs import MOVES, RUN_ENDS, Waiting, ends, is_idle, result_of
 from roost.client.stream import Until, follow_events
 from roost.client.wire import REQUEST_SECONDS, Wire, new_key
 from roost.model.commands import Abort, Send, Update
 from roost.model.envelope import Event
 from roost.model.errors import RunNotFound
-from roost.model.events import Dequeued, InputPart, Queued, RunStart, StepFinish
+from roost.model.events import InputPart, StepFinish
 from roost.model.ids import RunId, Seq, SessionId
 from roost.model.info import Accepted, Deleted, PendingList, SessionInfo
 from roost.model.messages import Message
@@ -117,10 +117,20 @@ class AsyncSession:
     ) -> AsyncGenerator[Event]:
         """Hand over input and yield what happens from there to the end of its run. Leaving early stops nothing."""
         accepted = await self.start(given, delivery=delivery, key=key)
-        run = await self._run_of(accepted)
-        async with aclosing(self.events(after=accepted.seq - 1, until=lambda event: ends(event, run))) as events:
+        async with aclosing(self.events_of(accepted)) as events:
             async for event in events:
                 yield event
+
+    async def events_of(self, accepted: Accepted) -> AsyncGenerator[Event]:
+        """What happens from an accepted input to the end of its run, and before that, if it was queued, whatever else
+        happens. Raises: RunNotFound: it was given up."""
+        run, waiting = accepted.run, Waiting(accepted)
+        async with aclosing(self.events(after=accepted.seq - 1)) as events:
+            async for event in events:
+                yield event
+                run = waiting.run_after(event) if run is UNSET else run
+                if run is not UNSET and ends(event, run):
+                    return
 
     async def result(self, run: RunId, *, after: Seq = 0) -> SendResult:
         """Wait for the end of a run that ends after the cursor `after`; without it, the log is read from its start."""
@@ -237,16 +247,8 @@ class AsyncSession:
 
     async def _run_of(self, accepted: Accepted) -> RunId:
         """The run that this input made; a queued one is waited for. Raises: RunNotFound: it was given up."""
-        if accepted.run is not UNSET:
-            return accepted.run
-        page = await self.read(after=accepted.seq - 1, limit=1)
-        queued = page.events[0].body if page.events else None
-        message = queued.message if isinstance(queued, Queued) else None
-        async with aclosing(self.events(after=accepted.seq - 1, types=("run-start", "dequeued"))) as events:
-            async for event in events:
-                body = event.body
-                if isinstance(body, RunStart) and event.run is not UNSET and message in (None, body.message):
-                    return event.run
-                if isinstance(body, Dequeued) and body.dropped and body.message == message:
-                    break
-        raise RunNotFound("the input was given up before its run began", given=message)
+        run, waiting = accepted.run, Waiting(accepted)
+        async with aclosing(self.events(after=accepted.seq - 1, types=Waiting.TYPES)) as events:
+            while run is UNSET:
+                run = waiting.run_after(await anext(events))
+        return run

@@ -4,6 +4,7 @@ Repeated within a time budget, on a lost connection and on 503: GET requests, an
 Nothing else is sent twice.
 """
 
+import random
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from secrets import token_hex
@@ -27,7 +28,8 @@ GATEWAY_STATUSES = frozenset({502, 503, 504})
 
 
 class Backoff:
-    """Pauses between attempts: none, then 50 ms doubling to 1 s, until `seconds` went by since the first failure."""
+    """Pauses between attempts: none, then 50 ms doubling to 1 s, each shortened by up to half at random, so that many
+    clients of one hub do not come back together. Ends when `seconds` went by since the first failure."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -49,7 +51,7 @@ class Backoff:
             self._until = now + self.seconds
         if now >= self._until:
             return False
-        await anyio.sleep(min(self._pause, self._until - now))
+        await anyio.sleep(min(self._pause * random.uniform(0.5, 1), self._until - now))
         self._pause = min(max(self._pause * 2, 0.05), 1.0)
         return True
 
