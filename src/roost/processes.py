@@ -1,8 +1,8 @@
 """Finding and killing processes that may not want to be found. Used beside the workspace and by runtimes.
 
-Every process of a host carries the marker `ROOST_HOST=<session>.<epoch>` in its environment, so that also one that
-left its parent, group and session is found. One that wiped its environment is found as a descendant of the host; and
-once the host is gone (on Linux), by the open mark file that it inherited.
+Every process of a host carries the marker `ROOST_HOST=<session>.<epoch>.<nonce>` in its environment, so that also one
+that left its parent, group and session is found. One that wiped its environment is found as a descendant of the host;
+and once the host is gone (on Linux), by the open mark file that it inherited.
 """
 
 import os
@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
+from secrets import token_hex
 
 import psutil
 
@@ -29,9 +30,14 @@ def mark_file(data: Path, session: SessionId) -> Path:
     return data.resolve() / "hosts" / f"{session}.mark"
 
 
-def host_mark(session: SessionId, epoch: Epoch) -> str:
-    """The value of `ROOST_HOST` for this host and everything it starts."""
-    return f"{session}.{epoch}"
+def new_host_mark(session: SessionId, epoch: Epoch) -> str:
+    """A value of `ROOST_HOST` for one host and everything it starts. A second host of the same epoch has its own."""
+    return f"{session}.{epoch}.{token_hex(4)}"
+
+
+def session_of(mark: str) -> str:
+    """The session that a mark names."""
+    return mark.partition(".")[0]
 
 
 def birth(pid: int) -> str | None:

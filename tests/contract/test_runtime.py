@@ -16,7 +16,7 @@ from roost.model.errors import StartFailed
 from roost.model.events import WorkspaceSpec
 from roost.model.ids import SessionId
 from roost.ports import Runtime, Ticket
-from roost.processes import HOST_MARK, marked
+from roost.processes import HOST_MARK, marked, session_of
 from roost.runtimes import RUNTIMES, load_runtime
 
 SESSION = SessionId("codesess_c0117ac70001")
@@ -52,7 +52,7 @@ def ticket(tmp_path: Path) -> Callable[..., Ticket]:
 
 def processes(session: SessionId | None = None) -> list[psutil.Process]:
     ours = (SESSION, OTHER) if session is None else (session,)
-    return marked(HOST_MARK, lambda mark: mark.rpartition(".")[0] in ours)
+    return marked(HOST_MARK, lambda mark: session_of(mark) in ours)
 
 
 async def only_process() -> psutil.Process:

@@ -12,7 +12,7 @@ from anyio import to_thread
 
 from roost.model.envelope import Event
 from roost.model.events import RunAborted, RunComplete, RunError, WorkspaceSpec
-from roost.processes import HOST_MARK, marked
+from roost.processes import HOST_MARK, marked, session_of
 from roost.runtimes.process.runtime import ProcessRuntime
 from tests.host.tinyhub import TinyHub
 
@@ -54,8 +54,7 @@ class Site:
                 await anyio.sleep(0.02)
 
     def processes(self) -> list[psutil.Process]:
-        mark = f"{self.hub.session}.{self.hub.epoch}"
-        return marked(HOST_MARK, mark.__eq__)
+        return marked(HOST_MARK, lambda mark: session_of(mark) == self.hub.session)
 
     @property
     def pid(self) -> int:

@@ -141,6 +141,20 @@ async def test_a_refused_host_kills_its_tree_puts_its_spool_aside_and_goes(site:
     assert site.hub.produced == known
 
 
+async def test_a_refused_host_leaves_a_second_host_of_its_epoch_alone(site: Site) -> None:
+    await site.open()
+    await site.start()
+    await site.hub.until(lambda: site.hub.hellos)
+    first = site.pid
+    site.hub.unwanted = {first}
+    await site.close()
+    await site.start()
+    await site.open()
+    await until(lambda: birth(first) is None)
+    site.hub.start_run("hello")
+    assert isinstance((await site.ended()).body, RunComplete)
+
+
 async def test_what_a_refused_host_could_not_say_is_kept_aside(site: Site) -> None:
     await site.open()
     await site.start()

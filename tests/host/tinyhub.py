@@ -35,6 +35,8 @@ class TinyHub:
         self.byes: list[Bye] = []
         self.answers: list[Answer] = []
         self.refusal: tuple[str, str] | None = None
+        self.unwanted: set[int] = set()
+        """Hosts by their pid that are refused, though their epoch is right."""
         self.acking = True
         self.append(RuntimeStarting(epoch=epoch))
 
@@ -99,7 +101,7 @@ class TinyHub:
         assert isinstance(hello, Hello)
         self.hellos.append(hello)
         self.end = end = HubEnd()
-        if self.refusal or hello.epoch != self.epoch:
+        if self.refusal or hello.epoch != self.epoch or hello.pid in self.unwanted:
             end.refuse(*(self.refusal or ("stale_epoch", "")))
         else:
             end.welcome(acked=self.produced, starting=1, cursor=max(hello.read, 1))

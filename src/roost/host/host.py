@@ -25,7 +25,7 @@ from roost.model.errors import InvalidBody, RoostError
 from roost.model.events import AbortRequested, PauseRequested, PermissionReplied, QuestionReplied, RunStart, Steered
 from roost.model.lifecycle import RUN_ENDS
 from roost.ports import Driver, Ticket, Workspaces
-from roost.processes import host_mark, mark_file
+from roost.processes import HOST_MARK, mark_file, new_host_mark
 from roost.settings import LinkSettings
 
 log = logging.getLogger("roost.host")
@@ -66,7 +66,8 @@ class Host:
             reserve_bytes=settings.spool_reserve_bytes,
         )
         self._end = HostEnd(ticket.session, ticket.epoch, self._spool, pid=os.getpid())
-        self._tree = Tree(host_mark(ticket.session, ticket.epoch), mark_file(self._data, ticket.session))
+        mark = os.environ.get(HOST_MARK) or new_host_mark(ticket.session, ticket.epoch)
+        self._tree = Tree(mark, mark_file(self._data, ticket.session))
         self._runner = Runner(
             driver,
             ready=self._ready,

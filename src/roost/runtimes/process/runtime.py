@@ -15,7 +15,17 @@ from msgspec import Struct
 from roost.model.errors import StartFailed
 from roost.model.ids import Epoch, SessionId
 from roost.ports import Ticket
-from roost.processes import HOST_MARK, birth, holding, host_mark, kill_until_gone, mark_file, marked, with_descendants
+from roost.processes import (
+    HOST_MARK,
+    birth,
+    holding,
+    kill_until_gone,
+    mark_file,
+    marked,
+    new_host_mark,
+    session_of,
+    with_descendants,
+)
 
 _TICKET_DESCRIPTOR = 3
 
@@ -69,7 +79,7 @@ class ProcessRuntime:
             return os.posix_spawn(
                 sys.executable,
                 [sys.executable, "-m", "roost.wiring", "host", str(_TICKET_DESCRIPTOR)],
-                inherited | {HOST_MARK: host_mark(ticket.session, ticket.epoch)},
+                inherited | {HOST_MARK: new_host_mark(ticket.session, ticket.epoch)},
                 file_actions=[
                     (os.POSIX_SPAWN_DUP2, descriptor, _TICKET_DESCRIPTOR),
                     (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
@@ -104,7 +114,7 @@ class ProcessRuntime:
         note = self._note(session)
 
         def find() -> list[psutil.Process]:
-            found = [*marked(HOST_MARK, lambda mark: mark.rpartition(".")[0] == session), *holding(held)]
+            found = [*marked(HOST_MARK, lambda mark: session_of(mark) == session), *holding(held)]
             with suppress(psutil.Error):
                 if note is not None and birth(note.pid) == note.started:
                     found.append(psutil.Process(note.pid))
