@@ -4,7 +4,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from subprocess import DEVNULL, PIPE
@@ -19,18 +19,26 @@ from roost.client import AsyncClient
 from roost.model.errors import StartFailed
 from roost.testing.leaving import end_hosts
 
+ROOST = (sys.executable, "-m", "roost")
 READY_SECONDS = 20.0
 GONE_SECONDS = 30.0
 
 
 class HubProcess:
-    """`roost up --json` on one data folder. `pid` and `url` are those of the present process."""
+    """`roost up --json` on one data folder. `pid` and `url` are those of the present process. `command`: what is run
+    instead of `roost`."""
 
-    def __init__(self, data: Path, settings: dict[str, Any]) -> None:
+    def __init__(self, data: Path, settings: dict[str, Any], command: Sequence[str] = ROOST) -> None:
         self.data = data
         self.url = ""
         self._settings = settings
+        self._command = command
         self._process: Process | None = None
+
+    @property
+    def runs(self) -> bool:
+        """There is a process; it may have died by itself."""
+        return self._process is not None
 
     @property
     def pid(self) -> int:
@@ -50,14 +58,24 @@ class HubProcess:
 
     async def start(self, **settings: Any) -> None:
         """Returns when it answers. `settings` (fields of `Settings`) hold from now on. Raises: StartFailed."""
+        await self.spawn(**settings)
+        await self.ready()
+
+    async def spawn(self, **settings: Any) -> None:
+        """Start the process and wait for nothing."""
         self._settings |= settings
         self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        command = [sys.executable, "-m", "roost", "up", "--json", "--data", str(self.data)]
+        command = [*self._command, "up", "--json", "--data", str(self.data)]
         chosen = {f"ROOST_{name.upper()}": str(value) for name, value in self._settings.items()}
         with self.log.open("ab") as log:
             self._process = await anyio.open_process(
                 command, env={**os.environ, **chosen}, stdin=DEVNULL, stdout=PIPE, stderr=log, start_new_session=True
             )
+
+    async def ready(self) -> None:
+        """Returns when it answers. Raises: StartFailed: it will not; it is gone then."""
+        if self._process is None:
+            raise StartFailed("the hub does not run")
         with anyio.move_on_after(READY_SECONDS):
             self.url = json.loads(await _first_line(self._process) or '{"url": ""}')["url"]
         if not self.url:

@@ -1,0 +1,110 @@
+"""Real hubs that can be killed at any instant and started again, and the proof that nothing of a test is left."""
+
+import shutil
+import signal
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import anyio
+
+from roost.testing import HubProcess
+from roost.testing.hub_process import ROOST
+from tests.fire.processes import Found, eventually, gone, listening, processes, send_signal
+
+MARK = "FIRE_TEST"
+"""A variable of the environment that a hub, its hosts and their commands all inherit."""
+LEAVE_SECONDS = 30.0
+
+__all__ = ["MARK", "ROOST", "Fire", "Hub"]
+
+
+class Hub(HubProcess):
+    """A hub on one data folder, on a free port each time."""
+
+    def __init__(self, data: Path, settings: dict[str, Any], command: Sequence[str]) -> None:
+        super().__init__(data, settings, command)
+        self.ports: list[int] = []
+        self.is_down = False
+        """It was shut down as users do it: no session is awake, no host is left."""
+
+    @property
+    def port(self) -> int:
+        return self.ports[-1]
+
+    async def ready(self) -> None:
+        await super().ready()
+        self.ports.append(int(self.url.rpartition(":")[2]))
+        self.is_down = False
+
+    async def kill(self) -> None:
+        """SIGKILL. Its port is free at once, though its hosts live on."""
+        await super().kill()
+        assert not listening().keys() & set(self.ports), "a killed hub's port is still listened on"
+
+    async def shut_down(self) -> None:
+        """What `roost down` does: all sessions asleep, all hosts gone, then the hub."""
+        async with self.client() as client:
+            await client.shutdown()
+        with anyio.fail_after(LEAVE_SECONDS):
+            await self._end(signal.SIGCONT)  # it goes by itself
+        self.is_down = True
+
+
+class Fire:
+    """One test: its folder, its hubs, its dice. `random` is seeded: with the same seed it can be repeated."""
+
+    def __init__(self, folder: Path, mark: str, random: Random) -> None:
+        self.folder = folder
+        self.random = random
+        self.hubs: list[Hub] = []
+        self._mark = mark
+
+    async def hub(self, *, data: Path | None = None, command: Sequence[str] = ROOST, **settings: Any) -> Hub:
+        """A hub that answers. Settings by their names: `grace_seconds=1`, `link_heartbeat_seconds=0.2`."""
+        chosen = {"port": 0, "agent": "scripted"} | settings
+        hub = Hub(data or self.folder / f"data{len(self.hubs)}", chosen, command)
+        self.hubs.append(hub)
+        await hub.start()
+        return hub
+
+    def workspace(self) -> Path:
+        """A folder for a session to work in."""
+        folder = self.folder / f"workspace{len(list(self.folder.glob('workspace*')))}"
+        folder.mkdir()
+        return folder
+
+    def left(self) -> list[Found]:
+        """Every process of this test that runs, whatever became of its parents."""
+        return [found for found in processes() if found.environment.get(MARK) == self._mark]
+
+    async def leave(self) -> None:
+        """Stop all hubs the way users do, and see that nothing stays."""
+        for hub in self.hubs:
+            if not hub.runs and not hub.is_down:
+                await hub.start()
+            if hub.runs:
+                await hub.shut_down()
+        with suppress(AssertionError):
+            await eventually(lambda: not self.left(), seconds=5)
+        assert [str(found) for found in self.left()] == []
+        ports = {port for hub in self.hubs for port in hub.ports}
+        assert sorted(listening().keys() & ports) == []
+        assert [line for line in Path("/proc/self/mounts").read_text().splitlines() if str(self.folder) in line] == []
+
+    async def clean(self) -> None:
+        """Whatever happened, let nothing of this test disturb the next."""
+        for hub in self.hubs:
+            await HubProcess.kill(hub)
+        while left := self.left():
+            send_signal(signal.SIGKILL, *(found.pid for found in left))
+            await gone(*(found.pid for found in left))
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def story(self) -> str:
+        """The ends of all logs, for whoever must find out why a test failed."""
+        logs = [path for hub in self.hubs for path in (hub.log, *sorted((hub.data / "logs").glob("*.log")))]
+        texts = [(path, path.read_text(errors="replace")[-3000:]) for path in logs if path.exists()]
+        return "\n".join(f"--- {path}\n{text}" for path, text in texts if text)

@@ -1,0 +1,114 @@
+"""Real processes, found through /proc: who carries a mark, who listens, who is gone. Linux only, and says so."""
+
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
+from inspect import isawaitable
+from pathlib import Path
+from typing import NamedTuple, TypeVar, cast
+
+import anyio
+import psutil
+
+if not sys.platform.startswith("linux"):
+    raise RuntimeError("the fire tests read /proc: they need Linux")
+
+T = TypeVar("T")
+LOOK_SECONDS = 0.01
+
+
+class Found(NamedTuple):
+    """A process that runs (or is stopped), with its environment and its command line."""
+
+    pid: int
+    environment: dict[str, str]
+    command: str
+
+    @property
+    def host(self) -> str | None:
+        """`session.epoch` if it belongs to a host's tree."""
+        return self.environment.get("ROOST_HOST")
+
+    @property
+    def is_host(self) -> bool:
+        return "ROOST_HOST" in self.environment and "ROOST_COMMAND" not in self.environment
+
+    def __str__(self) -> str:
+        return f"{self.pid} {self.command[:120]} ({self.host or 'no host'})"
+
+
+def processes() -> Iterator[Found]:
+    """All that we may look into. One that has ended, collected or not, has no environment any more."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            with suppress(OSError):
+                pairs = [word.partition("=") for word in _words(entry / "environ")]
+                if pairs:
+                    environment = {name: value for name, _, value in pairs}
+                    yield Found(int(entry.name), environment, " ".join(_words(entry / "cmdline")))
+
+
+def tree_of(session: str, epoch: int | None = None) -> list[Found]:
+    """The host of this session (in this epoch), and all that carries its mark."""
+    wanted = f"{session}." if epoch is None else f"{session}.{epoch}"
+    return [found for found in processes() if (found.host or "").startswith(wanted) and _fits(found, epoch)]
+
+
+def host_of(session: str) -> int | None:
+    """The pid of this session's host."""
+    return next((found.pid for found in tree_of(session) if found.is_host), None)
+
+
+def is_running(pid: int) -> bool:
+    """Whether it lives; a zombie does not."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def send_signal(number: signal.Signals, *pids: int) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def listening() -> dict[int, int | None]:
+    """Every TCP port of this machine that somebody listens on, and who (None: somebody we may not look at)."""
+    found = [c for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN]
+    return {int(c.laddr[1]): c.pid for c in found if c.laddr}
+
+
+async def eventually(fact: Callable[[], T | Awaitable[T]], *, seconds: float = 15.0) -> T:
+    """For facts that ring no bell (processes, files): look again and again until there is something."""
+    found = await _ask(fact)
+    with anyio.move_on_after(seconds):
+        while not found:
+            await anyio.sleep(LOOK_SECONDS)
+            found = await _ask(fact)
+    assert found, f"not within {seconds:g} s: {getattr(fact, '__name__', fact)}"
+    return found
+
+
+async def _ask(fact: Callable[[], T | Awaitable[T]]) -> T:
+    found = fact()
+    return await cast(Awaitable[T], found) if isawaitable(found) else cast(T, found)
+
+
+async def gone(*pids: int, seconds: float = 15.0) -> None:
+    """Wait until none of these processes runs."""
+
+    def none_runs() -> bool:
+        return not any(is_running(pid) for pid in pids)
+
+    await eventually(none_runs, seconds=seconds)
+
+
+def _words(file: Path) -> list[str]:
+    return [word for word in file.read_bytes().decode(errors="replace").split("\0") if word]
+
+
+def _fits(found: Found, epoch: int | None) -> bool:
+    return epoch is None or (found.host or "").endswith(f".{epoch}")
