@@ -40,6 +40,11 @@ def test_flag_before_environment_before_file_before_default(tmp_path: Path, monk
     assert settings.link == LinkSettings(retry_seconds=1.5, heartbeat_seconds=2.5)
 
 
+def test_a_time_that_may_be_never_may_be_0(tmp_path: Path) -> None:
+    write(tmp_path, "idle_seconds = 0")
+    assert read_settings().idle_seconds == 0
+
+
 def test_a_named_file_is_read_instead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, "port = 1")
     other = tmp_path / "other.toml"
@@ -76,6 +81,7 @@ def test_data_is_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
         ('port = "many"', "port = 'many'"),
         ("port = 70000", "port = 70000"),
         ("grace_seconds = -1", "grace_seconds = -1"),
+        ("idle_seconds = -1", "0 (never) or more"),
         ('store = "postgres"', "store = 'postgres'"),
         ("link = 1", "link is a table"),
         ("port = ", "config.toml"),

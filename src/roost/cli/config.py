@@ -14,6 +14,8 @@ from roost.cli.places import default_config
 from roost.cli.problems import ConfigInvalid
 from roost.settings import LinkSettings, Settings
 
+MAY_BE_NEVER: Final = frozenset({"idle_seconds", "parked_seconds", "paused_seconds"})
+"""Times for which 0 means that it never happens."""
 STORES: Final = ("sqlite", "memory")
 _FIELDS: Final[dict[str, FieldInfo]] = {field.name: field for field in fields(Settings)}
 _LINK: Final[dict[str, FieldInfo]] = {field.name: field for field in fields(LinkSettings)}
@@ -99,8 +101,8 @@ def _check_one(source: str, name: str, value: Any, field: FieldInfo, *, strict: 
     wrong = None
     if name == "port" and not 0 <= meant <= 65535:
         wrong = "a port is 0 (any that is free) to 65535"
-    elif name.endswith(("_seconds", "_bytes")) and not meant > 0:
-        wrong = "more than 0"
+    elif name.endswith(("_seconds", "_bytes")) and not (meant > 0 or (meant == 0 and name in MAY_BE_NEVER)):
+        wrong = "0 (never) or more" if name in MAY_BE_NEVER else "more than 0"
     elif name == "store" and meant not in STORES:
         wrong = f"one of {', '.join(STORES)}"
     if wrong:

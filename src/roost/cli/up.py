@@ -30,6 +30,15 @@ def up(
     ] = None,
     grace_seconds: Annotated[float | None, typer.Option(help="How long a session waits for its lost host.")] = None,
     start_timeout_seconds: Annotated[float | None, typer.Option(help="How long a host may take to start.")] = None,
+    idle_seconds: Annotated[
+        float | None, typer.Option(help="Without a run for so long a session sleeps; 0: never.")
+    ] = None,
+    parked_seconds: Annotated[
+        float | None, typer.Option(help="Waiting for a person for so long a host is stopped; 0: never.")
+    ] = None,
+    paused_seconds: Annotated[
+        float | None, typer.Option(help="Asleep for so long a session counts as history; 0: never.")
+    ] = None,
     sse_heartbeat_seconds: Annotated[float | None, typer.Option(help="A beat on quiet event streams.")] = None,
     max_body_bytes: Annotated[int | None, typer.Option(help="The largest request.")] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error; the log is on stderr.")] = None,
@@ -48,6 +57,7 @@ def up(
         "host": host, "port": port, "data": data, "agent": agent, "store": store,
         "allowed_hosts": allowed_hosts or None, "allowed_origins": allowed_origins or None,
         "grace_seconds": grace_seconds, "start_timeout_seconds": start_timeout_seconds,
+        "idle_seconds": idle_seconds, "parked_seconds": parked_seconds, "paused_seconds": paused_seconds,
         "sse_heartbeat_seconds": sse_heartbeat_seconds, "max_body_bytes": max_body_bytes, "log_level": log_level,
     }  # fmt: skip
     return serve(read_settings(flags, config=config), as_json=as_json)
