@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 
 import anyio
 import pytest
@@ -161,6 +162,21 @@ async def test_replay_follows_when_told(roost: Roost, client: AsyncClient) -> No
         await tty.until("run-complete")
         tty.press(CTRL_C)
         assert await tty.end() == codes.DETACHED
+
+
+@pytest.mark.parametrize("command", [["ls"], ["show", "0123"], ["attach", "0123456789ab"], ["run", "x"], ["version"]])
+async def test_ctrl_c_is_clean_while_a_hub_says_nothing(command: list[str], roost: Roost) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        environment = roost.environment(ROOST_URL=url, ROOST_API_KEY="agc_x")
+        async with terminal(*command, environment=environment, folder=roost.folder) as tty:
+            await anyio.wait_readable(silent)
+            with silent.accept()[0]:
+                tty.press(CTRL_C)
+                assert await tty.end() == codes.DETACHED
+    assert "Traceback" not in tty.screen
 
 
 def event(seq: int, **body: object) -> bytes:
