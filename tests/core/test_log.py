@@ -80,8 +80,8 @@ async def seqs(log: Log, after: Seq, upto: Seq) -> list[Seq]:
 
 async def test_a_follower_sees_what_was_and_what_comes(writer: Writer) -> None:
     await writer.say(5)
+    got: list[Seq] = []
     async with anyio.create_task_group() as tasks:
-        got: list[Seq] = []
 
         async def follow() -> None:
             got.extend(await seqs(writer.log, 0, 20))
