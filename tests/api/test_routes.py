@@ -137,7 +137,7 @@ async def test_an_abort_answers_once_the_session_is_idle_or_at_once(api: Served)
 
 @pytest.mark.parametrize("verb", ["pause", "resume", "archive"])
 async def test_lifecycle_calls_need_no_body_and_can_be_repeated(api: Served, verb: str) -> None:
-    session = await api.live()
+    session = await api.create()
     for _ in range(2):
         answer = await api.http.post(f"/v1/sessions/{session.id}/{verb}")
         assert (answer.status_code, answer.json()["session"]) == (200, session.id)

@@ -8,10 +8,11 @@ import pytest
 from msgspec import UNSET
 
 from roost.core.bell import LocalBell
+from roost.core.claims import claim_for
 from roost.core.clock import SystemClock
 from roost.core.decisions import HUB, Decision, lost
 from roost.core.log import Log
-from roost.core.session import Ground, Session, claim_for
+from roost.core.session import Ground, Session
 from roost.model import commands as c
 from roost.model import events as e
 from roost.model.envelope import Draft, Event, draft

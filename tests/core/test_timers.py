@@ -117,7 +117,7 @@ async def test_a_request_past_its_deadline_is_rejected_or_allowed_as_the_policy_
     reply = page.events[-1].body
     assert isinstance(reply, e.PermissionReplied)
     assert (reply.reply, reply.why) == ("reject", "deadline")
-    await timed.session.handle(c.Configure(policy=e.Policy(deadline=5, action="allow")), ME)
+    await timed.session.handle(c.Configure(policy=c.PolicyRequest(deadline=5, action="allow")), ME)
     await timed.ask("rm x", first=2)
     await timed.pass_time(5)
     reply = (await timed.store.read(SESSION)).events[-1].body
@@ -163,7 +163,7 @@ async def test_always_grants_for_the_session_settles_what_it_covers_and_can_be_t
     await timed.session.handle(c.ReplyPermission(request=RequestId("r1"), reply="always"), ME)
     assert timed.session.pending() == ()
     granted = timed.session.record_now.granted
-    assert granted == (Rule(permission="bash", pattern="git *", action="allow"),)
+    assert granted == (Rule(permission="bash", pattern="git [*]", action="allow"),)  # what was asked, to the letter
     await timed.ask("git *", first=3)
     assert timed.session.pending() == ()
     await timed.session.handle(c.Configure(granted=()), ME)
@@ -174,7 +174,7 @@ async def test_always_grants_for_the_session_settles_what_it_covers_and_can_be_t
 async def test_a_headless_session_rejects_or_allows_what_its_rules_leave_open(timed: Timed) -> None:
     await timed.live(policy=e.Policy(headless="reject"))
     await timed.ask("rm x")
-    await timed.session.handle(c.Configure(policy=e.Policy(headless="allow")), ME)
+    await timed.session.handle(c.Configure(policy=c.PolicyRequest(headless="allow")), ME)
     await timed.ask("rm y", first=2)
     replies = [b for ev in (await timed.store.read(SESSION)).events if isinstance(b := ev.body, e.PermissionReplied)]
     assert [(r.reply, r.why) for r in replies] == [("reject", "headless"), ("once", "headless")]

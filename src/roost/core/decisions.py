@@ -29,6 +29,8 @@ from roost.model.record import Pending, Record
 from roost.model.rules import verdict
 
 MAX_QUEUE: Final = 100
+MAX_MESSAGE_CHARS: Final = 32 * 1024
+"""What is said to an agent along with a rejection."""
 HUB: Final = e.Principal(user="roost", kind="service")
 """Who acts when the hub itself does."""
 
@@ -119,19 +121,23 @@ def settle(record: Record, *, linked: bool) -> Decision:
         return Decision([*interrupted(record.pending), draft(e.SessionPaused(reason="requested"), by=HUB)], then="stop")
     waits = record.phase is not Phase.ACTIVE or record.pause_requested or record.queue_held
     if record.queue and opened is UNSET and not waits:
-        head = record.queue[0]
-        run = new_run_id()
-        begun = e.RunStart(message=head.message, input=head.input, delivery="queue")
-        return Decision([draft(e.Dequeued(message=head.message), by=HUB), draft(begun, run=run, by=head.by)], run)
+        return _next_of_queue(record)
     return Decision()
 
 
+def _next_of_queue(record: Record) -> Decision:
+    """The head of the queue gets its run."""
+    head, run = record.queue[0], new_run_id()
+    begun = e.RunStart(message=head.message, input=head.input, delivery="queue")
+    return Decision([draft(e.Dequeued(message=head.message), by=HUB), draft(begun, run=run, by=head.by)], run)
+
+
 def answered_by_policy(record: Record, entry: Pending) -> Draft | None:
-    """The reply that the session's rules, or its policy for when nobody is there, give to a permission; None: a person
+    """The reply that the session's rules, or its policy for when nobody is there, give to a request; None: a person
     decides. What a rule denies is feedback to the agent and stops nothing."""
     asked, policy = entry.asked, record.policy
     if not isinstance(asked, e.PermissionAsked):
-        return None
+        return None if policy.headless == "park" else _unanswered(entry, "headless")
     said = verdict(policy.rules, (), asked.permission, asked.patterns)
     if said == "ask" and verdict(policy.rules, record.granted, asked.permission, asked.patterns) == "allow":
         return _by_policy(entry, "once", "granted", None)
@@ -142,6 +148,11 @@ def answered_by_policy(record: Record, entry: Pending) -> Draft | None:
         refused = "nobody is there to ask: this session rejects what its rules leave open"
         return _by_policy(entry, "once" if policy.headless == "allow" else "reject", "headless", refused)
     return None
+
+
+def _unanswered(entry: Pending, why: Literal["headless", "deadline"]) -> Draft:
+    """Reject a question that nobody answers: the agent goes on without."""
+    return draft(e.QuestionReplied(request=entry.request, reply="reject", why=why), run=entry.run, by=HUB)
 
 
 def _by_policy(
@@ -175,7 +186,7 @@ def next_due(record: Record, times: Times) -> int | None:
 
 
 def deadline_at(record: Record) -> int | None:
-    waits = record.pending and record.policy.deadline is not UNSET and record.phase is Phase.ACTIVE
+    waits = record.pending and record.policy.deadline and record.phase is Phase.ACTIVE
     return min(_deadline(record, entry) for entry in record.pending) if waits else None
 
 
@@ -205,7 +216,7 @@ def _deadline(record: Record, entry: Pending) -> int:
 
 def _past_deadline(record: Record, entry: Pending) -> Draft:
     if isinstance(entry.asked, e.QuestionAsked):
-        return _reply(entry, "reject", HUB)
+        return _unanswered(entry, "deadline")
     reply: Literal["once", "reject"] = "once" if record.policy.action == "allow" else "reject"
     return _by_policy(entry, reply, "deadline", "nobody answered in time")
 
@@ -268,9 +279,16 @@ def _pause(record: Record, command: c.Pause, by: e.Principal) -> Decision:
 
 
 def _resume(record: Record, command: c.Resume, by: e.Principal) -> Decision:
-    """Raises: SessionArchived, SessionClosed."""
+    """Wake; on a live session without a run, let a queue go on that was held. Raises: SessionArchived, SessionClosed,
+    SessionBusy: it is just going to sleep."""
     _must_be_open(record)
-    return Decision(waking(record, by), then="start") if record.phase is Phase.PAUSED else Decision()
+    if record.phase is Phase.PAUSED:
+        return Decision(waking(record, by), then="start")
+    if record.pause_requested:
+        raise SessionBusy("the session is going to sleep: resume it once it sleeps")
+    if record.queue and record.queue_held and record.run is UNSET:
+        return _next_of_queue(record)
+    return Decision()
 
 
 def _archive(record: Record, command: c.Archive, by: e.Principal) -> Decision:
@@ -292,13 +310,17 @@ def _update(record: Record, command: c.Update, by: e.Principal) -> Decision:
 
 
 def _reply_permission(record: Record, command: c.ReplyPermission, by: e.Principal) -> Decision:
-    """Raises: PermissionNotFound. A rejection also rejects the session's other open permissions."""
+    """Raises: PermissionNotFound; InvalidBody. A rejection also rejects the session's other open permissions, with the
+    same message: without one it stops their runs."""
+    if command.message is not UNSET and len(command.message) > MAX_MESSAGE_CHARS:
+        raise InvalidBody(f"message: at most {MAX_MESSAGE_CHARS} characters")
     entry = _open_request(record, command.request, e.PermissionAsked)
     others: list[Pending] = []
     if command.reply == "reject":
         others = [p for p in record.pending if p is not entry and isinstance(p.asked, e.PermissionAsked)]
     answer = e.PermissionReplied(request=entry.request, reply=command.reply, message=command.message)
-    drafts = [draft(answer, run=entry.run, by=by), *(_reply(p, "reject", by) for p in others)]
+    also = [e.PermissionReplied(request=p.request, reply="reject", message=command.message) for p in others]
+    drafts = [draft(body, run=p.run, by=by) for p, body in zip((entry, *others), (answer, *also), strict=True)]
     return Decision(drafts, entry.run)
 
 
@@ -320,6 +342,10 @@ def _configure(record: Record, command: c.Configure, by: e.Principal) -> Decisio
         given = command.timeouts.settled()
         merged = {n: v for n in e.Timeouts.__struct_fields__ if (v := getattr(given, n)) is not UNSET}
         fields["timeouts"] = replace(record.timeouts, **merged)
+    if command.policy is not UNSET:
+        fields["policy"] = command.policy.settled()
+    if command.granted is not UNSET:
+        fields["granted"] = c.settled_rules(command.granted)
     return Decision([draft(e.ConfigChanged(**fields), by=by)]) if fields else Decision()
 
 

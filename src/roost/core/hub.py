@@ -13,12 +13,13 @@ from anyio import to_thread
 from anyio.abc import TaskGroup
 from msgspec import UNSET, UnsetType
 
+from roost.core.claims import Claim, claim_for
 from roost.core.decisions import HUB, Times, check_input
 from roost.core.hostlink import Receive, Send
 from roost.core.hosts import Hosts
 from roost.core.keys import Keyring
 from roost.core.log import FEED, Log
-from roost.core.session import Claim, Ground, Session, claim_for
+from roost.core.session import Ground, Session
 from roost.core.spools import Spools
 from roost.core.timers import Timers
 from roost.model import commands as c
@@ -35,7 +36,7 @@ from roost.model.errors import (
     WorkspaceDirty,
 )  # fmt: skip
 from roost.model.ids import Pos, SessionId, new_message_id, new_run_id, new_session_id
-from roost.model.info import Accepted, Deleted, SessionInfo, SessionList, info_of
+from roost.model.info import Accepted, Deleted, SessionInfo, SessionList, Waiting, info_of
 from roost.model.lifecycle import Phase
 from roost.model.record import Record
 from roost.model.stored import FeedEntry, SessionQuery
@@ -77,7 +78,7 @@ class Hub:
         self._workspaces = workspaces
         self._agents = tuple(agents)
         self._tasks = tasks
-        self._ground = Ground(store, self.log, bell, clock)
+        self._ground = Ground(store, self.log, bell, clock, settings.paused_seconds)
         self._spools = Spools(Path(settings.data), runtime.alive)
         self._timers = Timers(clock, Times(idle=settings.idle_seconds, parked=settings.parked_seconds))
         self._hosts = Hosts(self._ground, runtime, self._spools, self._timers, settings, tasks)
@@ -190,7 +191,7 @@ class Hub:
             metadata=command.metadata or UNSET,
             env=dict.fromkeys(command.env, "***") or UNSET,
             timeouts=timeouts if timeouts != e.Timeouts() else UNSET,
-            policy=command.policy,
+            policy=UNSET if command.policy is UNSET else command.policy.settled(),
         )
         drafts = [draft(created, by=by), draft(e.RuntimeStarting(epoch=1), by=HUB)]
         if parts:
@@ -218,7 +219,7 @@ class Hub:
     async def list_sessions(self, query: SessionQuery, by: e.Principal) -> SessionList:
         page = await self._store.list(msgspec.structs.replace(query, owner=query.owner))
         rows = [row for row in page.rows if may_see(row.record, by)]
-        sessions = [info_of(row.record, seq=row.head, linked=self._linked(row.record), detail=False) for row in rows]
+        sessions = [self.info(row.record, row.head, detail=False) for row in rows]
         return SessionList(sessions=sessions, total=page.total)
 
     async def delete(self, session: str, by: e.Principal, *, force: bool = False) -> Deleted:
@@ -250,8 +251,17 @@ class Hub:
             return spec.root
         return UNSET
 
-    def info(self, record: Record, seq: int) -> SessionInfo:
-        return info_of(record, seq=seq, linked=self._linked(record))
+    def info(self, record: Record, seq: int, *, detail: bool = True) -> SessionInfo:
+        return info_of(
+            record, seq=seq, linked=self._linked(record), detail=detail, now=self._clock.now_ms(),
+            paused=self.settings.paused_seconds,
+        )  # fmt: skip
+
+    def waiting(self, by: e.Principal) -> list[Waiting]:
+        """Every open request of the sessions this principal may see, the oldest first: who needs a person."""
+        seen = [s.record_now for s in self._hosts.held.values() if may_see(s.record_now, by)]
+        found = [Waiting(session=r.session, label=r.label, request=entry) for r in seen for entry in r.pending]
+        return sorted(found, key=lambda waiting: (waiting.request.at, waiting.session))
 
     def agents(self) -> list[tuple[str, bool]]:
         """Names, and which one is the default."""

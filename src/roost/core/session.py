@@ -1,7 +1,6 @@
 """One session in the hub: its fold, its lock, and the only place where its state changes (`record`)."""
 
 import contextlib
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol, cast
 
@@ -9,12 +8,13 @@ import anyio
 import msgspec
 from msgspec import UNSET, Raw, Struct
 
+from roost.core.claims import Claim, claim_for
 from roost.core.decisions import Decision, decide, settle
 from roost.core.log import Log
 from roost.model import commands as c
 from roost.model.envelope import Draft, Event
 from roost.model.errors import (
-    IdempotencyMismatch,
+    BodyTooLarge,
     IllegalTransition,
     PermissionNotFound,
     ProducerGap,
@@ -25,13 +25,15 @@ from roost.model.errors import (
 )  # fmt: skip
 from roost.model.events import MAX_BODY_BYTES, Body, Native, Principal
 from roost.model.ids import Epoch, Seq, SessionId
-from roost.model.info import Accepted, SessionInfo, info_of
+from roost.model.info import Accepted, Queue, SessionConfig, SessionInfo, config_of, info_of
 from roost.model.lifecycle import FROM_HOST
 from roost.model.record import Pending, Record
 from roost.model.snapshot import Fold, Snapshot, decode_snapshot, encode_snapshot
 from roost.model.stored import Append, HostWriter, KeyClaim, StoredMessage, StoredSession
 from roost.ports import Bell, Clock, Store
 
+PAUSE_SECONDS: Final = 15.0
+"""Longer than a pause may take: after 12 s the hub ends the host (core/hosts.py)."""
 CHECKPOINT_EVERY: Final = 4096
 """Events of one open run after which its fold is saved, so that taking it up again stays quick."""
 
@@ -55,6 +57,8 @@ class Ground(Struct, frozen=True):
     log: Log
     bell: Bell
     clock: Clock
+    paused_seconds: float = 0.0
+    """Asleep for this long, a session that says nothing else counts as history. 0: never."""
 
 
 class Session:
@@ -113,7 +117,16 @@ class Session:
         return self._produced
 
     def info(self) -> SessionInfo:
-        return info_of(self.record_now, seq=self.seq, linked=self.linked)
+        ground = self._ground
+        return info_of(
+            self.record_now, seq=self.seq, linked=self.linked, now=ground.clock.now_ms(), paused=ground.paused_seconds
+        )
+
+    def config(self) -> SessionConfig:
+        return config_of(self.record_now)
+
+    def queue(self) -> Queue:
+        return Queue(queue=self.record_now.queue, held=self.record_now.queue_held)
 
     def pending(self) -> tuple[Pending, ...]:
         return self.record_now.pending
@@ -139,6 +152,14 @@ class Session:
                 return
             await signal.wait()
 
+    async def wait_paused(self) -> None:
+        """Returns once no pause is going on."""
+        while True:
+            signal = self._ground.bell.ticket(self.id)
+            if not self.record_now.pause_requested or self.deleted:
+                return
+            await signal.wait()
+
     # --- changing -----------------------------------------------------------------------------------------------------
 
     async def handle(self, command: c.AnyCommand, by: Principal, key: str | None = None) -> Accepted:
@@ -146,12 +167,14 @@ class Session:
 
         Raises: what the command's decision raises (core/decisions.py); IdempotencyMismatch.
         """
+        if isinstance(command, c.Resume) or (isinstance(command, c.Send) and command.delivery != "queue"):
+            await self._let_pause_end(command)
         accepted = await self.decide(lambda record: decide(record, command, by), claim_for(by, key, command, self.id))
         with contextlib.suppress(Unavailable):  # the command is recorded; what follows from it is settled later
             await self.settle()
         return accepted
 
-    async def decide(self, choose: Callable[[Record], Decision], claim: "Claim | None" = None) -> Accepted:
+    async def decide(self, choose: Callable[[Record], Decision], claim: Claim | None = None) -> Accepted:
         """Choose from the record and commit, as one step; a lost compare-and-set chooses again."""
         accepted: Accepted | None = None
         with anyio.CancelScope(shield=True):
@@ -162,7 +185,7 @@ class Session:
                         accepted = accepted or await self._decide_once(choose, claim)
         return cast(Accepted, accepted)
 
-    async def found(self, drafts: Sequence[Draft], env: Mapping[str, str], claim: "Claim | None") -> None:
+    async def found(self, drafts: Sequence[Draft], env: Mapping[str, str], claim: Claim | None) -> None:
         """Commit a new session's first events. Raises: StateConflict: its id or its claim is taken."""
         async with self._lock:
             accepted = Accepted(session=self.id, seq=len(drafts))
@@ -228,7 +251,14 @@ class Session:
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
-    async def _decide_once(self, choose: Callable[[Record], Decision], claim: "Claim | None") -> Accepted:
+    async def _let_pause_end(self, command: c.AnyCommand) -> None:
+        """What would wake the session waits while it is going to sleep, for so long as that may take."""
+        waits = isinstance(command, c.Resume) or self.record_now.run is UNSET
+        if waits and self.record_now.pause_requested:
+            with anyio.move_on_after(PAUSE_SECONDS):
+                await self.wait_paused()
+
+    async def _decide_once(self, choose: Callable[[Record], Decision], claim: Claim | None) -> Accepted:
         await self._fresh()
         decision = choose(self.record_now)
         accepted = Accepted(session=self.id, seq=self.seq + len(decision.drafts), run=decision.run)
@@ -238,7 +268,7 @@ class Session:
             self._watcher.owed(self, decision)
         return accepted
 
-    async def _claimed(self, claim: "Claim | None") -> Accepted | None:
+    async def _claimed(self, claim: Claim | None) -> Accepted | None:
         """What was accepted under this key before. Raises: IdempotencyMismatch."""
         if claim is None:
             return None
@@ -253,6 +283,8 @@ class Session:
         for draft in drafts:
             if lenient and (reason := _unfit(draft)) is not None:
                 draft = _native(draft, reason)
+            elif not lenient and len(draft.raw) > MAX_BODY_BYTES:
+                raise BodyTooLarge(f"an event of {len(draft.raw)} bytes", limit_bytes=MAX_BODY_BYTES)
             event = _event(fold.seq + 1, at, draft)
             try:
                 fold.apply(event)
@@ -330,32 +362,6 @@ class Session:
             events += page.events
             after = events[-1].seq
         return events
-
-
-class Claim(Struct, frozen=True):
-    """A client's idempotency key for one request."""
-
-    principal: str
-    key: str
-    body_hash: bytes
-
-    def of(self, accepted: Accepted) -> KeyClaim:
-        outcome = msgspec.json.encode(accepted)
-        return KeyClaim(principal=self.principal, key=self.key, body_hash=self.body_hash, outcome=outcome)
-
-    def repeat(self, found: KeyClaim) -> Accepted:
-        """What was accepted the first time. Raises: IdempotencyMismatch: that was another request."""
-        if found.body_hash != self.body_hash:
-            raise IdempotencyMismatch
-        return msgspec.json.decode(found.outcome, type=Accepted)
-
-
-def claim_for(by: Principal, key: str | None, command: Struct, session: SessionId | None = None) -> Claim | None:
-    """The claim of this request; keys of one principal never meet those of another."""
-    if key is None:
-        return None
-    body = msgspec.json.encode((session, type(command).__name__, command))
-    return Claim(by.key if by.key is not UNSET else by.user, key, hashlib.sha256(body).digest())
 
 
 def _event(seq: Seq, at: int, draft: Draft) -> Event:

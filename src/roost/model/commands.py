@@ -2,17 +2,21 @@
 
 REST bodies are these structs; a socket sends them tagged by `command`."""
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
 from roost.model.durations import seconds
+from roost.model.errors import InvalidBody
 from roost.model.events import InputPart, Policy, Rule, TextInput, Timeouts
 from roost.model.ids import MessageId, RequestId
 
 MAX_LABEL_CHARS = 200
 MAX_TASK_BYTES = 200 * 1024
 """The input of one run, encoded. Larger content goes into files of the workspace."""
+MAX_RULES = 200
+MAX_GLOB_CHARS = 1000
 
 
 class WorkspaceRequest(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -39,6 +43,36 @@ class TimeoutsRequest(Struct, frozen=True, kw_only=True, omit_defaults=True, for
         return Timeouts(**{name: seconds(value) for name, value in given.items() if value is not UNSET})
 
 
+class RuleRequest(Rule, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A rule: `events.Rule`."""
+
+
+class PolicyRequest(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A policy, as a whole: what is absent has its default. What it means: `events.Policy`. `deadline`: seconds or
+    `"10m"`."""
+
+    rules: tuple[RuleRequest, ...] = ()
+    headless: Literal["park", "reject", "allow"] = "park"
+    deadline: float | str | UnsetType = UNSET
+    action: Literal["reject", "allow"] = "reject"
+
+    def settled(self) -> Policy:
+        """Raises: InvalidBody."""
+        deadline = UNSET if self.deadline is UNSET else seconds(self.deadline)
+        rules = settled_rules(self.rules)
+        return Policy(rules=rules, headless=self.headless, deadline=deadline, action=self.action)
+
+
+def settled_rules(rules: Sequence[Rule]) -> tuple[Rule, ...]:
+    """Raises: InvalidBody: too many, or one that is too long."""
+    if len(rules) > MAX_RULES:
+        raise InvalidBody(f"rules: at most {MAX_RULES}")
+    for rule in rules:
+        if not 0 < len(rule.permission) <= MAX_GLOB_CHARS or not 0 < len(rule.pattern) <= MAX_GLOB_CHARS:
+            raise InvalidBody(f"rules: permission and pattern have 1 to {MAX_GLOB_CHARS} characters")
+    return tuple(Rule(permission=rule.permission, action=rule.action, pattern=rule.pattern) for rule in rules)
+
+
 class CreateSession(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """A new session; with `task` (text) or `input` (parts) its first run starts at once."""
 
@@ -53,7 +87,7 @@ class CreateSession(Struct, frozen=True, kw_only=True, omit_defaults=True, forbi
     metadata: dict[str, Any] = {}
     env: dict[str, str] = {}
     timeouts: TimeoutsRequest = TimeoutsRequest()
-    policy: Policy | UnsetType = UNSET
+    policy: PolicyRequest | UnsetType = UNSET
 
 
 class Command(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, tag_field="command"):
@@ -119,14 +153,15 @@ class ReplyQuestion(Command, frozen=True, kw_only=True, tag="reply-question"):
 
 
 class Configure(Command, frozen=True, kw_only=True, tag="configure"):
-    """How the session works from now on. Only what is present changes; `granted` is the whole list."""
+    """How the session works from now on. Only what is present changes: of `timeouts` and `options` what is named in
+    them; `policy` and `granted` (what "always" has allowed) as a whole."""
 
     model: str | UnsetType = UNSET
     mode: str | UnsetType = UNSET
     options: dict[str, Any] | UnsetType = UNSET
     timeouts: TimeoutsRequest | UnsetType = UNSET
-    policy: Policy | UnsetType = UNSET
-    granted: tuple[Rule, ...] | UnsetType = UNSET
+    policy: PolicyRequest | UnsetType = UNSET
+    granted: tuple[RuleRequest, ...] | UnsetType = UNSET
 
 
 class Unqueue(Command, frozen=True, kw_only=True, tag="unqueue"):

@@ -53,7 +53,8 @@ InputPart = TextInput | FileInput
 
 class WorkspaceSpec(Fact, frozen=True, kw_only=True):
     """Where the agent works. `folder`: `path` as it is. `worktree`: a git worktree of the repository at `path`, made at
-    `root` on branch `branch`, starting from `base` (default HEAD). `clone`: a clone of `url` at `root`."""
+    `root` on branch `branch`, starting from `base` (default HEAD), that is from `commit`; it is merged into `target`.
+    `clone`: a clone of `url` at `root`."""
 
     kind: Literal["folder", "worktree", "clone"]
     path: str | UnsetType = UNSET
@@ -61,6 +62,8 @@ class WorkspaceSpec(Fact, frozen=True, kw_only=True):
     base: str | UnsetType = UNSET
     branch: str | UnsetType = UNSET
     root: str | UnsetType = UNSET
+    commit: str | UnsetType = UNSET
+    target: str | UnsetType = UNSET
 
 
 class Tokens(Fact, frozen=True, kw_only=True):
@@ -159,8 +162,9 @@ class Rule(Fact, frozen=True, kw_only=True):
 
 
 class Policy(Fact, frozen=True, kw_only=True):
-    """Who decides what the agent may do. `headless`: what happens to a request that the rules leave to a person:
-    `park` waits for one. `deadline`: seconds until an unanswered request is answered with `action`; absent: never."""
+    """Who decides what the agent may do. `headless`: what happens to a request that the rules leave to a person: `park`
+    waits for one. `deadline`: seconds until an unanswered request is answered with `action`; absent or 0: never. A
+    question that nobody answers is rejected, whatever `headless` or `action` say."""
 
     rules: tuple[Rule, ...] = ()
     headless: Literal["park", "reject", "allow"] = "park"
@@ -247,7 +251,7 @@ class PauseRequested(Body, frozen=True, kw_only=True, tag="pause-requested"):
 
 
 class SessionPaused(Body, frozen=True, kw_only=True, tag="session-paused"):
-    """Asleep and wakeable. Closes the epoch. `reason`: `requested`, `idle`, `interrupted`, `hub-down` or
+    """Asleep and wakeable. Closes the epoch. `reason`: `requested`, `idle`, `parked`, `interrupted`, `hub-down` or
     `start-failed`."""
 
     reason: str = "requested"
@@ -538,11 +542,13 @@ class QuestionAsked(Body, frozen=True, kw_only=True, tag="question-asked"):
 
 
 class QuestionReplied(Body, frozen=True, kw_only=True, tag="question-replied"):
-    """One list of labels (or own words) per question; none if `reply` is not `answer`."""
+    """One list of labels (or own words) per question; none if `reply` is not `answer`. `why` as in
+    `permission-replied`."""
 
     request: RequestId
     reply: Literal["answer", "reject", "interrupted"]
     answers: tuple[tuple[str, ...], ...] = ()
+    why: Literal["headless", "deadline"] | UnsetType = UNSET
 
 
 # --- plan and work ----------------------------------------------------------------------------------------------------

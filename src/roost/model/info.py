@@ -4,10 +4,10 @@ from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
 
-from roost.model.events import Failure, Principal, WorkspaceSpec
+from roost.model.events import Failure, Policy, Principal, Rule, Timeouts, WorkspaceSpec
 from roost.model.ids import Pos, RunId, Seq, SessionId
-from roost.model.lifecycle import View, view
-from roost.model.record import Metrics, Pending, Record, Run
+from roost.model.lifecycle import Phase, View, view
+from roost.model.record import Metrics, Pending, Queued, Record, Run
 
 
 class SessionInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -36,6 +36,7 @@ class SessionInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
     last_run: Run | UnsetType = UNSET
     pending: int = 0
     queued: int = 0
+    queue_held: bool = False
     error: Failure | UnsetType = UNSET
 
 
@@ -58,6 +59,37 @@ class PendingList(Struct, frozen=True, kw_only=True):
     pending: tuple[Pending, ...]
 
 
+class Waiting(Struct, frozen=True, kw_only=True):
+    """A request that waits for a person, and the session it belongs to."""
+
+    session: SessionId
+    label: str
+    request: Pending
+
+
+class WaitingList(Struct, frozen=True, kw_only=True):
+    """Requests of all sessions, the oldest first."""
+
+    pending: list[Waiting]
+
+
+class Queue(Struct, frozen=True, kw_only=True):
+    """Inputs that wait, in their order. `held`: they wait until the session is resumed or a run completes."""
+
+    queue: tuple[Queued, ...]
+    held: bool
+
+
+class SessionConfig(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How a session works: what `PATCH config` has set. `granted`: the rules that "always" has made."""
+
+    policy: Policy
+    timeouts: Timeouts
+    granted: tuple[Rule, ...]
+    model: str | UnsetType = UNSET
+    options: dict[str, Any] = {}
+
+
 class Deleted(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`kept`: the path of a folder that was left in place."""
 
@@ -71,14 +103,33 @@ class Health(Struct, frozen=True, kw_only=True):
     version: str
 
 
-def info_of(record: Record, *, seq: Seq, linked: bool, detail: bool = True) -> SessionInfo:
-    """The served view of a record. `linked`: its host's link is up. Lists leave out `task` and `metadata`."""
+def slept_out(record: Record, now: int, paused: float) -> bool:
+    """Whether it sleeps for longer than its `timeouts.paused` (else `paused`, in seconds; 0: never). `now` in ms."""
+    wait = paused if record.timeouts.paused is UNSET else record.timeouts.paused
+    return record.phase is Phase.PAUSED and wait > 0 and now - record.slept_at >= wait * 1000
+
+
+def config_of(record: Record) -> SessionConfig:
+    return SessionConfig(
+        policy=record.policy,
+        timeouts=record.timeouts,
+        granted=record.granted,
+        model=record.model,
+        options=record.options,
+    )
+
+
+def info_of(
+    record: Record, *, seq: Seq, linked: bool, now: int = 0, paused: float = 0.0, detail: bool = True
+) -> SessionInfo:
+    """The served view of a record at `now` (ms). `linked`: its host's link is up; `paused`: the hub's own
+    `timeouts.paused`. Lists leave out `task` and `metadata`."""
     return SessionInfo(
         session=record.session,
         label=record.label,
         status=record.status,
         phase=record.phase.value,
-        view=view(record.phase, mode=record.mode, linked=linked),
+        view=view(record.phase, mode=record.mode, linked=linked, slept_out=slept_out(record, now, paused)),
         agent=record.agent,
         workspace=record.workspace,
         owner=record.owner,
@@ -96,8 +147,12 @@ def info_of(record: Record, *, seq: Seq, linked: bool, detail: bool = True) -> S
         last_run=record.last_run,
         pending=len(record.pending),
         queued=len(record.queue),
+        queue_held=record.queue_held and bool(record.queue),
         error=record.error,
     )
 
 
-__all__ = ["Accepted", "Deleted", "Health", "Metrics", "PendingList", "SessionInfo", "SessionList", "info_of"]
+__all__ = [
+    "Accepted", "Deleted", "Health", "Metrics", "PendingList", "Queue", "SessionConfig", "SessionInfo", "SessionList",
+    "Waiting", "WaitingList", "config_of", "info_of", "slept_out",
+]  # fmt: skip

@@ -6,6 +6,7 @@
 """
 
 from collections.abc import Callable
+from glob import escape
 from typing import Any, Final, cast
 
 import msgspec
@@ -17,6 +18,9 @@ from roost.model.envelope import DELTAS, AnyBody, Event, Unknown
 from roost.model.errors import IllegalTransition, PermissionNotFound
 from roost.model.ids import Epoch, MessageId, RequestId, RunId, Seq, SessionId
 from roost.model.lifecycle import CLOSES_EPOCH, MOVES_STATE, NEEDS_RUN, NEXT, RUN_STATUS, Phase, RunStatus, step
+
+MAX_GRANTED: Final = 200
+"""Rules that "always" has made; beyond them the oldest are forgotten, and asked about again."""
 
 
 class Queued(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -243,7 +247,10 @@ def _run_started(record: Record, body: e.RunStart, event: Event) -> Record:
         input=body.input,
         by=event.by,
     )
-    return replace(record, run=run, queue=tuple(q for q in record.queue if q.message != body.message))
+    waiting = tuple(q for q in record.queue if q.message != body.message)
+    from_queue = len(waiting) < len(record.queue)
+    held = record.queue_held and bool(waiting) and not from_queue  # who takes from the queue has let it go on
+    return replace(record, run=run, queue=waiting, queue_held=held)
 
 
 def was_said(record: Record, message: MessageId) -> bool:
@@ -334,16 +341,17 @@ def _answered(record: Record, body: e.PermissionReplied | e.QuestionReplied, _: 
         raise PermissionNotFound(f"request {body.request} is not open")
     granted = record.granted
     if isinstance(body, e.PermissionReplied) and body.reply == "always":
-        granted = (*granted, *(rule for rule in _always(record, body.request) if rule not in granted))
+        new = (rule for rule in _always(record, body.request) if rule not in granted)
+        granted = (*granted, *new)[-MAX_GRANTED:]
     return replace(record, pending=tuple(p for p in record.pending if p.request != body.request), granted=granted)
 
 
 def _always(record: Record, request: RequestId) -> list[e.Rule]:
-    """The rules that an "always" to this request grants: its own proposal, else just what it asked for."""
+    """The rules that an "always" to this request grants: its own proposal, else to the letter what it asked for."""
     asked = next(p.asked for p in record.pending if p.request == request)
     if not isinstance(asked, e.PermissionAsked):
         return []
-    patterns = asked.always or asked.patterns or ("*",)
+    patterns = asked.always or tuple(map(escape, asked.patterns)) or ("*",)
     return [e.Rule(permission=asked.permission, pattern=pattern, action="allow") for pattern in patterns]
 
 

@@ -1,21 +1,22 @@
-"""What a person must decide: permissions and questions, listed and answered."""
+"""What a person must decide: permissions and questions, listed and answered; and the rules that decide before."""
 
 from typing import Literal
 
-from litestar import get, post
+from litestar import get, patch, post
 from litestar.params import FromPath, JSONBody
 from msgspec import UNSET, Struct, UnsetType
 
 from roost.api.call import RECORDED, Call
-from roost.model.commands import ReplyPermission, ReplyQuestion
+from roost.model.commands import Configure, ReplyPermission, ReplyQuestion
 from roost.model.ids import RequestId
-from roost.model.info import Accepted, PendingList
+from roost.model.info import Accepted, PendingList, SessionConfig, WaitingList
 
 
 class PermissionAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """`once` allows it; `reject` stops the run, or with a `message` tells the agent why and lets it go on."""
+    """`once` allows it; `always` also what it proposes, from now on; `reject` stops the run, or with a `message` tells
+    the agent why and lets it go on."""
 
-    reply: Literal["once", "reject"]
+    reply: Literal["once", "always", "reject"]
     message: str | UnsetType = UNSET
 
 
@@ -30,6 +31,12 @@ class QuestionAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True, forb
 async def list_pending(request: Call, session: FromPath[str]) -> PendingList:
     """Open permissions and questions."""
     return PendingList(pending=(await request.hub.find(session, request.by)).pending())
+
+
+@get("/v1/pending")
+async def list_waiting(request: Call) -> WaitingList:
+    """Open permissions and questions of all sessions, the oldest first: who needs a person."""
+    return WaitingList(pending=request.hub.waiting(request.by))
 
 
 @post("/v1/sessions/{session:str}/permissions/{request_id:str}", status_code=200, opt=RECORDED)
@@ -52,4 +59,19 @@ async def reply_question(
     return await found.handle(command, request.by, request.key)
 
 
-routes = [list_pending, reply_permission, reply_question]
+@get("/v1/sessions/{session:str}/config")
+async def get_config(request: Call, session: FromPath[str]) -> SessionConfig:
+    """How the session works: its policy, what "always" has granted, its timeouts, model and options."""
+    return (await request.hub.find(session, request.by)).config()
+
+
+@patch("/v1/sessions/{session:str}/config", opt=RECORDED)
+async def configure_session(request: Call, session: FromPath[str], data: JSONBody[Configure]) -> SessionConfig:
+    """Change how it works from now on. `policy` and `granted` are given as a whole: what is left out of `granted` is
+    taken back."""
+    found = await request.hub.find(session, request.by)
+    await found.handle(data, request.by, request.key)
+    return found.config()
+
+
+routes = [list_pending, list_waiting, reply_permission, reply_question, get_config, configure_session]

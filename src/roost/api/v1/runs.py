@@ -1,13 +1,14 @@
-"""What a session is asked to do: input, abort, pause, resume, archive."""
+"""What a session is asked to do: input, its queue, abort, pause, resume, archive."""
 
 from typing import Final
 
-from litestar import Response, post
+from litestar import Response, delete, get, post
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from roost.api.call import RECORDED, Call
-from roost.model.commands import Abort, AnyCommand, Archive, Pause, Resume, Send
-from roost.model.info import Accepted
+from roost.model.commands import Abort, AnyCommand, Archive, Pause, Resume, Send, Unqueue
+from roost.model.ids import MessageId
+from roost.model.info import Accepted, Queue
 
 
 async def _handle(request: Call, session: str, command: AnyCommand) -> Accepted:
@@ -19,6 +20,18 @@ async def _handle(request: Call, session: str, command: AnyCommand) -> Accepted:
 async def send_input(request: Call, session: FromPath[str], data: JSONBody[Send]) -> Accepted:
     """Input: it starts a run, joins the open one (`steer`), or waits (`queue`). Wakes a session that sleeps."""
     return await _handle(request, session, data)
+
+
+@get("/v1/sessions/{session:str}/queue")
+async def list_queue(request: Call, session: FromPath[str]) -> Queue:
+    """The inputs that wait, in their order."""
+    return (await request.hub.find(session, request.by)).queue()
+
+
+@delete("/v1/sessions/{session:str}/queue/{message:str}", status_code=200)
+async def unqueue_input(request: Call, session: FromPath[str], message: FromPath[str]) -> Accepted:
+    """Give up an input that waits."""
+    return await _handle(request, session, Unqueue(message=MessageId(message)))
 
 
 ABORT: Final = {**RECORDED, "answer": Accepted, "also": {202: "It is recorded; the run may still be open."}}
@@ -36,15 +49,23 @@ async def abort_run(
     return Response(accepted, status_code=200 if wait else 202)
 
 
-@post("/v1/sessions/{session:str}/pause", status_code=200, opt=RECORDED)
-async def pause_session(request: Call, session: FromPath[str]) -> Accepted:
-    """Put it to sleep; an open run is aborted first. Repeat is success."""
-    return await _handle(request, session, Pause())
+PAUSE: Final = {**RECORDED, "answer": Accepted, "also": {202: "It is recorded; the session may still be awake."}}
+
+
+@post("/v1/sessions/{session:str}/pause", status_code=200, opt=PAUSE)
+async def pause_session(request: Call, session: FromPath[str], wait: FromQuery[bool] = True) -> Response[Accepted]:
+    """Put it to sleep; an open run is aborted first. Answers once it sleeps; with `wait=false` at once (202). Repeat is
+    success."""
+    found = await request.hub.find(session, request.by)
+    accepted = await found.handle(Pause(), request.by, request.key)
+    if wait:
+        await found.wait_paused()
+    return Response(accepted, status_code=200 if wait else 202)
 
 
 @post("/v1/sessions/{session:str}/resume", status_code=200, opt=RECORDED)
 async def resume_session(request: Call, session: FromPath[str]) -> Accepted:
-    """Wake it. Answers before its host is up."""
+    """Wake it; answers before its host is up. On a live session without a run, let a held queue go on."""
     return await _handle(request, session, Resume())
 
 
@@ -54,4 +75,4 @@ async def archive_session(request: Call, session: FromPath[str]) -> Accepted:
     return await _handle(request, session, Archive())
 
 
-routes = [send_input, abort_run, pause_session, resume_session, archive_session]
+routes = [send_input, list_queue, unqueue_input, abort_run, pause_session, resume_session, archive_session]
