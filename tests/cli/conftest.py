@@ -47,7 +47,7 @@ class Roost:
 
     def environment(self, **extra: str) -> dict[str, str]:
         ours = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
-        return {**ours, "ROOST_DATA": str(self.data), "COLUMNS": "100", **extra}
+        return {**ours, "ROOST_DATA": str(self.data), "ROOST_PORT": "0", "COLUMNS": "100", **extra}
 
     async def __call__(
         self, *arguments: str, stdin: str | None = None, seconds: float = 30, **environment: str

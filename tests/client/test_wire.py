@@ -1,5 +1,8 @@
 """What the client repeats, what it does not, and what it makes of refusals. Against a real server that misbehaves."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import anyio
@@ -117,9 +120,9 @@ async def test_an_answer_that_is_no_problem_document_still_has_a_code() -> None:
     assert caught.value.code == "http_500"
 
 
-def write_hub(data: Path, url: str, key: str = "agc_local") -> None:
+def write_hub(data: Path, url: str, key: str = "agc_local", pid: int = 1) -> None:
     data.mkdir(exist_ok=True)
-    (data / "hub.json").write_bytes(msgspec.json.encode({"url": url, "pid": 1}))
+    (data / "hub.json").write_bytes(msgspec.json.encode({"url": url, "pid": pid}))
     (data / "api_key").write_text(key + "\n")
 
 
@@ -183,6 +186,17 @@ class TestFinding:
         assert Finder.of("http://localhost:7", data=tmp_path).find().api_key == "agc_local"
         assert Finder.of("http://[::1]:7", data=tmp_path).find().api_key == "agc_local"
         assert Finder.of("https://hub.example", data=tmp_path).find().api_key is None
+
+    def test_a_hub_that_was_killed_is_not_looked_for_on_its_port(self, tmp_path: Path) -> None:
+        with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as hub:
+            write_hub(tmp_path, "http://127.0.0.1:5", pid=hub.pid)
+            assert Finder.of(data=tmp_path).find().url == "http://127.0.0.1:5"
+            hub.kill()
+            os.waitid(os.P_PID, hub.pid, os.WEXITED | os.WNOWAIT)  # dead, and a zombie until it is waited for
+            with pytest.raises(HubUnreachable, match="killed"):
+                Finder.of(data=tmp_path).find()
+        with pytest.raises(HubUnreachable, match="killed"):
+            Finder.of(data=tmp_path).find()
 
     def test_client_and_hub_agree_on_the_default_data_folder(self) -> None:
         assert Settings().data == DEFAULT_DATA

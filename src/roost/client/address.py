@@ -33,7 +33,11 @@ class HubFile(Struct, frozen=True):
             return False
         except PermissionError:
             return True
-        return True
+        try:
+            state = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2]
+        except OSError:
+            return True  # no /proc here
+        return state.split()[0] not in "ZX"  # dead, and not yet taken note of by its parent
 
 
 class Address(Struct, frozen=True):
