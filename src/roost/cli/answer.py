@@ -19,7 +19,7 @@ def answer(
         list[str] | None,
         typer.Argument(
             metavar="[REPLY...]",
-            help="To a permission: `once` or `reject`. To a question: a label, or own words; several: `a, b`.",
+            help="To a permission: `once`, `always`, `reject`. To a question: a label, or own words; several: `a, b`.",
         ),
     ] = None,
     request: Annotated[str | None, typer.Option("--request", help="Which request; needed if several are open.")] = None,
@@ -81,9 +81,9 @@ async def _permission(
 
     if reject or replies == ["reject"]:
         return await session.reply_to_permission(entry.request, "reject", message)
-    if replies == ["once"] and message is None:
-        return await session.reply_to_permission(entry.request, "once")
-    raise UsageWrong("a permission is answered with: once, or: reject [--message TEXT]")
+    if replies in (["once"], ["always"]) and message is None:
+        return await session.reply_to_permission(entry.request, "once" if replies == ["once"] else "always")
+    raise UsageWrong("a permission is answered with: once, always, or: reject [--message TEXT]")
 
 
 async def _question(

@@ -9,16 +9,16 @@ from typing import Any, Literal, Self
 import msgspec
 from msgspec import UNSET
 
-from roost.client.absent import or_absent
+from roost.client.absent import as_struct, or_absent
 from roost.client.address import Address, Finder
 from roost.client.answers import Agent, AgentList, FeedPage
 from roost.client.session import AsyncSession, Input
 from roost.client.stream import RECONNECT_SECONDS, follow_feed
 from roost.client.wire import Wire, new_key
-from roost.model.commands import CreateSession, WorkspaceRequest
+from roost.model.commands import CreateSession, PolicyRequest, TimeoutsRequest, WorkspaceRequest
 from roost.model.errors import RoostError, SessionNotFound
 from roost.model.ids import Pos, SessionId
-from roost.model.info import Deleted, Health, SessionInfo, SessionList
+from roost.model.info import Deleted, Health, OpenRequest, OpenRequests, SessionInfo, SessionList
 from roost.model.stored import FeedEntry
 
 RETRY_SECONDS = 30.0
@@ -80,6 +80,8 @@ class AsyncClient:
         tags: Sequence[str] = (),
         metadata: Mapping[str, Any] | None = None,
         env: Mapping[str, str] | None = None,
+        timeouts: TimeoutsRequest | Mapping[str, float | str] | None = None,
+        policy: PolicyRequest | Mapping[str, Any] | None = None,
         key: str | None = None,
     ) -> AsyncSession:
         """A new session; with `task` (text) or `input` (parts) its first run starts at once. Returns once that is
@@ -87,7 +89,8 @@ class AsyncClient:
 
         `workspace`: a path of the hub's machine (a git repository gives the session a worktree of its own; another
         folder is used as it is), or a request that says more; without it, an empty folder. `env` is given to the agent
-        and never served. `key`: your own idempotency key.
+        and never served. `timeouts`: `idle`, `paused`, `parked`, `execution`, in seconds or as `"10m"`; `policy`:
+        `rules`, `headless`, `deadline`, `action`. `key`: your own idempotency key.
         Raises: AgentUnknown, AgentNotConfigured, WorkspaceInvalid, BodyTooLarge.
         """
         text = input if isinstance(input, str) else task
@@ -102,6 +105,8 @@ class AsyncClient:
             tags=tuple(tags),
             metadata=dict(metadata or {}),
             env=dict(env or {}),
+            timeouts=as_struct(timeouts or {}, TimeoutsRequest),
+            policy=UNSET if policy is None else as_struct(policy, PolicyRequest),
         )
         return await self.create(body, key=key)
 
@@ -142,6 +147,10 @@ class AsyncClient:
             "limit": limit,
         }
         return msgspec.json.decode(await self._wire.request("GET", "/v1/sessions", params=params), type=SessionList)
+
+    async def pending(self) -> list[OpenRequest]:
+        """Permissions and questions of all sessions that wait for someone, the oldest first."""
+        return msgspec.json.decode(await self._wire.request("GET", "/v1/pending"), type=OpenRequests).pending
 
     async def delete_session(self, session: str, *, force: bool = False) -> Deleted:
         """See `AsyncSession.delete`."""

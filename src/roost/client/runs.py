@@ -71,18 +71,10 @@ def failure_of(event: Event) -> Failure | UnsetType:
 
 
 def is_idle(info: SessionInfo) -> bool:
-    """No run is open, and none will start by itself: not after waking, and not from the queue, which goes on after a
-    run that completed or that the agent failed."""
+    """No run is open, and none will start by itself: not after waking, and not from the queue."""
     if info.run is not UNSET or info.phase in ("creating", "resuming") or info.status == "compacting":
         return False
-    return not (info.queued and info.phase == "active" and not _holds(info))
-
-
-def _holds(info: SessionInfo) -> bool:
-    last = info.last_run
-    if last is UNSET or last.status == "completed":
-        return False
-    return last.status == "cancelled" or (last.error is not UNSET and last.error.code == "interrupted")
+    return not (info.queued and info.phase == "active" and not info.queue_held)
 
 
 def result_of(session: SessionId, end: Event, steps: Sequence[StepFinish], messages: Sequence[Message]) -> SendResult:

@@ -2,24 +2,25 @@
 
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 import msgspec
 from msgspec import UNSET, Struct
 
-from roost.client.absent import or_absent
+from roost.client.absent import as_struct, or_absent
 from roost.client.answers import EventPage, MessageList, SendResult
+from roost.client.callbacks import Callbacks, Listener, PermissionReply, Reply
 from roost.client.runs import MOVES, RUN_ENDS, Waiting, ends, is_idle, result_of
-from roost.client.stream import Until, follow_events
+from roost.client.stream import OnLink, Until, follow_events
 from roost.client.wire import REQUEST_SECONDS, Wire, new_key
-from roost.model.commands import Abort, Send, Update
+from roost.model.commands import Abort, Configure, PolicyRequest, RuleRequest, Send, TimeoutsRequest, Update
 from roost.model.envelope import Event
 from roost.model.errors import RunNotFound
-from roost.model.events import InputPart, StepFinish
+from roost.model.events import InputPart, PermissionAsked, Rule, StepFinish
 from roost.model.ids import RunId, Seq, SessionId
-from roost.model.info import Accepted, Deleted, PendingList, SessionInfo
+from roost.model.info import Accepted, Deleted, PendingList, Queue, SessionConfig, SessionInfo
 from roost.model.messages import Message
-from roost.model.record import Pending
+from roost.model.record import Pending, Queued
 from roost.model.snapshot import Snapshot, decode_snapshot
 
 STOP_SECONDS = 120.0
@@ -74,11 +75,13 @@ class AsyncSession:
         until: Until | None = None,
         types: Collection[str] | None = None,
         reconnect_seconds: float | None = None,
+        on_link: OnLink | None = None,
     ) -> AsyncGenerator[Event]:
         """Every event after `after`, once and in order: those there are, then each as it happens. Over lost connections
         and hub restarts, up to and with the first that `until` means, or until the session is ended or deleted.
 
-        `types`: only these; the others are skipped. Leave the loop early? Close it: `contextlib.aclosing`.
+        `types`: only these; the others are skipped. `on_link` is told of each connection: when it stands (True), and
+        when it is lost. Leave the loop early? Close it: `contextlib.aclosing`.
         Raises: StreamLost: no hub for `reconnect_seconds` (default: the client's); CursorAhead, CursorTrimmed;
         SequenceBroken: the hub left an event out or repeated one.
         """
@@ -89,6 +92,7 @@ class AsyncSession:
             until=until,
             types=types,
             reconnect_seconds=self._reconnect_seconds if reconnect_seconds is None else reconnect_seconds,
+            on_link=on_link,
         )
 
     # --- running ---
@@ -103,14 +107,49 @@ class AsyncSession:
         body = Send(text=text, input=parts, delivery=delivery)
         return await self._post("/input", body, key=key)
 
-    async def send(self, given: Input, *, delivery: Delivery = "prompt", key: str | None = None) -> SendResult:
+    async def send(
+        self,
+        given: Input,
+        *,
+        delivery: Delivery = "prompt",
+        key: str | None = None,
+        permission_timeout: float | None = None,
+        permission_default: PermissionReply = "reject",
+        **callbacks: Unpack[Callbacks],
+    ) -> SendResult:
         """Hand over input and wait for the end of its run. A run that failed or was aborted is a result with `error`.
-        While a decision is pending it waits; answer from anywhere.
 
-        Raises: what `start` raises; StreamLost; RunNotFound: a queued input was given up.
+        `on_text`, `on_tool_start`, `on_permission`, ...: called while it goes on (`Callbacks`). While a decision is
+        pending and nobody answers, this waits: after `permission_timeout` seconds a permission is answered with
+        `permission_default`, a question rejected.
+        Raises: what `start` raises; StreamLost; RunNotFound: a queued input was given up; after the run, the first
+        exception of a callback.
         """
         accepted = await self.start(given, delivery=delivery, key=key)
-        return await self.result(await self._run_of(accepted), after=accepted.seq - 1)
+        run = await self.run_of(accepted)
+        if not callbacks and permission_timeout is None:
+            return await self.result(run, after=accepted.seq - 1)
+        listener = Listener(self, callbacks, patience=permission_timeout, default=permission_default)
+        last, steps = await listener.follow(run, accepted.seq - 1)
+        return result_of(self.id, last, steps, await self.messages(before=last.seq + 1))
+
+    async def steer(self, given: Input, *, key: str | None = None) -> Accepted:
+        """Input that joins the open run; without one it is a prompt. What the run did not take in any more goes to the
+        head of the queue. Returns once it is recorded; `events_of` it shows the rest."""
+        return await self.start(given, delivery="steer", key=key)
+
+    async def queue(self, given: Input, *, key: str | None = None) -> Accepted:
+        """Input that waits for its own run; without anything to wait for it is a prompt. Raises: QueueFull."""
+        return await self.start(given, delivery="queue", key=key)
+
+    async def queued(self) -> tuple[Queued, ...]:
+        """The inputs that wait, in their order."""
+        return msgspec.json.decode(await self._get("/queue"), type=Queue).queue
+
+    async def unqueue(self, message: str) -> Accepted:
+        """Give up an input that waits. Raises: MessageNotFound: it does not wait (any more)."""
+        answer = await self._wire.request("DELETE", f"{self._path}/queue/{message}")
+        return msgspec.json.decode(answer, type=Accepted)
 
     async def stream(
         self, given: Input, *, delivery: Delivery = "prompt", key: str | None = None
@@ -169,12 +208,14 @@ class AsyncSession:
             "/abort", Abort(reason=reason), params=None if wait else {"wait": False}, seconds=STOP_SECONDS
         )
 
-    async def pause(self) -> Accepted:
-        """Put to sleep; an open run is aborted first."""
-        return await self._post("/pause", seconds=STOP_SECONDS)
+    async def pause(self, *, wait: bool = True) -> Accepted:
+        """Put to sleep; an open run is aborted first. Returns when the session sleeps, or with `wait=False` once that
+        is recorded."""
+        return await self._post("/pause", params=None if wait else {"wait": False}, seconds=STOP_SECONDS)
 
     async def resume(self) -> Accepted:
-        """Wake. Raises: SessionArchived, SessionClosed."""
+        """Wake; on a live session without a run, let a held queue go on. Returns before the host is up. Raises:
+        SessionArchived, SessionClosed."""
         return await self._post("/resume")
 
     async def archive(self) -> Accepted:
@@ -209,13 +250,16 @@ class AsyncSession:
 
     # --- deciding ---
 
-    async def reply_to_permission(
-        self, request: str, reply: Literal["once", "reject"], message: str | None = None
-    ) -> Accepted:
-        """Answer a permission request, for everybody. `reject` without a message stops the run; with one, the agent
-        reads it and goes on. Raises: PermissionNotFound: unknown, or answered already."""
+    async def reply_to_permission(self, request: str, reply: Reply, message: str | None = None) -> Accepted:
+        """Answer a permission request, for everybody. `always` also allows from now on what the request proposes.
+        `reject` without a message stops the run; with one, the agent reads it and goes on. Either rejects the session's
+        other open permissions too. Raises: PermissionNotFound: unknown, or answered already."""
         body = {"reply": reply} | ({"message": message} if message is not None else {})
         return await self._post(f"/permissions/{request}", body)
+
+    async def reply_to_question(self, request: str, answers: Sequence[Sequence[str]] | None) -> Accepted:
+        """Answer a question, or reject it (None). Raises: PermissionNotFound."""
+        return await (self.reject_question(request) if answers is None else self.answer_question(request, answers))
 
     async def answer_question(self, request: str, answers: Sequence[Sequence[str]]) -> Accepted:
         """One list of labels, or own words, per question. Raises: PermissionNotFound."""
@@ -225,6 +269,37 @@ class AsyncSession:
     async def reject_question(self, request: str) -> Accepted:
         """Raises: PermissionNotFound."""
         return await self._post(f"/questions/{request}", {"reply": "reject"})
+
+    async def pending_permissions(self) -> tuple[Pending, ...]:
+        """Permissions that wait for someone."""
+        return tuple(entry for entry in await self.pending() if isinstance(entry.asked, PermissionAsked))
+
+    async def config(self) -> SessionConfig:
+        """Policy, what "always" has granted, timeouts, model and options."""
+        return msgspec.json.decode(await self._get("/config"), type=SessionConfig)
+
+    async def configure(
+        self,
+        *,
+        model: str | None = None,
+        mode: str | None = None,
+        options: Mapping[str, Any] | None = None,
+        timeouts: TimeoutsRequest | Mapping[str, float | str] | None = None,
+        policy: PolicyRequest | Mapping[str, Any] | None = None,
+        granted: Sequence[Rule] | None = None,
+    ) -> SessionConfig:
+        """Change what is given. `timeouts` and `options` merge; `policy` and `granted` are given as a whole: a rule
+        left out of `granted` is taken back. Raises: SessionArchived, SessionClosed, InvalidBody."""
+        body = Configure(
+            model=or_absent(model),
+            mode=or_absent(mode),
+            options=UNSET if options is None else dict(options),
+            timeouts=UNSET if timeouts is None else as_struct(timeouts, TimeoutsRequest),
+            policy=UNSET if policy is None else as_struct(policy, PolicyRequest),
+            granted=UNSET if granted is None else tuple(as_struct(rule, RuleRequest) for rule in granted),
+        )
+        answer = await self._wire.request("PATCH", f"{self._path}/config", body=body, key=new_key())
+        return msgspec.json.decode(answer, type=SessionConfig)
 
     # --- the wire ---
 
@@ -245,7 +320,7 @@ class AsyncSession:
         )
         return msgspec.json.decode(answer, type=Accepted)
 
-    async def _run_of(self, accepted: Accepted) -> RunId:
+    async def run_of(self, accepted: Accepted) -> RunId:
         """The run that this input made; a queued one is waited for. Raises: RunNotFound: it was given up."""
         run, waiting = accepted.run, Waiting(accepted)
         async with aclosing(self.events(after=accepted.seq - 1, types=Waiting.TYPES)) as events:

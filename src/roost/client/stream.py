@@ -1,6 +1,6 @@
 """Event streams that take themselves up again, from their own cursor, without a hole or a repeat."""
 
-from collections.abc import AsyncGenerator, Callable, Collection, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -20,13 +20,18 @@ RECONNECT_SECONDS = 60.0
 Until = str | Collection[str] | Callable[[Event], bool]
 """The last event wanted: its type, one of several types, or a test."""
 
+OnLink = Callable[[bool], Awaitable[None]]
+"""Told that the connection stands (True) or is lost (False)."""
+
 _feed_decoder = msgspec.json.Decoder(FeedEntry)
 
 
 async def follow(
-    wire: Wire, path: str, *, after: int, params: Mapping[str, Any] | None = None, reconnect_seconds: float
-) -> AsyncGenerator[Block]:
+    wire: Wire, path: str, *, after: int, params: Mapping[str, Any] | None = None, reconnect_seconds: float,
+    on_link: OnLink | None = None,
+) -> AsyncGenerator[Block]:  # fmt: skip
     """Blocks after a cursor, for ever, over any number of connections; ends when the hub says there will be no more.
+    `on_link` is told of each connection, when it stands and when it is lost.
 
     Raises: StreamLost: no connection for `reconnect_seconds`; what the hub refuses with, as its class.
     """
@@ -34,11 +39,15 @@ async def follow(
     backoff = wire.backoff(reconnect_seconds)
     while True:
         lost: Unavailable | None = None
+        linked = False
         try:
             async with wire.stream(path, params={"after": cursor, **(params or {})}, last=last) as response:
                 if response.status_code == 204:
                     return
                 backoff.reached(reconnect_seconds)
+                linked = True
+                if on_link is not None:
+                    await on_link(True)
                 parser = SseParser()
                 async for chunk in response.aiter_raw():
                     for block in parser.feed(chunk):
@@ -48,6 +57,8 @@ async def follow(
                         yield block
         except Unavailable as error:
             lost = error
+        if linked and on_link is not None:
+            await on_link(False)
         last = last or str(cursor)  # after an end in good order this asks: is there more, or will there be?
         if not await backoff.again():
             reason = lost.message if lost else "the hub ends it at once"
@@ -69,6 +80,7 @@ async def follow_events(
     until: Until | None,
     types: Collection[str] | None,
     reconnect_seconds: float,
+    on_link: OnLink | None = None,
 ) -> AsyncGenerator[Event]:
     """Events after `after`, each once and in order, up to and with the one that `until` means.
 
@@ -77,7 +89,8 @@ async def follow_events(
     done = _test(until)
     params = {"types": ",".join(sorted(types))} if types else {}
     seen = after
-    async with aclosing(follow(wire, path, after=after, params=params, reconnect_seconds=reconnect_seconds)) as blocks:
+    found = follow(wire, path, after=after, params=params, reconnect_seconds=reconnect_seconds, on_link=on_link)
+    async with aclosing(found) as blocks:
         async for block in blocks:
             seq = _cursor(block.id or "")
             if seq <= seen or (not types and seq != seen + 1):

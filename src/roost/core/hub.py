@@ -19,9 +19,11 @@ from roost.core.hostlink import Receive, Send
 from roost.core.hosts import Hosts
 from roost.core.keys import Keyring
 from roost.core.log import FEED, Log
+from roost.core.reach import Reach
 from roost.core.session import Ground, Session
 from roost.core.spools import Spools
 from roost.core.timers import Timers
+from roost.core.workspace import Workspace
 from roost.model import commands as c
 from roost.model import events as e
 from roost.model.envelope import Draft, draft
@@ -36,7 +38,7 @@ from roost.model.errors import (
     WorkspaceDirty,
 )  # fmt: skip
 from roost.model.ids import Pos, SessionId, new_message_id, new_run_id, new_session_id
-from roost.model.info import Accepted, Deleted, SessionInfo, SessionList, Waiting, info_of
+from roost.model.info import Accepted, Deleted, SessionInfo, SessionList, OpenRequest, info_of
 from roost.model.lifecycle import Phase
 from roost.model.record import Record
 from roost.model.stored import FeedEntry, SessionQuery
@@ -82,6 +84,10 @@ class Hub:
         self._spools = Spools(Path(settings.data), runtime.alive)
         self._timers = Timers(clock, Times(idle=settings.idle_seconds, parked=settings.parked_seconds))
         self._hosts = Hosts(self._ground, runtime, self._spools, self._timers, settings, tasks)
+        reach = Reach(
+            self._ground, self._hosts, self._timers, start_timeout_seconds=settings.start_timeout_seconds
+        )
+        self.workspace = Workspace(reach, max_file_bytes=settings.max_file_bytes)
         self._keys = Keyring(store, clock)
         self._known: WeakValueDictionary[SessionId, Session] = WeakValueDictionary()
         self._loading = anyio.Lock()
@@ -257,11 +263,11 @@ class Hub:
             paused=self.settings.paused_seconds,
         )  # fmt: skip
 
-    def waiting(self, by: e.Principal) -> list[Waiting]:
+    def open_requests(self, by: e.Principal) -> list[OpenRequest]:
         """Every open request of the sessions this principal may see, the oldest first: who needs a person."""
         seen = [s.record_now for s in self._hosts.held.values() if may_see(s.record_now, by)]
-        found = [Waiting(session=r.session, label=r.label, request=entry) for r in seen for entry in r.pending]
-        return sorted(found, key=lambda waiting: (waiting.request.at, waiting.session))
+        found = [OpenRequest(session=r.session, label=r.label, request=entry) for r in seen for entry in r.pending]
+        return sorted(found, key=lambda entry: (entry.request.at, entry.session))
 
     def agents(self) -> list[tuple[str, bool]]:
         """Names, and which one is the default."""

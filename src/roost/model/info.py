@@ -59,7 +59,7 @@ class PendingList(Struct, frozen=True, kw_only=True):
     pending: tuple[Pending, ...]
 
 
-class Waiting(Struct, frozen=True, kw_only=True):
+class OpenRequest(Struct, frozen=True, kw_only=True):
     """A request that waits for a person, and the session it belongs to."""
 
     session: SessionId
@@ -67,10 +67,10 @@ class Waiting(Struct, frozen=True, kw_only=True):
     request: Pending
 
 
-class WaitingList(Struct, frozen=True, kw_only=True):
+class OpenRequests(Struct, frozen=True, kw_only=True):
     """Requests of all sessions, the oldest first."""
 
-    pending: list[Waiting]
+    pending: list[OpenRequest]
 
 
 class Queue(Struct, frozen=True, kw_only=True):
@@ -154,5 +154,5 @@ def info_of(
 
 __all__ = [
     "Accepted", "Deleted", "Health", "Metrics", "PendingList", "Queue", "SessionConfig", "SessionInfo", "SessionList",
-    "Waiting", "WaitingList", "config_of", "info_of", "slept_out",
+    "OpenRequest", "OpenRequests", "config_of", "info_of", "slept_out",
 ]  # fmt: skip

@@ -9,7 +9,7 @@ from msgspec import UNSET, Struct, UnsetType
 from roost.api.call import RECORDED, Call
 from roost.model.commands import Configure, ReplyPermission, ReplyQuestion
 from roost.model.ids import RequestId
-from roost.model.info import Accepted, PendingList, SessionConfig, WaitingList
+from roost.model.info import Accepted, PendingList, SessionConfig, OpenRequests
 
 
 class PermissionAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -34,9 +34,9 @@ async def list_pending(request: Call, session: FromPath[str]) -> PendingList:
 
 
 @get("/v1/pending")
-async def list_waiting(request: Call) -> WaitingList:
+async def list_open_requests(request: Call) -> OpenRequests:
     """Open permissions and questions of all sessions, the oldest first: who needs a person."""
-    return WaitingList(pending=request.hub.waiting(request.by))
+    return OpenRequests(pending=request.hub.open_requests(request.by))
 
 
 @post("/v1/sessions/{session:str}/permissions/{request_id:str}", status_code=200, opt=RECORDED)
@@ -74,4 +74,4 @@ async def configure_session(request: Call, session: FromPath[str], data: JSONBod
     return found.config()
 
 
-routes = [list_pending, list_waiting, reply_permission, reply_question, get_config, configure_session]
+routes = [list_pending, list_open_requests, reply_permission, reply_question, get_config, configure_session]
