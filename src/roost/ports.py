@@ -9,7 +9,7 @@ from msgspec import Struct
 from roost.model import events as e
 from roost.model import stored as s
 from roost.model.commands import WorkspaceRequest
-from roost.model.ids import Epoch, Pos, RunId, Seq, SessionId
+from roost.model.ids import Epoch, MessageId, Pos, RunId, Seq, SessionId
 
 # --- storage ----------------------------------------------------------------------------------------------------------
 
@@ -55,6 +55,10 @@ class Store(Protocol):
 
     async def list(self, query: s.SessionQuery) -> s.SessionPage: ...
 
+    async def counts(self, query: s.SessionQuery) -> Mapping[str, int]:
+        """How many match, by the phase that is shown (`storage.finding.shown`). Order and page do not count."""
+        ...
+
     async def delete(self, session: SessionId, *, by: e.Principal | None, at: int, kept: str | None = None) -> Pos:
         """Remove the session and everything of it; leaves the feed-only fact `session-deleted`, whose pos is returned.
         Raises: SessionNotFound."""
@@ -64,6 +68,19 @@ class Store(Protocol):
         self, session: SessionId, *, before: Seq | None = None, limit: int = 50
     ) -> Sequence[s.StoredMessage]:
         """The last `limit` messages whose `first` < before, oldest first. Raises: SessionNotFound."""
+        ...
+
+    async def message(self, session: SessionId, message: MessageId) -> s.StoredMessage | None:
+        """Raises: SessionNotFound."""
+        ...
+
+    async def runs(self, session: SessionId, *, before: Seq | None = None, limit: int = 50) -> Sequence[s.StoredRun]:
+        """The last `limit` runs that began before a seq, newest first, as far as the log is kept. Raises:
+        SessionNotFound."""
+        ...
+
+    async def run(self, session: SessionId, run: RunId) -> s.StoredRun | None:
+        """Raises: SessionNotFound."""
         ...
 
     async def save_checkpoint(self, session: SessionId, seq: Seq, data: bytes) -> None:
@@ -88,7 +105,13 @@ class Store(Protocol):
 
     async def feed_head(self) -> Pos: ...
 
-    async def put_key(self, key: s.ApiKey) -> None: ...
+    async def audit(self, *, after: Pos = 0, limit: int = 500) -> Sequence[s.AuditEntry]:
+        """What people and programs did, with pos > after, in commit order: sessions that exist, deletions, keys."""
+        ...
+
+    async def put_key(self, key: s.ApiKey, fact: s.KeyFact | None = None) -> None:
+        """Keep a key, or what has become of it, and what the audit says of it."""
+        ...
 
     async def keys(self) -> Sequence[s.ApiKey]: ...
 

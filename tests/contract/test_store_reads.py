@@ -405,7 +405,8 @@ async def test_a_delete_leaves_a_fact_that_says_by_whom(
     done = await new_session(store)
     pos = await store.delete(S, by=by, at=NOON, kept=kept)
     assert pos > done.pos
-    fact = {"type": "session-deleted", "session": "s", "at": NOON} | more
+    whose = {"owner": {"user": "anna"}, "visibility": "private"}
+    fact = {"type": "session-deleted", "session": "s", "at": NOON} | whose | more
     assert await store.feed() == [FeedEntry(pos=pos, session=S, fact=fact)]
 
 

@@ -11,12 +11,16 @@ from pathlib import Path
 import pytest
 
 from roost.model.errors import SchemaTooNew, StorageUnavailable
+from roost.model.events import Principal, Timeouts
 from roost.model.ids import SessionId
+from roost.model.lifecycle import Phase
+from roost.model.record import encode_record
+from roost.model.stored import SessionQuery
 from roost.storage import open_store
 from roost.storage.sqlite.connect import STEPS, connect_writer
 from roost.storage.sqlite.sql import script
 from roost.storage.sqlite.store import FILE, open_sqlite
-from tests.contract.given import append, new_session, read_all, said, texts
+from tests.contract.given import append, new_session, read_all, record, said, texts
 from tests.storage.conftest import child_env
 
 TODAY = [script(name) for name in STEPS]
@@ -132,3 +136,40 @@ def test_a_store_that_is_not_used_is_not_imported() -> None:
     check = "import sys, roost.storage; print([name for name in sys.modules if name.startswith('roost.storage.')])"
     loaded = subprocess.run([sys.executable, "-c", check], env=child_env(), capture_output=True, text=True, check=True)
     assert loaded.stdout == "['roost.storage.lock']\n"
+
+
+async def test_a_file_of_version_1_can_be_searched_listed_and_counted(tmp_path: Path) -> None:
+    """Sessions, runs, deletions and keys as version 1 wrote them."""
+    with closing(connect_writer(tmp_path / FILE, [script("schema.sql")])) as old:
+        raw = encode_record(
+            record(label="Straße", task="T", owner=Principal(user="cleo", org="acme"), visibility="organization",
+                   tags=("red",), metadata={"k": "Needle"}, phase=Phase.PAUSED, slept_at=5, timeouts=Timeouts(paused=1))
+        )  # fmt: skip
+        old.execute(
+            "INSERT INTO sessions"
+            " (id, created_at, updated_at, hidden, phase, agent, owner, epoch, state_seq, env, record)"
+            " VALUES ('s', 1, 1, 0, 'paused', 'scripted', 'cleo', 1, 1, '{}', ?)", (raw,)
+        )  # fmt: skip
+        old.execute("INSERT INTO heads VALUES (1, 1, 0)")
+        old.execute(
+            "INSERT INTO events (pos, session, seq, at, run, by, type, fact, body) VALUES"
+            """ (1, 1, 1, 1, 'r', '{"user":"cleo"}', 'run-start', 1, '{"type":"run-start","message":"m","input":[]}')"""
+        )
+        gone = b'{"type":"session-deleted","session":"t","at":2,"by":{"user":"bert"}}'
+        old.execute("INSERT INTO events (pos, at, type, fact, body) VALUES (2, 2, 'session-deleted', 1, ?)", (gone,))
+        old.execute("""INSERT INTO api_keys VALUES ('k', x'00', '{"user":"owner"}', 1, NULL)""")
+    store = await open_sqlite(tmp_path)
+    for query in (
+        SessionQuery(search="STRASSE"), SessionQuery(search="ee"), SessionQuery(tags=frozenset(("red",))),
+        SessionQuery(folder="/srv"), SessionQuery(visible_to=Principal(user="dora", org="acme")),
+        SessionQuery(statuses=frozenset(("archived",)), at=1_005),
+    ):  # fmt: skip
+        page = await store.list(query)
+        assert ([row.record.session for row in page.rows], page.total) == (["s"], 1), query
+    assert await store.counts(SessionQuery()) == {"paused": 1}
+    assert [run.start.run for run in await store.runs(SessionId("s"))] == ["r"]
+    assert [(entry.action, entry.by.user) for entry in await store.audit()] == [
+        ("run-start", "cleo"), ("session-deleted", "bert"),
+    ]  # fmt: skip
+    assert [(key.scope, key.label, key.expires_at) for key in await store.keys()] == [("admin", "", None)]
+    await store.close()

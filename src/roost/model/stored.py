@@ -7,7 +7,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from roost.model.envelope import Draft, Event
 from roost.model.events import Principal
-from roost.model.ids import Epoch, MessageId, Pos, Seq, SessionId
+from roost.model.ids import Epoch, MessageId, Pos, RunId, Seq, SessionId
 from roost.model.record import Record
 
 
@@ -79,11 +79,32 @@ class StoredSession(Struct, frozen=True, kw_only=True):
 
 
 class SessionQuery(Struct, frozen=True, kw_only=True):
-    """Which sessions to list. Unset filters match everything. Newest first by `order`, ties broken by id."""
+    """Which sessions to list. Unset filters match everything. Newest first by `order`, ties broken by id.
 
+    `phases`: as the log has them. `statuses`, `buckets`: as the wire shows them at the time `at` (ms; 0: nothing has
+    slept out), where `fade_ms` is for how long a session without a timeout of its own may sleep (0: for ever).
+    `include_archived` goes by what is shown, too. `visible_to`: only what this principal may see; None sees all.
+    `tags`: all of them. `folder`: the project folder, or one above it. Of times the first is in, the last is not.
+    `search`: a substring of label, task, or a key or value of the metadata, whatever its case.
+    """
+
+    search: str | None = None
     phases: frozenset[str] | None = None
+    statuses: frozenset[str] | None = None
+    buckets: frozenset[str] | None = None
+    at: int = 0
+    fade_ms: int = 0
+    tags: frozenset[str] = frozenset()
     agent: str | None = None
+    folder: str | None = None
     owner: str | None = None
+    visibility: str | None = None
+    visible_to: Principal | None = None
+    created_from: int | None = None
+    created_before: int | None = None
+    updated_from: int | None = None
+    updated_before: int | None = None
+    hidden: bool | None = None
     include_hidden: bool = False
     include_archived: bool = True
     order: Literal["created", "updated"] = "created"
@@ -96,6 +117,27 @@ class SessionPage(Struct, frozen=True):
     total: int
 
 
+class StoredRun(Struct, frozen=True, kw_only=True):
+    """A run by the events that began and ended it; `end` is None while it is open."""
+
+    start: Event
+    end: Event | None = None
+
+
+class AuditEntry(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a person or program did: the event `action` of a `session` (at `seq`, unless it is deleted), or an operation
+    on an API key (`details` say which)."""
+
+    pos: Pos
+    at: int
+    by: Principal
+    action: str
+    session: SessionId | UnsetType = UNSET
+    seq: Seq | UnsetType = UNSET
+    run: RunId | UnsetType = UNSET
+    details: dict[str, Any] | UnsetType = UNSET
+
+
 class FeedEntry(Struct, frozen=True, kw_only=True):
     """One fact of the hub feed. `event` is absent for `session-deleted`; its `fact` says by whom and what was kept."""
 
@@ -106,10 +148,23 @@ class FeedEntry(Struct, frozen=True, kw_only=True):
 
 
 class ApiKey(Struct, frozen=True, kw_only=True):
-    """A key as stored: never the key itself. `id` is public, `hash` is SHA-256 of the key."""
+    """A key as stored: never the key itself. `id` is public, `hash` is SHA-256 of the key. `scope`: what may be done
+    with it (model/access.py)."""
 
     id: str
     hash: bytes
     principal: Principal
     created_at: int
     revoked_at: int | None = None
+    scope: Literal["observer", "controller", "admin"] = "admin"
+    label: str = ""
+    expires_at: int | None = None
+
+
+class KeyFact(Struct, frozen=True, kw_only=True):
+    """An operation on a key, for the audit: kept in the same commit."""
+
+    action: Literal["key-added", "key-rotated", "key-revoked"]
+    by: Principal
+    at: int
+    details: dict[str, Any]

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from roost.model.envelope import BODIES, DELTAS
 from roost.model.errors import (
@@ -17,14 +17,11 @@ from roost.model.errors import (
 )
 from roost.model.events import Principal
 from roost.model.ids import Epoch, Seq, SessionId
-from roost.model.lifecycle import Phase
 from roost.model.record import Record
 from roost.model.stored import Append, KeyClaim
 
 CLAIM_MS: Final = 24 * 60 * 60 * 1000
 """How long an idempotency key is held."""
-HIDDEN_PHASES: Final = frozenset((Phase.ARCHIVED.value, Phase.ENDED.value))
-"""What a list without archived sessions leaves out."""
 TAGS: Final[dict[type, str]] = {cls: str(cls.__struct_config__.tag) for cls in BODIES}
 DELTA_TAGS: Final = frozenset(TAGS[cls] for cls in DELTAS)
 
@@ -96,9 +93,14 @@ def check_cursor(after: Seq, *, head: Seq, first: Seq) -> None:
         raise CursorTrimmed(first=first)
 
 
-def deleted_fact(session: SessionId, *, by: Principal | None, at: int, kept: str | None) -> dict[str, Any]:
-    """What the hub feed keeps of a deleted session. Absent: nobody in particular; no folder kept."""
+def deleted_fact(
+    session: SessionId, *, by: Principal | None, at: int, kept: str | None, owner: Principal, visibility: str
+) -> dict[str, Any]:
+    """What the hub feed keeps of a deleted session: also whose it was and who could see it. Absent: nobody in
+    particular did it; no folder kept."""
+    whose = {"user": owner.user} | ({} if owner.org is UNSET else {"org": owner.org})
     fact: dict[str, Any] = {"type": "session-deleted", "session": session, "at": at}
+    fact |= {"owner": whose, "visibility": visibility}
     if by is not None:
         fact["by"] = msgspec.to_builtins(by)
     if kept is not None:

@@ -1,29 +1,36 @@
 """A store that forgets with its process: for embedded use and tests. The plain reading of the `Store` contract."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from msgspec import UNSET, Raw, Struct, field
 
-from roost.model.envelope import DELTAS, Event
+from roost.model.envelope import DELTAS, Event, tag_of
 from roost.model.errors import CursorAhead, SessionNotFound, StateConflict, StorageUnavailable
-from roost.model.events import Principal
-from roost.model.ids import MessageId, Pos, Seq, SessionId
-from roost.model.lifecycle import Phase
+from roost.model.events import Principal, RunStart
+from roost.model.ids import MessageId, Pos, RunId, Seq, SessionId
+from roost.model.lifecycle import RUN_ENDS, Phase
 from roost.model.record import Record
 from roost.model.stored import (
     ApiKey,
     Append,
     Appended,
+    AuditEntry,
     FeedEntry,
     KeyClaim,
+    KeyFact,
     Page,
     SessionPage,
     SessionQuery,
     StoredMessage,
+    StoredRun,
     StoredSession,
 )
-from roost.storage import rules
+from roost.storage import finding, rules
+
+_NOBODY = Principal(user="", kind="service")
+"""Instead of who deleted a session, where nobody in particular did."""
 
 
 class _Session(Struct):
@@ -56,6 +63,7 @@ class MemoryStore:
         self._sessions: dict[SessionId, _Session] = {}
         self._claims: dict[tuple[str, str], tuple[int, KeyClaim]] = {}
         self._feed: list[FeedEntry] = []
+        self._audit: list[AuditEntry] = []
         self._keys: dict[str, ApiKey] = {}
         self._pos: Pos = 0
         self._closed = False
@@ -112,18 +120,27 @@ class MemoryStore:
 
     async def list(self, query: SessionQuery) -> SessionPage:
         self._check_open()
-        found = [session for session in self._sessions.values() if _matches(session.record, query)]
+        found = [session for session in self._sessions.values() if finding.matches(session.record, query)]
         found.sort(key=lambda session: session.record.session)
         found.sort(key=lambda session: getattr(session.record, f"{query.order}_at"), reverse=True)
         end = None if query.limit is None else query.offset + query.limit
         return SessionPage(rows=[session.stored() for session in found[query.offset : end]], total=len(found))
 
+    async def counts(self, query: SessionQuery) -> Mapping[str, int]:
+        self._check_open()
+        records = [session.record for session in self._sessions.values()]
+        return Counter(finding.shown(each, query.at, query.fade_ms) for each in records if finding.matches(each, query))
+
     async def delete(self, session: SessionId, *, by: Principal | None, at: int, kept: str | None = None) -> Pos:
-        self._find(session)
+        record = self._find(session).record
         del self._sessions[session]
         self._feed = [entry for entry in self._feed if entry.session != session or entry.event is UNSET]
         self._pos += 1
-        fact = rules.deleted_fact(session, by=by, at=at, kept=kept)
+        self._audit = [entry for entry in self._audit if entry.session != session]
+        fact = rules.deleted_fact(
+            session, by=by, at=at, kept=kept, owner=record.owner, visibility=record.visibility
+        )  # fmt: skip
+        self._note(AuditEntry(pos=self._pos, at=at, by=by or _NOBODY, action="session-deleted", session=session))
         self._feed.append(FeedEntry(pos=self._pos, session=session, fact=fact))
         return self._pos
 
@@ -136,6 +153,19 @@ class MemoryStore:
             key=lambda message: (message.first, message.id),
         )
         return found[-limit:] if limit > 0 else []
+
+    async def message(self, session: SessionId, message: MessageId) -> StoredMessage | None:
+        return self._find(session).messages.get(message)
+
+    async def runs(self, session: SessionId, *, before: Seq | None = None, limit: int = 50) -> Sequence[StoredRun]:
+        log = self._find(session).log
+        starts = [e for e in log if type(e.body) is RunStart and (before is None or e.seq < before)]
+        return [_ended(log, start) for start in starts[::-1][: max(limit, 0)]]
+
+    async def run(self, session: SessionId, run: RunId) -> StoredRun | None:
+        log = self._find(session).log
+        starts = (event for event in log if type(event.body) is RunStart and event.run == run)
+        return next((_ended(log, start) for start in starts), None)
 
     async def save_checkpoint(self, session: SessionId, seq: Seq, data: bytes) -> None:
         self._find(session).checkpoint = (seq, data)
@@ -159,9 +189,18 @@ class MemoryStore:
         self._check_open()
         return self._pos
 
-    async def put_key(self, key: ApiKey) -> None:
+    async def audit(self, *, after: Pos = 0, limit: int = 500) -> Sequence[AuditEntry]:
+        self._check_open()
+        return [entry for entry in self._audit if entry.pos > after and self._kept(entry)][: max(limit, 0)]
+
+    async def put_key(self, key: ApiKey, fact: KeyFact | None = None) -> None:
         self._check_open()
         self._keys[key.id] = key
+        if fact is not None:
+            self._pos += 1
+            self._note(
+                AuditEntry(pos=self._pos, at=fact.at, by=fact.by, action=fact.action, details=dict(fact.details))
+            )
 
     async def keys(self) -> Sequence[ApiKey]:
         self._check_open()
@@ -189,6 +228,15 @@ class MemoryStore:
         if claim and held and not rules.expired(held[0], append.at):
             raise rules.taken(claim, held[1].body_hash)
 
+    def _note(self, entry: AuditEntry) -> None:
+        if entry.by.kind != "service":
+            self._audit.append(entry)
+
+    def _kept(self, entry: AuditEntry) -> bool:
+        """Whether its event is not trimmed."""
+        found = None if entry.session is UNSET else self._sessions.get(entry.session)
+        return found is None or entry.seq is UNSET or entry.seq >= found.fence.first
+
     def _commit(self, session: _Session, append: Append, dropped: int) -> Appended:
         drafts = append.drafts[dropped:]
         first = rules.advance(session.fence, append, len(drafts))
@@ -196,6 +244,19 @@ class MemoryStore:
             event = Event(seq=seq, at=append.at, raw=Raw(draft.raw), run=draft.run or UNSET, by=draft.by)
             session.log.append(event)
             self._pos += 1
+            if draft.by is not UNSET:
+                action = tag_of(draft.body)
+                self._note(
+                    AuditEntry(
+                        pos=self._pos,
+                        at=append.at,
+                        by=draft.by,
+                        action=action,
+                        session=append.session,
+                        seq=seq,
+                        run=draft.run,
+                    )
+                )
             if type(draft.body) not in DELTAS:
                 self._feed.append(FeedEntry(pos=self._pos, session=append.session, event=event))
         if append.record is not None:
@@ -213,14 +274,10 @@ class MemoryStore:
         self._claims[claim.principal, claim.key] = (at, claim)
 
 
-def _matches(record: Record, query: SessionQuery) -> bool:
-    return (
-        (query.phases is None or record.phase in query.phases)
-        and (query.agent is None or record.agent == query.agent)
-        and (query.owner is None or record.owner.user == query.owner)
-        and (query.include_hidden or not record.hidden)
-        and (query.include_archived or record.phase not in rules.HIDDEN_PHASES)
-    )
+def _ended(log: Sequence[Event], start: Event) -> StoredRun:
+    """The run that begins here, with its end."""
+    ends = (event for event in log if event.seq > start.seq and event.run == start.run and type(event.body) in RUN_ENDS)
+    return StoredRun(start=start, end=next(ends, None))
 
 
 async def open_memory(data: Path) -> MemoryStore:

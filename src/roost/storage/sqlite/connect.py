@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Final
 
 from roost.model.errors import RoostError, SchemaTooNew, StorageFull, StorageUnavailable
+from roost.model.record import decode_record
+from roost.storage.finding import words_of
 from roost.storage.sqlite.sql import script
 
-STEPS: Final[tuple[str, ...]] = ("schema.sql",)
+STEPS: Final[tuple[str, ...]] = ("schema.sql", "schema_2.sql")
 """Step n leads from version n to n + 1. An empty file is version 0. Never change a step that was released: add one."""
 OLDEST_SQLITE: Final = (3, 35, 0)
 _APPLICATION: Final = 0x526F6F73  # "Roos": marks the file as ours
@@ -35,6 +37,7 @@ def connect_writer(path: Path, steps: Sequence[str] | None = None) -> sqlite3.Co
     """
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     connection = _connect(path)
+    connection.create_function("words_of", 1, _words_of, deterministic=True)
     try:
         texts = [script(name) for name in STEPS] if steps is None else steps
         version = _check(connection, newest=len(texts))
@@ -49,6 +52,11 @@ def connect_writer(path: Path, steps: Sequence[str] | None = None) -> sqlite3.Co
         connection.close()
         raise
     return connection
+
+
+def _words_of(raw: bytes) -> str:
+    """For steps that look into records."""
+    return words_of(decode_record(raw))
 
 
 def connect_reader(path: Path) -> sqlite3.Connection:

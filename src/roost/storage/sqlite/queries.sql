@@ -23,14 +23,19 @@ SELECT max((SELECT coalesce(max(pos), 0) FROM events), (SELECT value FROM marks 
 UPDATE marks SET value = ? WHERE name = 'pos';
 
 -- name: fence
-SELECT s.key, h.head, s.first, s.epoch, h.produced, s.state_seq, s.hidden, s.phase, s.agent, s.owner
+SELECT
+    s.key, h.head, s.first, s.epoch, h.produced, s.state_seq, s.hidden, s.phase, s.agent, s.owner, s.org, s.visibility,
+    s.folder, s.slept_at, s.fade
 FROM sessions AS s JOIN heads AS h ON h.session = s.key
 WHERE s.id = ?;
 
 -- name: insert-session
-INSERT INTO sessions (id, created_at, updated_at, hidden, phase, agent, owner, epoch, state_seq, env, record)
+INSERT INTO sessions (
+    id, created_at, updated_at, hidden, phase, agent, owner, org, visibility, folder, slept_at, fade, epoch, state_seq,
+    env, record
+)
 VALUES
-(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: insert-events
 INSERT INTO events (pos, session, seq, at, run, by, type, fact, body)
@@ -38,7 +43,21 @@ VALUES
 (?, ?, ?, ?, nullif(?, ''), nullif(?, ''), ?, ?, ?);
 
 -- name: insert-deletion
-INSERT INTO events (pos, at, type, fact, body) VALUES (?, ?, 'session-deleted', 1, ?);
+INSERT INTO events (pos, at, by, type, fact, body) VALUES (?, ?, nullif(?, ''), 'session-deleted', 1, ?);
+
+-- name: insert-key-fact
+-- For the audit alone: no fact of the feed.
+INSERT INTO events (pos, at, by, type, fact, body) VALUES (?, ?, ?, ?, 0, ?);
+
+-- name: put-words
+INSERT INTO words (session, text) VALUES (?, ?) ON CONFLICT (session) DO UPDATE SET text = excluded.text
+WHERE text <> excluded.text;
+
+-- name: forget-tags
+DELETE FROM tags WHERE session = ?;
+
+-- name: put-tag
+INSERT OR IGNORE INTO tags (tag, session) VALUES (?, ?);
 
 -- name: put-heads
 INSERT INTO heads (session, head, produced)
@@ -58,7 +77,8 @@ FROM fresh WHERE sessions.key = fresh.key;
 
 -- name: update-session
 UPDATE sessions
-SET updated_at = ?, epoch = ?, state_seq = ?, record = ?, hidden = ?, phase = ?, agent = ?, owner = ?
+SET updated_at = ?, epoch = ?, state_seq = ?, record = ?, hidden = ?, phase = ?, agent = ?, owner = ?, org = ?,
+    visibility = ?, folder = ?, slept_at = ?, fade = ?
 WHERE key = ?;
 
 -- name: set-env
@@ -89,7 +109,8 @@ INSERT OR REPLACE INTO claims (principal, key, at, body_hash, outcome) VALUES (?
 INSERT OR REPLACE INTO checkpoints (session, seq, data) VALUES (?, ?, ?);
 
 -- name: put-key
-INSERT OR REPLACE INTO api_keys (id, hash, principal, created_at, revoked_at) VALUES (?, ?, ?, ?, ?);
+INSERT OR REPLACE INTO api_keys (id, hash, principal, created_at, revoked_at, scope, label, expires_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: leave-over
 INSERT OR REPLACE INTO leftovers (session, before) VALUES (?, ?);
@@ -160,15 +181,7 @@ SELECT s.record, h.head, s.first, h.produced, s.env, s.token_hash
 FROM sessions AS s JOIN heads AS h ON h.session = s.key
 WHERE s.id = ?;
 
--- name: count
-SELECT count(*) FROM sessions INDEXED BY by_created
-WHERE (:phases IS NULL OR phase IN (SELECT value FROM json_each(:phases)))
-    AND (:agent IS NULL OR agent = :agent)
-    AND (:owner IS NULL OR owner = :owner)
-    AND (:include_hidden OR NOT hidden)
-    AND (:include_archived OR phase NOT IN ('archived', 'ended'));
-
--- name: list-created
+-- name: list
 -- Filters and sorts on the index alone, then fetches the rows that are shown.
 SELECT
     json_group_array(json_array(head, first, produced, json(env), hex(token_hash), length(record))),
@@ -176,38 +189,132 @@ SELECT
 FROM (
     SELECT h.head, s.first, h.produced, s.env, s.token_hash, s.record
     FROM (
-        SELECT key, created_at, id FROM sessions INDEXED BY by_created
-        WHERE (:phases IS NULL OR phase IN (SELECT value FROM json_each(:phases)))
-            AND (:agent IS NULL OR agent = :agent)
-            AND (:owner IS NULL OR owner = :owner)
-            AND (:include_hidden OR NOT hidden)
-            AND (:include_archived OR phase NOT IN ('archived', 'ended'))
-        ORDER BY created_at DESC, id LIMIT :limit OFFSET :offset
+        SELECT key, {order}_at, id FROM sessions {hint}
+        {where}
+        ORDER BY {order}_at DESC, id LIMIT :limit OFFSET :offset
     ) AS shown
     JOIN sessions AS s ON s.key = shown.key
     JOIN heads AS h ON h.session = s.key
-    ORDER BY shown.created_at DESC, shown.id LIMIT :limit
+    ORDER BY shown.{order}_at DESC, shown.id LIMIT :limit
 );
 
--- name: list-updated
--- Filters and sorts on the index alone, then fetches the rows that are shown.
+-- name: count
+SELECT {phase}, count(*) FROM sessions {hint}
+{where}
+GROUP BY 1;
+
+-- name: tally
+SELECT phase, sum(n) FROM tallies
+{where}
+GROUP BY 1;
+
+-- name: fading
+-- Whether some sleep that may sleep out by their own time; whether some by the hub's.
+SELECT coalesce(max(fades = 1), 0), coalesce(max(fades = 2), 0) FROM tallies;
+
+-- name: phase
+phase;
+
+-- name: phase-shown
+CASE
+    WHEN phase = 'paused' AND iif(fade < 0, :fade_ms, fade) > 0 AND slept_at + iif(fade < 0, :fade_ms, fade) <= :at
+        THEN 'archived'
+    ELSE phase
+END;
+
+-- name: where-phases
+-- This and the following are what a list filters by. Only those that are wanted go into a statement.
+phase IN (SELECT value FROM json_each(:phases));
+
+-- name: where-shown
+{phase} IN (SELECT value FROM json_each(:shown));
+
+-- name: where-agent
+agent = :agent;
+
+-- name: where-owner
+owner = :owner;
+
+-- name: where-visibility
+visibility = :visibility;
+
+-- name: where-visible
+org = :viewer_org AND (owner = :viewer OR visibility <> 'private');
+
+-- name: where-hidden
+hidden = :hidden;
+
+-- name: where-folder
+(folder = :folder OR (folder >= :folder || '/' AND folder < :folder || '0'));
+
+-- name: where-created_from
+created_at >= :created_from;
+
+-- name: where-created_before
+created_at < :created_before;
+
+-- name: where-updated_from
+key IN (SELECT key FROM sessions INDEXED BY by_updated WHERE updated_at >= :updated_from);
+
+-- name: where-updated_before
+key IN (SELECT key FROM sessions INDEXED BY by_updated WHERE updated_at < :updated_before);
+
+-- name: where-tags
+key IN (
+    SELECT session FROM tags WHERE tag IN (SELECT value FROM json_each(:tags))
+    GROUP BY session HAVING count(*) = :tag_count
+);
+
+-- name: where-term
+key IN (SELECT rowid FROM trigrams WHERE trigrams MATCH :match);
+
+-- name: where-short-term
+key IN (SELECT session FROM words WHERE instr(text, :term));
+
+-- name: where-found
+key IN (SELECT value FROM json_each(:found));
+
+-- name: found-term
+SELECT json_group_array(rowid) FROM (SELECT rowid FROM trigrams WHERE trigrams MATCH :match LIMIT :few);
+
+-- name: found-short-term
+SELECT json_group_array(session) FROM (SELECT session FROM words WHERE instr(text, :term) LIMIT :few);
+
+-- name: message
+SELECT first, data FROM messages WHERE session = ? AND id = ?;
+
+-- name: runs
+-- Each run's start and, if it has one, its end: the next event of the same index.
 SELECT
-    json_group_array(json_array(head, first, produced, json(env), hex(token_hash), length(record))),
-    CAST(group_concat(record, '') AS BLOB)
+    json_group_array(json_array(
+        a.seq, a.at, a.run, json(a.by), length(a.body), z.seq, z.at, json(z.by), length(z.body)
+    )),
+    CAST(group_concat(a.body || coalesce(z.body, ''), '') AS BLOB)
 FROM (
-    SELECT h.head, s.first, h.produced, s.env, s.token_hash, s.record
-    FROM (
-        SELECT key, updated_at, id FROM sessions INDEXED BY by_updated
-        WHERE (:phases IS NULL OR phase IN (SELECT value FROM json_each(:phases)))
-            AND (:agent IS NULL OR agent = :agent)
-            AND (:owner IS NULL OR owner = :owner)
-            AND (:include_hidden OR NOT hidden)
-            AND (:include_archived OR phase NOT IN ('archived', 'ended'))
-        ORDER BY updated_at DESC, id LIMIT :limit OFFSET :offset
-    ) AS shown
-    JOIN sessions AS s ON s.key = shown.key
-    JOIN heads AS h ON h.session = s.key
-    ORDER BY shown.updated_at DESC, shown.id LIMIT :limit
+    SELECT seq, at, run, by, body, (
+        SELECT min(later.seq) FROM events AS later INDEXED BY runs
+        WHERE later.session = :session AND later.seq > e.seq
+            AND later.type IN ('run-start', 'run-complete', 'run-aborted', 'run-error')
+    ) AS last
+    FROM events AS e INDEXED BY runs
+    WHERE session = :session AND seq >= :first AND seq < :before
+        AND type IN ('run-start', 'run-complete', 'run-aborted', 'run-error') AND type = 'run-start'
+    ORDER BY seq DESC LIMIT :limit
+) AS a
+LEFT JOIN events AS z INDEXED BY log
+    ON z.session = :session AND z.seq = a.last AND z.run = a.run;
+
+-- name: run-start
+SELECT seq FROM events INDEXED BY run_starts WHERE session = ? AND run = ? AND type = 'run-start';
+
+-- name: audit
+SELECT json_group_array(json_array(pos, id, seq, at, run, json(by), type, iif(seq IS NULL, CAST(body AS TEXT), NULL)))
+FROM (
+    SELECT e.pos, s.id, e.seq, e.at, e.run, e.by, e.type, e.body
+    FROM events AS e INDEXED BY audit LEFT JOIN sessions AS s ON s.key = e.session
+    WHERE e.by IS NOT NULL AND instr(e.by, '"kind":"service"') = 0 AND e.pos > :after
+        AND (e.session IS NULL OR e.seq >= s.first)
+    ORDER BY e.pos LIMIT :limit
 );
 
 -- name: messages
@@ -225,4 +332,4 @@ SELECT seq, data FROM checkpoints WHERE session = ?;
 SELECT at, body_hash, outcome FROM claims WHERE principal = ? AND key = ?;
 
 -- name: keys
-SELECT id, hash, principal, created_at, revoked_at FROM api_keys ORDER BY created_at, id;
+SELECT id, hash, principal, created_at, revoked_at, scope, label, expires_at FROM api_keys ORDER BY created_at, id;

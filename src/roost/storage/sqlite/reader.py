@@ -11,7 +11,7 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 import msgspec
 from anyio import CancelScope, to_thread
-from msgspec import UNSET, Raw, Struct
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from roost.model.envelope import Event
 from roost.model.errors import SessionNotFound, StorageUnavailable
@@ -21,12 +21,12 @@ from roost.model.lifecycle import Phase
 from roost.model.record import decode_record
 from roost.model.stored import (
     ApiKey,
+    AuditEntry,
     FeedEntry,
     KeyClaim,
     Page,
-    SessionPage,
-    SessionQuery,
     StoredMessage,
+    StoredRun,
     StoredSession,
 )
 from roost.storage import rules
@@ -37,8 +37,6 @@ from roost.storage.sqlite.turns import Turns
 P = ParamSpec("P")
 T = TypeVar("T")
 _THREADS: Final = 4
-_LIST_STEP: Final = 500
-"""Session rows fetched at once."""
 
 
 class Readers:
@@ -113,13 +111,27 @@ class _FactRow(Struct, array_like=True):
     size: int
 
 
-class _SessionRow(Struct, array_like=True):
-    head: Seq
-    first: Seq
-    produced: int
-    env: dict[str, str]
-    token_hash: str
+class _RunRow(Struct, array_like=True):
+    seq: Seq
+    at: int
+    run: RunId
+    by: Principal | None
     size: int
+    end_seq: Seq | None
+    end_at: int | None
+    end_by: Principal | None
+    end_size: int | None
+
+
+class _AuditRow(Struct, array_like=True):
+    pos: Pos
+    session: SessionId | None
+    seq: Seq | None
+    at: int
+    run: RunId | None
+    by: Principal
+    type: str
+    body: str | None
 
 
 class _MessageRow(Struct, array_like=True):
@@ -130,13 +142,14 @@ class _MessageRow(Struct, array_like=True):
 
 _event_rows = msgspec.json.Decoder(list[_EventRow])
 _fact_rows = msgspec.json.Decoder(list[_FactRow])
-_session_rows = msgspec.json.Decoder(list[_SessionRow])
+_run_rows = msgspec.json.Decoder(list[_RunRow])
+_audit_rows = msgspec.json.Decoder(list[_AuditRow])
 _message_rows = msgspec.json.Decoder(list[_MessageRow])
 _principal = msgspec.json.Decoder(Principal)
 _env = msgspec.json.Decoder(dict[str, str])
 
 
-def _parts(sizes: Sequence[_EventRow | _FactRow | _SessionRow | _MessageRow], joined: bytes) -> Iterator[bytes]:
+def _parts(sizes: Sequence[_EventRow | _FactRow | _MessageRow], joined: bytes) -> Iterator[bytes]:
     start = 0
     for row in sizes:
         yield joined[start : start + row.size]
@@ -202,36 +215,6 @@ def read_session(connection: sqlite3.Connection, session: SessionId) -> StoredSe
     )
 
 
-def list_sessions(connection: sqlite3.Connection, query: SessionQuery) -> SessionPage:
-    filters: dict[str, Any] = {
-        "phases": None if query.phases is None else msgspec.json.encode(sorted(query.phases)).decode(),
-        "agent": query.agent,
-        "owner": query.owner,
-        "include_hidden": query.include_hidden,
-        "include_archived": query.include_archived,
-    }
-    total: int = connection.execute(SQL["count"], filters).fetchone()[0]
-    end = total if query.limit is None else min(total, query.offset + query.limit)
-    rows: list[StoredSession] = []
-    for offset in range(query.offset, end, _LIST_STEP):
-        span = {"offset": offset, "limit": min(_LIST_STEP, end - offset)}
-        sizes, joined = connection.execute(SQL[f"list-{query.order}"], filters | span).fetchone()
-        found = _session_rows.decode(sizes)
-        rows += [_session(row, raw) for row, raw in zip(found, _parts(found, joined), strict=True)]
-    return SessionPage(rows=rows, total=total)
-
-
-def _session(row: _SessionRow, raw: bytes) -> StoredSession:
-    return StoredSession(
-        record=decode_record(raw),
-        head=row.head,
-        first=row.first,
-        produced=row.produced,
-        env=row.env,
-        token_hash=bytes.fromhex(row.token_hash) or None,
-    )
-
-
 def read_messages(
     connection: sqlite3.Connection, session: SessionId, *, before: Seq | None, limit: int
 ) -> list[StoredMessage]:
@@ -241,6 +224,39 @@ def read_messages(
     rows = _message_rows.decode(sizes)
     parts = _parts(rows, joined or b"")
     return [StoredMessage(id=row.id, first=row.first, data=raw) for row, raw in zip(rows, parts, strict=True)][::-1]
+
+
+def read_message(connection: sqlite3.Connection, session: SessionId, message: MessageId) -> StoredMessage | None:
+    key, *_ = _find(connection, session)
+    row = connection.execute(SQL["message"], (key, message)).fetchone()
+    return None if row is None else StoredMessage(id=message, first=row[0], data=row[1])
+
+
+def read_runs(connection: sqlite3.Connection, session: SessionId, *, before: Seq | None, limit: int) -> list[StoredRun]:
+    key, head, first, _ = _find(connection, session)
+    span = {"session": key, "first": first, "before": head + 1 if before is None else before, "limit": max(limit, 0)}
+    sizes, joined = connection.execute(SQL["runs"], span).fetchone()
+    found: list[StoredRun] = []
+    at = 0
+    for row in _run_rows.decode(sizes):
+        raw = joined[at : at + row.size]
+        at += row.size
+        start = _event(_EventRow(row.seq, row.at, row.run, row.by, row.size), raw)
+        end = None
+        if row.end_seq is not None:
+            size = row.end_size or 0
+            end = _event(_EventRow(row.end_seq, row.end_at or 0, row.run, row.end_by, size), joined[at : at + size])
+            at += size
+        found.append(StoredRun(start=start, end=end))
+    return found
+
+
+def read_run(connection: sqlite3.Connection, session: SessionId, run: RunId) -> StoredRun | None:
+    key, _, first, _ = _find(connection, session)
+    row = connection.execute(SQL["run-start"], (key, run)).fetchone()
+    if row is None or row[0] < first:
+        return None
+    return read_runs(connection, session, before=row[0] + 1, limit=1)[0]
 
 
 def read_checkpoint(connection: sqlite3.Connection, session: SessionId) -> tuple[Seq, bytes] | None:
@@ -272,8 +288,39 @@ def read_feed_head(connection: sqlite3.Connection) -> Pos:
     return connection.execute(SQL["last-pos"]).fetchone()[0]
 
 
+def read_audit(connection: sqlite3.Connection, *, after: Pos, limit: int) -> list[AuditEntry]:
+    (rows,) = connection.execute(SQL["audit"], {"after": after, "limit": max(limit, 0)}).fetchone()
+    return [_audited(row) for row in _audit_rows.decode(rows)]
+
+
+def _audited(row: _AuditRow) -> AuditEntry:
+    details: dict[str, Any] | UnsetType = UNSET if row.body is None else msgspec.json.decode(row.body)
+    session = row.session
+    if session is None and details is not UNSET and row.type == "session-deleted":
+        session, details = SessionId(details["session"]), UNSET
+    return AuditEntry(
+        pos=row.pos,
+        at=row.at,
+        by=row.by,
+        action=row.type,
+        session=session or UNSET,
+        seq=row.seq or UNSET,
+        run=row.run or UNSET,
+        details=details,
+    )
+
+
 def read_keys(connection: sqlite3.Connection) -> list[ApiKey]:
     return [
-        ApiKey(id=name, hash=digest, principal=_principal.decode(who), created_at=created, revoked_at=revoked)
-        for name, digest, who, created, revoked in connection.execute(SQL["keys"])
+        ApiKey(
+            id=name,
+            hash=digest,
+            principal=_principal.decode(who),
+            created_at=created,
+            revoked_at=revoked,
+            scope=scope,
+            label=label,
+            expires_at=expires,
+        )
+        for name, digest, who, created, revoked, scope, label, expires in connection.execute(SQL["keys"])
     ]

@@ -2,26 +2,29 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from anyio import to_thread
 
 from roost.model.events import Principal
-from roost.model.ids import Pos, Seq, SessionId
+from roost.model.ids import MessageId, Pos, RunId, Seq, SessionId
 from roost.model.stored import (
     ApiKey,
     Append,
     Appended,
+    AuditEntry,
     FeedEntry,
     KeyClaim,
+    KeyFact,
     Page,
     SessionPage,
     SessionQuery,
     StoredMessage,
+    StoredRun,
     StoredSession,
 )
-from roost.storage.sqlite import reader
+from roost.storage.sqlite import finding, reader
 from roost.storage.sqlite.connect import storage_error
 from roost.storage.sqlite.reader import Readers
 from roost.storage.sqlite.transaction import Transaction
@@ -59,7 +62,10 @@ class SqliteStore:
         return await self._readers.call(reader.read_session, session)
 
     async def list(self, query: SessionQuery) -> SessionPage:
-        return await self._readers.call(reader.list_sessions, query)
+        return await self._readers.call(finding.list_sessions, query)
+
+    async def counts(self, query: SessionQuery) -> Mapping[str, int]:
+        return await self._readers.call(finding.count_sessions, query)
 
     async def delete(self, session: SessionId, *, by: Principal | None, at: int, kept: str | None = None) -> Pos:
         return await self._writer.call(Transaction.delete, session, by, at, kept)
@@ -68,6 +74,15 @@ class SqliteStore:
         self, session: SessionId, *, before: Seq | None = None, limit: int = 50
     ) -> Sequence[StoredMessage]:
         return await self._readers.call(reader.read_messages, session, before=before, limit=limit)
+
+    async def message(self, session: SessionId, message: MessageId) -> StoredMessage | None:
+        return await self._readers.call(reader.read_message, session, message)
+
+    async def runs(self, session: SessionId, *, before: Seq | None = None, limit: int = 50) -> Sequence[StoredRun]:
+        return await self._readers.call(reader.read_runs, session, before=before, limit=limit)
+
+    async def run(self, session: SessionId, run: RunId) -> StoredRun | None:
+        return await self._readers.call(reader.read_run, session, run)
 
     async def save_checkpoint(self, session: SessionId, seq: Seq, data: bytes) -> None:
         await self._writer.call(Transaction.save_checkpoint, session, seq, data)
@@ -87,8 +102,11 @@ class SqliteStore:
     async def feed_head(self) -> Pos:
         return await self._readers.call(reader.read_feed_head)
 
-    async def put_key(self, key: ApiKey) -> None:
-        await self._writer.call(Transaction.put_key, key)
+    async def audit(self, *, after: Pos = 0, limit: int = 500) -> Sequence[AuditEntry]:
+        return await self._readers.call(reader.read_audit, after=after, limit=limit)
+
+    async def put_key(self, key: ApiKey, fact: KeyFact | None = None) -> None:
+        await self._writer.call(Transaction.put_key, key, fact)
 
     async def keys(self) -> Sequence[ApiKey]:
         return await self._readers.call(reader.read_keys)

@@ -12,13 +12,15 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET
 
+from roost.model.access import org_of
 from roost.model.envelope import Draft, Unknown
 from roost.model.errors import CursorAhead, SessionNotFound, StateConflict
 from roost.model.events import Principal
 from roost.model.ids import MessageId, Pos, Seq, SessionId
 from roost.model.record import Record, encode_record
-from roost.model.stored import ApiKey, Append, Appended, StoredMessage
+from roost.model.stored import ApiKey, Append, Appended, KeyFact, StoredMessage
 from roost.storage import rules
+from roost.storage.finding import fade_of, folder_of, words_of
 from roost.storage.sqlite.leftovers import any_left
 from roost.storage.sqlite.sql import SQL, repeated
 
@@ -28,10 +30,11 @@ _MOST_FENCES: Final = 16_384
 
 
 class SessionFence(rules.Fence):
-    """A fence with the row's short key and what lists filter by."""
+    """A fence with the row's short key, what lists filter by, and what finds it by words (None: not known)."""
 
     key: int = 0
-    listed: tuple[bool, str, str, str] = (False, "", "", "")
+    listed: tuple[Any, ...] = ()
+    found_by: tuple[Any, ...] | None = None
 
 
 class Fences(dict[SessionId, SessionFence]):
@@ -69,6 +72,7 @@ class Transaction:
         )  # fmt: skip
         key = self._execute(SQL["insert-session"], row).lastrowid or 0
         self._fences[append.session] = fence = SessionFence(key=key, listed=listed)
+        self._find_by(fence, record)
         done = self._stage(fence, append, dropped=0)
         del self._records[key]  # its row is just written
         return done
@@ -101,8 +105,11 @@ class Transaction:
             self._execute(SQL[name], (fence.key,))
         del self._fences[session]
         self._fences.pos += 1
-        fact = rules.deleted_fact(session, by=by, at=at, kept=kept)
-        self._execute(SQL["insert-deletion"], (self._fences.pos, at, msgspec.json.encode(fact)))
+        _, _, _, user, org, visibility, *_ = fence.listed
+        owner = Principal(user=user, org=org or UNSET)
+        fact = rules.deleted_fact(session, by=by, at=at, kept=kept, owner=owner, visibility=visibility)
+        who = "" if by is None else _json(by)
+        self._execute(SQL["insert-deletion"], (self._fences.pos, at, who, msgspec.json.encode(fact)))
         return self._fences.pos
 
     def save_checkpoint(self, session: SessionId, seq: Seq, data: bytes) -> None:
@@ -111,8 +118,17 @@ class Transaction:
     def set_token(self, session: SessionId, token_hash: bytes) -> None:
         self._execute(SQL["set-token"], (token_hash, self._find(session).key))
 
-    def put_key(self, key: ApiKey) -> None:
-        self._execute(SQL["put-key"], (key.id, key.hash, _json(key.principal), key.created_at, key.revoked_at))
+    def put_key(self, key: ApiKey, fact: KeyFact | None) -> None:
+        row = (
+            key.id, key.hash, _json(key.principal), key.created_at, key.revoked_at, key.scope, key.label,
+            key.expires_at,
+        )  # fmt: skip
+        self._execute(SQL["put-key"], row)
+        if fact is not None:
+            self.flush()
+            self._fences.pos += 1
+            body = msgspec.json.encode(fact.details)
+            self._execute(SQL["insert-key-fact"], (self._fences.pos, fact.at, _json(fact.by), fact.action, body))
 
     def _leave_over(self, key: int, before: Seq) -> None:
         self._execute(SQL["leave-over"], (key, before))
@@ -208,7 +224,18 @@ class Transaction:
                 row = (record.updated_at, record.epoch, record.state_seq, raw, *listed, key)
                 self._execute(SQL["update-session"], row)
                 fence.listed = listed
+            self._find_by(fence, record)
         self._write("update-records", narrow, width=5)
+
+    def _find_by(self, fence: SessionFence, record: Record) -> None:
+        """Keep words and tags as the record has them."""
+        by = (record.label, record.tags, record.metadata)
+        if by != fence.found_by:
+            self._execute(SQL["put-words"], (fence.key, words_of(record)))
+            self._execute(SQL["forget-tags"], (fence.key,))
+            for tag in record.tags:
+                self._execute(SQL["put-tag"], (tag, fence.key))
+            fence.found_by = by
 
     def _write(self, name: str, values: list[Any], *, width: int) -> None:
         """Write flat rows with as few statements as a fixed set of sizes allows, so that each is prepared once."""
@@ -226,8 +253,12 @@ def bounded(fences: Fences) -> None:
         fences.clear()
 
 
-def _listed(record: Record) -> tuple[bool, str, str, str]:
-    return (record.hidden, record.phase.value, record.agent, record.owner.user)
+def _listed(record: Record) -> tuple[Any, ...]:
+    """What lists filter by, as in the columns from `hidden` to `fade`."""
+    return (
+        record.hidden, record.phase.value, record.agent, record.owner.user, org_of(record.owner), record.visibility,
+        folder_of(record), record.slept_at, fade_of(record),
+    )  # fmt: skip
 
 
 def _json(value: Any) -> str:
