@@ -58,11 +58,11 @@ class Coalescer:
 
     def add(self, body: Body | bytes, now: float) -> list[bytes]:
         """Take one event; bytes are ready-made and never held or joined."""
+        if isinstance(body, bytes):
+            return [*self.flush(now), body] if self._held else [body]
         if isinstance(body, _DELTAS) and not (isinstance(body, TextDelta) and body.stamp is not UNSET):
             return self._delta(body, now)
         ready = self.flush(now)
-        if isinstance(body, bytes):
-            return [*ready, body]
         if isinstance(body, _ENDS_PART):
             for kind in _DELTAS:
                 self._open.pop((kind, body.part), None)

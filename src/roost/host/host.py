@@ -13,11 +13,12 @@ import anyio
 import msgspec
 from msgspec import UNSET
 
+from roost.host.desk import Desk
 from roost.host.outbox import Outbox
 from roost.host.runner import INTERRUPTED, SPOOL_FULL, Runner
 from roost.host.tree import Tree
 from roost.host.wire import Wire
-from roost.link.frames import Answer, Ask, Bye
+from roost.link.frames import Answer, Bye
 from roost.link.host_end import HostEnd, Link
 from roost.link.spool import Spool, spool_path
 from roost.model.envelope import AnyBody, Event
@@ -76,6 +77,9 @@ class Host:
             env=ticket.env,
             grace_seconds=settings.abort_grace_seconds,
         )
+        self._desk = Desk(ticket.workspace, ready=self._folder, tree=self._tree, env=ticket.env, say=self._say)
+        self._root: Path | None = None
+        self._making = anyio.Lock()
         self._workspace: Path | None = None
         self._preparing = anyio.Lock()
         self._why = Leaving.PAUSED
@@ -89,7 +93,8 @@ class Host:
             token=self._ticket.token,
             settings=self._settings,
             commands=self._act,
-            ask=self._answer,
+            ask=self._desk.take,
+            lost=self._desk.drop_all,
         )
         self._runner.outbox = Outbox(
             self._end,
@@ -107,7 +112,9 @@ class Host:
 
     async def _serve(self) -> None:
         async with anyio.create_task_group() as tasks:
-            for task in (self._keep_linked, self._runner.work, self._watch_hub, self._watch_signals, self._warm_up):
+            for task in (self._desk.run, self._keep_linked, self._runner.work):
+                tasks.start_soon(task)
+            for task in (self._watch_hub, self._watch_signals, self._warm_up):
                 tasks.start_soon(task)
             await self._left.wait()
             log.info("leaving: %s", self._why)
@@ -136,19 +143,22 @@ class Host:
             elif isinstance(body, RUN_ENDS):
                 self._runner.close(run)
 
-    def _answer(self, ask: Ask) -> None:
-        """A request of the hub. Nothing but `ping` is asked yet."""
-        if ask.method == "ping":
-            self._end.say(Answer(id=ask.id, result=ask.params))
-        else:
-            self._end.say(Answer(id=ask.id, code="method_unknown", message=f"hosts do not know {ask.method!r}"))
+    def _say(self, answer: Answer) -> None:
+        self._end.say(answer)
         self._wire.wake()
+
+    async def _folder(self) -> Path:
+        """The workspace, made: once, and again after a failure."""
+        async with self._making:
+            if self._root is None:
+                self._root = await self._workspaces.prepare(self._ticket.workspace)
+            return self._root
 
     async def _ready(self) -> Path:
         """The workspace, made, with the agent started in it: once, and again after a failure."""
         async with self._preparing:
             if self._workspace is None:
-                workspace = await self._workspaces.prepare(self._ticket.workspace)
+                workspace = await self._folder()
                 await self._driver.start(workspace, self._ticket.env, {"model": self._ticket.model})
                 self._workspace = workspace
             return self._workspace

@@ -1,6 +1,6 @@
 """Where a run's events leave the host: numbered, spooled, and the wire woken."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from roost.link.host_end import HostEnd
 from roost.model.errors import SpoolFull
@@ -25,14 +25,18 @@ class Outbox:
     def unacknowledged(self) -> int:
         return self._end.unacknowledged
 
-    def put(self, body: bytes, run: RunId, *, last_words: bool = False) -> None:
-        """Raises: SpoolFull."""
+    def put(self, bodies: Sequence[bytes], run: RunId, *, last_words: bool = False) -> None:
+        """Raises: SpoolFull: those before the one that found no room are kept."""
+        if not bodies:
+            return
         if self.full and not last_words:
             raise SpoolFull
         try:
-            self._end.produce(body, run, last_words=last_words)
+            for body in bodies:
+                self._end.produce(body, run, last_words=last_words)
         except SpoolFull:
             self.full = True
             self._on_full()
             raise
-        self._wake()
+        finally:
+            self._wake()

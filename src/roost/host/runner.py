@@ -170,7 +170,7 @@ class Runner:
         body = _encoded(replace(end, read=turn.read_up_to(self._cursor())))
         while True:
             try:
-                self.outbox.put(body, turn.run, last_words=True)
+                self.outbox.put([body], turn.run, last_words=True)
                 return
             except SpoolFull:
                 log.warning("run %s: its end waits for room", turn.run)

@@ -16,6 +16,7 @@ from subprocess import DEVNULL, PIPE, STDOUT
 import anyio
 import psutil
 from anyio import to_thread
+from anyio.abc import ByteReceiveStream
 from anyio.abc import Process as AnyioProcess
 
 from roost.model.ids import RunId
@@ -56,11 +57,21 @@ class Command:
 
     async def output(self) -> AsyncIterator[bytes]:
         """Standard output and error, together, as they come; at most 1 MiB, and a line that says so."""
-        while (chunk := await self._chunk()) is not None:
+        async for chunk in self.stdout():
             if self._left <= 0:
                 continue
             self._left -= len(chunk)
             yield chunk if self._left > 0 else chunk[: self._left or None] + TRUNCATED
+
+    async def stdout(self) -> AsyncIterator[bytes]:
+        """All of it."""
+        while (chunk := await self._chunk(self._process.stdout)) is not None:
+            yield chunk
+
+    async def stderr(self) -> AsyncIterator[bytes]:
+        """All of it, if it was started with `apart`."""
+        while (chunk := await self._chunk(self._process.stderr)) is not None:
+            yield chunk
 
     async def wait(self) -> int:
         return await self._process.wait()
@@ -75,14 +86,15 @@ class Command:
         await to_thread.run_sync(_kill_command, self._mark, below)
         await self._process.wait()
 
-    async def _chunk(self) -> bytes | None:
+    async def _chunk(self, stream: ByteReceiveStream | None) -> bytes | None:
         """The next output; None at its end."""
         chunk: bytes | None = None
-        assert self._process.stdout is not None
+        if stream is None:
+            return None
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._linger, tasks.cancel_scope)
             with suppress(anyio.EndOfStream, anyio.ClosedResourceError):
-                chunk = await self._process.stdout.receive()
+                chunk = await stream.receive()
             tasks.cancel_scope.cancel()
         return chunk
 
@@ -105,9 +117,16 @@ class Tree:
         adopt_orphans()
 
     async def spawn(
-        self, command: Sequence[str] | str, *, cwd: Path, env: Mapping[str, str], run: RunId | None = None
+        self,
+        command: Sequence[str] | str,
+        *,
+        cwd: Path,
+        env: Mapping[str, str],
+        run: RunId | None = None,
+        apart: bool = False,
     ) -> Command:
-        """Start a command; a string goes to the shell. Raises: OSError: it cannot be started."""
+        """Start a command; a string goes to the shell. `apart`: its two outputs are not joined. Raises: OSError: it
+        cannot be started."""
         self._count += 1
         marks = {HOST_MARK: self._mark, COMMAND_MARK: f"{self._mark}.{self._count}"} | ({RUN_MARK: run} if run else {})
         process = await anyio.open_process(
@@ -116,7 +135,7 @@ class Tree:
             env=clean_environment() | dict(env) | marks,
             stdin=DEVNULL,
             stdout=PIPE,
-            stderr=STDOUT,
+            stderr=PIPE if apart else STDOUT,
             start_new_session=True,
             pass_fds=(self._file,),
         )

@@ -57,9 +57,13 @@ class RunTurn:
     # --- what the driver calls ---
 
     async def emit(self, *bodies: Body | bytes) -> None:
-        held = self._coalescer.deadline
-        for body in bodies:
-            self._put(self._coalescer.add(body, monotonic()))
+        held, now = self._coalescer.deadline, monotonic()
+        ready: list[bytes] = []
+        try:
+            for body in bodies:
+                ready += self._coalescer.add(body, now)
+        finally:  # one that cannot be encoded does not take those before it along
+            self._outbox.put(ready, self.run)
         if held != self._coalescer.deadline:
             self._moved.set()
         self._emitted += len(bodies)
@@ -116,7 +120,7 @@ class RunTurn:
 
     def flush(self) -> None:
         """Send what is held back. Raises: SpoolFull."""
-        self._put(self._coalescer.flush(monotonic()))
+        self._outbox.put(self._coalescer.flush(monotonic()), self.run)
 
     async def keep_flushing(self) -> None:
         """Send held deltas when their time has come, until cancelled."""
@@ -126,13 +130,9 @@ class RunTurn:
             with anyio.move_on_after(None if deadline is None else max(0.0, deadline - monotonic())):
                 await self._moved.wait()
             try:
-                self._put(self._coalescer.due(monotonic()))
+                self._outbox.put(self._coalescer.due(monotonic()), self.run)
             except SpoolFull:
                 return  # the host stops the run
-
-    def _put(self, bodies: Sequence[bytes]) -> None:
-        for body in bodies:
-            self._outbox.put(body, self.run)
 
     @asynccontextmanager
     async def _asking(self, request: RequestId) -> AsyncGenerator[anyio.Event]:

@@ -61,7 +61,8 @@ def find_hub(data: Path) -> HubAddress | None:
 
 
 class Wire:
-    """Keeps a `HostEnd` connected. `commands` is called with each batch, `ask` with each request, both at once."""
+    """Keeps a `HostEnd` connected. `commands` is called with each batch, `ask` with each request, both at once; `lost`
+    when a connection has ended."""
 
     def __init__(
         self,
@@ -72,11 +73,12 @@ class Wire:
         settings: LinkSettings,
         commands: Callable[[Sequence[Event]], None],
         ask: Callable[[Ask], None],
+        lost: Callable[[], None],
     ) -> None:
         self.away_since: float | None = monotonic()
         """When the hub was last lost (monotonic seconds); None while it is there."""
         self._end, self._data, self._token, self._settings = end, data, token, settings
-        self._commands, self._ask = commands, ask
+        self._commands, self._ask, self._lost = commands, ask, lost
         self._bell = anyio.Event()
         self._progress = anyio.Event()
         self._turned_away = 0
@@ -160,6 +162,7 @@ class Wire:
             welcomed = self.away_since is None
             self.away_since = self.away_since or monotonic()
             self._end.disconnected()
+            self._lost()
             self._moved()
         return welcomed
 

@@ -11,7 +11,7 @@ from typing import Literal
 
 import anyio
 from anyio import to_thread
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from roost.host.git import GitFailed, ask_git, run_git
 from roost.model.commands import WorkspaceRequest
@@ -115,8 +115,11 @@ class LocalWorkspaces:
             raise WorkspaceInvalid(f"{top} has no branch or commit {request.base!r}", path=top)
         if not _is_commit(folder, "HEAD"):
             raise WorkspaceInvalid(f"{top} has no commit yet: commit something first", path=top)
+        commit, target = _origin(folder, request.base)
         root, branch = self._place("worktrees", session), f"roost/{short_id(session)}"
-        return WorkspaceSpec(kind="worktree", path=top, base=request.base, branch=branch, root=str(root))
+        return WorkspaceSpec(
+            kind="worktree", path=top, base=request.base, branch=branch, root=str(root), commit=commit, target=target
+        )
 
     def _place(self, room: str, session: SessionId) -> Path:
         return self._data.absolute() / room / short_id(session)
@@ -186,6 +189,19 @@ def _is_commit(folder: Path, name: str) -> bool:
     except GitFailed:
         return False
     return True
+
+
+def _origin(folder: Path, base: str | UnsetType) -> tuple[str, str | UnsetType]:
+    """The commit that a worktree begins at, and the branch which that is, unless it is none."""
+    begin = "HEAD" if base is UNSET else base
+    commit = ask_git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{begin}^{{commit}}", cwd=folder)
+    try:
+        if base is UNSET:
+            return commit, ask_git("symbolic-ref", "--quiet", "--short", "HEAD", cwd=folder)
+        ask_git("show-ref", "--verify", "--quiet", f"refs/heads/{base}", cwd=folder)
+    except GitFailed:
+        return commit, UNSET
+    return commit, base
 
 
 def _top_with_commit(folder: Path) -> str | None:
