@@ -53,7 +53,7 @@ def _route(method: str, path: str, told: Json) -> Iterator[str]:
     if "requestBody" in told:
         optional = "" if told["requestBody"]["required"] else ", or none"
         yield ""
-        yield f"Body: {_kind(told['requestBody']['content']['application/json']['schema'])}{optional}."
+        yield f"Body: {_content(told['requestBody']['content'])}{optional}."
     yield ""
     answers = [_answer(status, answer) for status, answer in told["responses"].items() if status != "default"]
     yield f"Answers: {'; '.join(answers)}."
@@ -64,7 +64,12 @@ def _answer(status: str, answer: Json) -> str:
     if not content:
         return f"`{status}`, {answer['description'].rstrip('.')}"
     streamed = ", or an event stream" if "text/event-stream" in content else ""
-    return f"`{status}` {_kind(content['application/json']['schema'])}{streamed}"
+    return f"`{status}` {_content(content)}{streamed}"
+
+
+def _content(content: Json) -> str:
+    """JSON of a type, or bytes."""
+    return _kind(content["application/json"]["schema"]) if "application/json" in content else "the bytes"
 
 
 def _type(name: str, schema: Json) -> Iterator[str]:

@@ -56,7 +56,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     sse_heartbeat_seconds: float = 15.0
     """A quiet event stream carries a comment so often."""
     max_body_bytes: int = 16 * 1024 * 1024
-    """The largest request."""
+    """The largest request, but for files."""
+    max_file_bytes: int = 1024 * 1024 * 1024
+    """The largest file that is put into a workspace."""
     log_level: str = "info"
     """`debug`, `info`, `warning` or `error`. The log of the hub is its stderr."""
     link: LinkSettings = LinkSettings()

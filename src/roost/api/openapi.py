@@ -44,6 +44,7 @@ IDEMPOTENCY_KEY: Final[Json] = {
     "description": "The same key with the same body within 24 h gives the same answer and changes nothing.",
 }
 
+BINARY: Final[Json] = {"type": "string", "format": "binary"}
 BODY: Final[Json] = {
     "type": "object",
     "properties": {"type": {"type": "string"}},
@@ -82,7 +83,8 @@ def build() -> Json:
 
 def _types(handler: HTTPRouteHandler) -> Iterator[Any]:
     """Every type the route's schemas are made from."""
-    yield _answer(handler)
+    if "gives" not in handler.opt:
+        yield _answer(handler)
     for field in _fields(handler).values():
         yield _constrained(field)
 
@@ -110,7 +112,7 @@ def _constrained(field: FieldDefinition) -> Any:
 def _operation(handler: HTTPRouteHandler, schemas: Schemas) -> Json:
     name = handler.fn.__name__
     summary, _, description = cleandoc(getdoc(handler.fn) or "").replace("\n", " ").partition(". ")
-    content = {"application/json": {"schema": schemas[_answer(handler)]}}
+    content = _content(handler, schemas)
     streams = handler.opt.get("stream", False)
     if streams:
         content["text/event-stream"] = {"schema": {"type": "string"}}
@@ -132,7 +134,16 @@ def _operation(handler: HTTPRouteHandler, schemas: Schemas) -> Json:
     if body is not None:
         schema = {"application/json": {"schema": schemas[_constrained(body)]}}
         told["requestBody"] = {"required": not body.is_optional, "content": schema}
+    if "takes" in handler.opt:
+        told["requestBody"] = {"required": True, "content": {handler.opt["takes"]: {"schema": BINARY}}}
     return told
+
+
+def _content(handler: HTTPRouteHandler, schemas: Schemas) -> Json:
+    """What the route answers with: JSON of its type, or bytes."""
+    if "gives" in handler.opt:
+        return {handler.opt["gives"]: {"schema": BINARY}}
+    return {"application/json": {"schema": schemas[_answer(handler)]}}
 
 
 def _parameters(handler: HTTPRouteHandler, schemas: Schemas) -> Iterator[Json]:

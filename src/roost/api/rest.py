@@ -7,6 +7,7 @@ libraries that we do not use.
 import re
 from typing import Any, Final, cast
 
+import structlog
 from litestar import Litestar, Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.handlers import HTTPRouteHandler
@@ -16,14 +17,17 @@ from litestar.plugins.core import MsgspecDIPlugin
 from roost.api.asgi import ASGIApp, Message, Receive, Scope, Send
 from roost.api.call import Call
 from roost.api.problems import error_of, problem
-from roost.api.v1 import decisions, history, hub, runs, sessions
+from roost.api.v1 import decisions, history, hub, runs, sessions, workspace
 from roost.model.errors import BodyTooLarge, InvalidBody, InvalidRequest, MethodNotAllowed, RoostError, RouteNotFound
+
+_log = structlog.get_logger("roost.api")
 
 ROUTES: Final[list[HTTPRouteHandler]] = [
     *sessions.routes,
     *history.routes,
     *runs.routes,
     *decisions.routes,
+    *workspace.routes,
     *hub.routes,
 ]
 """Every route of version 1, in the order in which the reference lists them."""
@@ -57,18 +61,34 @@ def make_rest(max_body_bytes: int) -> ASGIApp:
     async def rest(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] == "OPTIONS":
             raise no_route(scope)
-        await framework(cast(Any, scope), cast(Any, _present(receive)), cast(Any, send))
+        started = False
+
+        async def noting(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await framework(cast(Any, scope), cast(Any, _present(receive)), cast(Any, noting))
+        except Exception as exc:
+            if not started:
+                raise
+            # the server closes the connection: with its length announced, nobody takes the torn body for a whole one
+            _log.warning("an answer broke off", path=scope["path"], detail=str(exc.__cause__ or exc))
 
     return rest
 
 
 def _present(receive: Receive) -> Receive:
-    """`receive` that ends the request, without ado, when its sender has gone."""
+    """`receive` that ends a request whose sender goes before its body is complete, without ado."""
+    complete = False
 
     async def present() -> Message:
+        nonlocal complete
         message = await receive()
-        if message["type"] == "http.disconnect":
+        if message["type"] == "http.disconnect" and not complete:
             raise InvalidRequest("the request ended before its body was complete")
+        complete = complete or not message.get("more_body", False)
         return message
 
     return present
@@ -87,7 +107,12 @@ def paths_of(handler: HTTPRouteHandler) -> tuple[str, str]:
     return str(method), re.sub(r"\{(\w+):\w+\}", r"{\1}", path)
 
 
-_PATTERNS: Final = [(re.compile(re.sub(r"\{\w+\}", "[^/]+", path)), method) for method, path in map(paths_of, ROUTES)]
+def _pattern(path: str) -> re.Pattern[str]:
+    """What a request's path looks like if it is this one's; `path` itself may hold slashes."""
+    return re.compile(re.sub(r"\{\w+\}", "[^/]+", path.replace("{path}", ".+")))
+
+
+_PATTERNS: Final = [(_pattern(path), method) for method, path in map(paths_of, ROUTES)]
 
 
 def _framework_error(exc: Exception, scope: Scope, max_body_bytes: int) -> RoostError | None:

@@ -13,6 +13,7 @@ from roost.client.callbacks import Callbacks, Listener, PermissionReply, Reply
 from roost.client.runs import MOVES, RUN_ENDS, Waiting, ends, is_idle, result_of
 from roost.client.stream import OnLink, Until, follow_events
 from roost.client.wire import REQUEST_SECONDS, Wire, new_key
+from roost.client.workspace import AsyncWorkspace
 from roost.model.commands import Abort, Configure, PolicyRequest, RuleRequest, Send, TimeoutsRequest, Update
 from roost.model.envelope import Event
 from roost.model.errors import RunNotFound
@@ -29,7 +30,7 @@ Delivery = Literal["prompt", "steer", "queue"]
 Input = str | Sequence[InputPart]
 
 
-class AsyncSession:
+class AsyncSession(AsyncWorkspace):
     """One session of a hub. Making one asks nothing; a wrong id shows at the first call.
 
     Every method may raise SessionNotFound, HubUnreachable, Unauthorized, and what its own words name.
@@ -148,7 +149,7 @@ class AsyncSession:
 
     async def unqueue(self, message: str) -> Accepted:
         """Give up an input that waits. Raises: MessageNotFound: it does not wait (any more)."""
-        answer = await self._wire.request("DELETE", f"{self._path}/queue/{message}")
+        answer = await self._wire.request("DELETE", f"{self._path}/queue/{message}", key=new_key())
         return msgspec.json.decode(answer, type=Accepted)
 
     async def stream(

@@ -5,7 +5,7 @@ Nothing else is sent twice.
 """
 
 import random
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Mapping
 from contextlib import asynccontextmanager
 from secrets import token_hex
 from types import TracebackType
@@ -160,6 +160,52 @@ class Wire:
                 yield response
         except httpx.TransportError as error:
             raise self.lost(error) from error
+
+    @asynccontextmanager
+    async def download(self, path: str, *, params: Mapping[str, Any], seconds: float) -> AsyncGenerator[httpx.Response]:
+        """A body that is read piece by piece. Until it begins, the request is repeated like any other GET."""
+        backoff = self.backoff()
+        while True:
+            try:
+                response = await self._begin(path, params, seconds)
+                break
+            except (HubUnreachable, Unavailable) as error:
+                if not _repeatable(error) or not await backoff.again():
+                    raise
+        try:
+            yield response
+        finally:
+            with anyio.CancelScope(shield=True):
+                await response.aclose()
+
+    async def _begin(self, path: str, params: Mapping[str, Any], seconds: float) -> httpx.Response:
+        address = self.address()
+        http = self._open()
+        request = http.build_request(
+            "GET", address.url + path, params=_present(params), headers=_headers(address), timeout=seconds
+        )
+        try:
+            response = await http.send(request, stream=True)
+            if response.is_success:
+                self._met = True
+                return response
+            await response.aread()
+        except httpx.TransportError as error:
+            raise self.lost(error) from error
+        raise _gateway(problem(response), response)
+
+    async def upload(self, path: str, content: bytes | AsyncIterable[bytes], *, seconds: float) -> bytes:
+        """PUT bytes, once. `seconds`: for each step."""
+        address = self.address()
+        headers = _headers(address) | {"Content-Type": "application/octet-stream"}
+        try:
+            response = await self._open().put(address.url + path, content=content, headers=headers, timeout=seconds)
+        except httpx.TransportError as error:
+            raise self.lost(error) from error
+        self._met = True
+        if response.is_success:
+            return response.content
+        raise _gateway(problem(response), response)
 
     def lost(self, error: Exception) -> HubUnreachable:
         """No answer came: the next attempt looks for the hub anew."""

@@ -2,6 +2,8 @@
 
 from collections.abc import Awaitable, Callable
 from functools import partial
+from itertools import count
+from secrets import token_hex
 from time import monotonic
 from typing import Any, Final
 
@@ -44,6 +46,9 @@ class HostLink:
         self._wake = anyio.Event()
         self._closed = anyio.Event()
         self._asked: dict[str, tuple[anyio.Event, list[Answer]]] = {}
+        self._name = token_hex(4)
+        """No answer to an earlier link's question is taken for one of ours."""
+        self._numbers = count(1)
 
     def wake(self) -> None:
         """Something is owed: send it soon."""
@@ -58,24 +63,34 @@ class HostLink:
         self.end.refuse(code, message)
         self.wake()
 
-    async def call(self, method: str, **params: Any) -> Any:
-        """Ask the host. Never retried. Raises: LinkDown; whatever error the host answers."""
+    async def call(self, method: str, params: Any = None) -> Any:
+        """Ask the host. Never retried; cancelled, the host is told to stop. Raises: LinkDown; whatever error the host
+        answers."""
         if self._closed.is_set():
             raise LinkDown
-        ask = Ask(id=f"q{len(self._asked)}-{id(params):x}", method=method, params=params)
+        ask = Ask(id=f"{self._name}.{next(self._numbers)}", method=method, params=params or {})
         done, answers = self._asked.setdefault(ask.id, (anyio.Event(), []))
         self.end.ask(ask)
         self.wake()
         try:
             await done.wait()
+        except BaseException:
+            self.tell("cancel", {"ask": ask.id})
+            raise
         finally:
             del self._asked[ask.id]
         if not answers:
-            raise LinkDown
+            raise LinkDown("the link to the session's host broke in the middle; whether it was done is not known")
         answer = answers[0]
         if isinstance(answer.code, str):
-            raise error_from(answer.code, answer.message or answer.code)
+            raise error_from(answer.code, answer.message or answer.code, answer.details)
         return answer.result
+
+    def tell(self, method: str, params: Any) -> None:
+        """Ask the host for something whose answer nobody waits for."""
+        if not self._closed.is_set():
+            self.end.ask(Ask(id=f"{self._name}.{next(self._numbers)}", method=method, params=params))
+            self.wake()
 
     async def run(self, receive: Receive, send: Send) -> None:
         """Until the connection ends, the host leaves, or it is refused."""

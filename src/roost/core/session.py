@@ -68,6 +68,10 @@ class Session:
         self.id = session
         self.linked = False
         self.deleted = False
+        self.calls = 0
+        """Calls to its host that are in progress (core/reach.py),"""
+        self.called_at = 0
+        """and when the last one that keeps it awake ended (ms)."""
         self.env: Mapping[str, str] = {}
         self.token_hash: bytes | None = None
         self._ground = ground

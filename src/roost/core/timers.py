@@ -2,6 +2,7 @@
 
 import anyio
 import structlog
+from msgspec.structs import replace
 
 from roost.core.decisions import Decision, Times, next_due, overdue
 from roost.core.session import Session
@@ -26,12 +27,17 @@ class Timers:
         self._changed = anyio.Event()
 
     def touch(self, session: Session) -> None:
-        at = None if session.deleted else next_due(session.record_now, self._times)
+        at = None if session.deleted else next_due(self._seen(session, session.record_now), self._times)
         if at is None:
             self._due.pop(session.id, None)
             return
         self._due[session.id] = (at, session)
         self._changed.set()
+
+    def _seen(self, session: Session, record: Record) -> Record:
+        """The record, with calls to the host as a reason to stay awake."""
+        used = self._clock.now_ms() if session.calls else session.called_at
+        return replace(record, idle_at=used) if used > record.idle_at else record
 
     async def run(self) -> None:
         """Act on what is due, until cancelled."""
@@ -47,7 +53,7 @@ class Timers:
 
     async def _act(self, session: Session) -> None:
         def choose(record: Record) -> Decision:
-            return overdue(record, self._clock.now_ms(), self._times)
+            return overdue(self._seen(session, record), self._clock.now_ms(), self._times)
 
         try:
             await session.decide(choose)

@@ -90,12 +90,13 @@ class Ask(Frame, frozen=True, kw_only=True, tag="ask"):
 
 
 class Answer(Frame, frozen=True, kw_only=True, tag="answer"):
-    """Either: the answer to `ask` with this id: `result`, or `code` and `message` of an error."""
+    """Either: the answer to `ask` with this id: `result`, or `code`, `message` and `details` of an error."""
 
     id: str
     result: Any = None
     code: str | UnsetType = UNSET
     message: str | UnsetType = UNSET
+    details: dict[str, Any] = {}
 
 
 class Bye(Frame, frozen=True, kw_only=True, tag="bye"):

@@ -3,19 +3,21 @@
 RoostError
 ├── InvalidRequest          the caller sent something that can never work
 │   ├── InvalidBody, InvalidCursor, CursorAhead, BodyTooLarge, MethodNotAllowed, WorkspaceInvalid, AgentUnknown,
-│   │   AgentNotConfigured
+│   │   AgentNotConfigured, NotText
 ├── Refused                 the caller may not do this
-│   ├── Unauthorized, Forbidden, HostRefused, OriginRefused
+│   ├── Unauthorized, Forbidden, HostRefused, OriginRefused, PathOutside
 ├── Missing                 nothing has this name
-│   ├── SessionNotFound, RunNotFound, MessageNotFound, PermissionNotFound, RouteNotFound
+│   ├── SessionNotFound, RunNotFound, MessageNotFound, PermissionNotFound, RouteNotFound, FileMissing,
+│   │   ArtifactNotFound, BlobNotFound
 ├── Gone
 │   ├── CursorTrimmed, SessionArchived, SessionClosed
 ├── Conflicting             right request, wrong moment
-│   ├── SessionBusy, SessionAsleep, IdempotencyMismatch, WorkspaceDirty, QueueFull, StateConflict, IllegalTransition
+│   ├── SessionBusy, SessionAsleep, IdempotencyMismatch, WorkspaceDirty, QueueFull, StateConflict, IllegalTransition,
+│   │   NotAFile, NotAFolder, ShellTimeout, MergeConflict, MergeRefused
 ├── Fencing                 a writer that lost its session
 │   ├── StaleEpoch, ProducerGap
 ├── Unavailable             try again later
-│   ├── HubStopping, StorageUnavailable, StorageFull, HubUnreachable, LinkDown, StreamLost, TimedOut
+│   ├── HubStopping, StorageUnavailable, StorageFull, HubUnreachable, LinkDown, HostBusy, StreamLost, TimedOut
 └── Fatal                   this hub or host cannot start
     ├── DataLocked, SchemaTooNew, SpoolFull, StartFailed, ProtocolMismatch
 """
@@ -90,6 +92,12 @@ class AgentNotConfigured(InvalidRequest):
     code = "agent_not_configured"
 
 
+class NotText(InvalidRequest):
+    """The file is not UTF-8 text: read it as bytes. Details: `path`."""
+
+    code = "not_text"
+
+
 class Refused(RoostError):
     """This is not allowed."""
 
@@ -118,6 +126,12 @@ class OriginRefused(Refused):
     """The Origin header names a site this hub does not trust."""
 
     code = "origin_refused"
+
+
+class PathOutside(Refused):
+    """The path leads out of the workspace. Details: `path`."""
+
+    code = "path_outside"
 
 
 class Missing(RoostError):
@@ -154,6 +168,24 @@ class PermissionNotFound(Missing):
     """No open permission or question has this id; it may have been answered already."""
 
     code = "permission_not_found"
+
+
+class FileMissing(Missing):
+    """Nothing in the workspace has this path. Details: `path`."""
+
+    code = "file_missing"
+
+
+class ArtifactNotFound(Missing):
+    """The session has no artifact with this key and version."""
+
+    code = "artifact_not_found"
+
+
+class BlobNotFound(Missing):
+    """No session that you may see refers to this blob."""
+
+    code = "blob_not_found"
 
 
 class Gone(RoostError):
@@ -228,6 +260,36 @@ class IllegalTransition(Conflicting):
     code = "illegal_transition"
 
 
+class NotAFile(Conflicting):
+    """It is a folder or something special, not a file. Details: `path`."""
+
+    code = "not_a_file"
+
+
+class NotAFolder(Conflicting):
+    """It is not a folder. Details: `path`."""
+
+    code = "not_a_folder"
+
+
+class ShellTimeout(Conflicting):
+    """The command took longer than it may and was killed. Details: what it had printed, as in its result."""
+
+    code = "shell_timeout"
+
+
+class MergeConflict(Conflicting):
+    """The branches changed the same lines; nothing was merged. Details: `paths`."""
+
+    code = "merge_conflict"
+
+
+class MergeRefused(Conflicting):
+    """This workspace cannot be merged or discarded as it stands; nothing was changed."""
+
+    code = "merge_refused"
+
+
 class Fencing(RoostError):
     """This writer does not hold the session any more."""
 
@@ -268,6 +330,12 @@ class LinkDown(Unavailable):
     """The session's host cannot be reached just now."""
 
     code = "link_down"
+
+
+class HostBusy(Unavailable):
+    """The session's host has as many calls in progress as it may. Details: `limit`."""
+
+    code = "host_busy"
 
 
 class StreamLost(Unavailable):

@@ -18,6 +18,7 @@ from roost.model.envelope import DELTAS, AnyBody, Event, Unknown
 from roost.model.errors import IllegalTransition, PermissionNotFound
 from roost.model.ids import Epoch, MessageId, RequestId, RunId, Seq, SessionId
 from roost.model.lifecycle import CLOSES_EPOCH, MOVES_STATE, NEEDS_RUN, NEXT, RUN_STATUS, Phase, RunStatus, step
+from roost.model.made import Made, with_artifact, with_files
 
 MAX_GRANTED: Final = 200
 """Rules that "always" has made; beyond them the oldest are forgotten, and asked about again."""
@@ -114,6 +115,7 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
     queue: tuple[Queued, ...] = ()
     queue_held: bool = False
     todos: tuple[e.Todo, ...] = ()
+    made: Made = Made()
     metrics: Metrics = Metrics()
     compacting: bool = False
     pause_requested: bool = False
@@ -380,6 +382,8 @@ _FOLDS: Final[dict[type, Callable[[Record, Any, Event], Record]]] = {
     e.PermissionReplied: _answered,
     e.QuestionReplied: _answered,
     e.TodosUpdated: lambda record, body, _event: replace(record, todos=body.todos),
+    e.FilesChanged: lambda record, body, _event: replace(record, made=with_files(record.made, body)),
+    e.ArtifactPublished: lambda r, body, ev: replace(r, made=with_artifact(r.made, body, ev.seq, ev.at, ev.run)),
     e.Compacting: lambda record, _body, _event: replace(record, compacting=True),
     e.Compacted: lambda record, _body, _event: replace(record, compacting=False),
 }
