@@ -239,6 +239,12 @@ async def test_a_host_killed_at_once_leaves_children_that_the_runtime_finds(live
     assert living(children) == []
 
 
+async def test_orphans_of_commands_leave_no_zombies(live: Site) -> None:
+    live.hub.script({"bash": {"command": "for i in 1 2 3 4 5; do setsid sh -c 'sleep 0.1 & sleep 0.2' & done; wait"}})
+    await live.ended()
+    await until(lambda: psutil.Process(live.pid).children() == [])
+
+
 async def test_a_crash_step_kills_the_host(live: Site) -> None:
     live.hub.script({"text": "last words"}, {"crash": True})
     await until(lambda: birth(live.pid) is None)
