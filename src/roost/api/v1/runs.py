@@ -28,7 +28,7 @@ async def list_queue(request: Call, session: FromPath[str]) -> Queue:
     return (await request.hub.find(session, request.by)).queue()
 
 
-@delete("/v1/sessions/{session:str}/queue/{message:str}", status_code=200)
+@delete("/v1/sessions/{session:str}/queue/{message:str}", status_code=200, opt=RECORDED)
 async def unqueue_input(request: Call, session: FromPath[str], message: FromPath[str]) -> Accepted:
     """Give up an input that waits."""
     return await _handle(request, session, Unqueue(message=MessageId(message)))
