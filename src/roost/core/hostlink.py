@@ -17,7 +17,7 @@ from roost.core.session import Session
 from roost.link.frames import Answer, AppendFrame, Ask, Beat, Bye, FromHost, decode_from_host
 from roost.link.hub_end import HubEnd
 from roost.model.envelope import Draft, decode_body
-from roost.model.errors import InvalidBody, LinkDown, ProducerGap, RoostError, StaleEpoch, error_from
+from roost.model.errors import InvalidBody, LinkDown, ProducerGap, RoostError, StaleEpoch, Unavailable, error_from
 from roost.model.events import Native
 from roost.model.ids import Epoch, RunId
 from roost.settings import LinkSettings
@@ -25,6 +25,9 @@ from roost.settings import LinkSettings
 Receive = Callable[[], Awaitable[bytes | str | None]]
 """The next message, None once the connection is closed."""
 Send = Callable[[bytes], Awaitable[None]]
+
+STORE_AGAIN_SECONDS: Final = 0.5
+"""Between two attempts to commit what a host has sent."""
 
 _log = structlog.get_logger("roost.link")
 _METHODS: Final[dict[str, Callable[[dict[str, Any]], Any]]] = {"ping": lambda params: params}
@@ -159,10 +162,7 @@ class HostLink:
     async def _take(self, frame: FromHost) -> None:
         match frame:
             case AppendFrame():
-                drafts = [draft_of(bytes(event.body), event.run) for event in frame.events]
-                acked, seq = await self.session.append_from_host(self.epoch, frame.first, drafts)
-                self.end.acknowledge(acked, seq)
-                self.wake()
+                await self._commit(frame)
             case Bye():
                 self.left = True
             case Answer():
@@ -177,6 +177,22 @@ class HostLink:
                 pass
             case _:
                 raise InvalidBody(f"{type(frame).__name__} after hello")
+
+    async def _commit(self, frame: AppendFrame) -> None:
+        """A store that is full or away is no reason to part with a host: try again, and let the host keep the rest."""
+        drafts = [draft_of(bytes(event.body), event.run) for event in frame.events]
+        waits = False
+        while True:
+            try:
+                acked, seq = await self.session.append_from_host(self.epoch, frame.first, drafts)
+                break
+            except Unavailable as error:
+                if not waits:
+                    _log.warning("events wait for the store", session=self.session.id, code=error.code)
+                waits = True
+                await anyio.sleep(STORE_AGAIN_SECONDS)
+        self.end.acknowledge(acked, seq)
+        self.wake()
 
 
 def _answer(ask: Ask) -> Answer:
