@@ -34,7 +34,7 @@ async def fire(
     fire = Fire(tmp_path, mark, Random(f"{seed} {request.node.name}"))
     try:
         yield fire
+        print(fire.story())
         await fire.leave()
     finally:
-        print(fire.story())
         await fire.clean()

@@ -3,15 +3,17 @@
 import shutil
 import signal
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import anyio
 
+from roost.client import AsyncClient
 from roost.testing import HubProcess
 from roost.testing.hub_process import ROOST
+from tests.fire.disks import SmallDisk, small_disk
 from tests.fire.processes import Found, eventually, gone, listening, processes, send_signal
 
 MARK = "FIRE_TEST"
@@ -24,8 +26,10 @@ __all__ = ["MARK", "ROOST", "Fire", "Hub"]
 class Hub(HubProcess):
     """A hub on one data folder, on a free port each time."""
 
-    def __init__(self, data: Path, settings: dict[str, Any], command: Sequence[str]) -> None:
+    def __init__(self, data: Path, settings: dict[str, Any], command: Sequence[str], seen: Path | None) -> None:
+        """`seen`: the folder as we see it, where the hub sees another disk than we do."""
         super().__init__(data, settings, command)
+        self.seen = seen or data
         self.ports: list[int] = []
         self.is_down = False
         """It was shut down as users do it: no session is awake, no host is left."""
@@ -33,6 +37,13 @@ class Hub(HubProcess):
     @property
     def port(self) -> int:
         return self.ports[-1]
+
+    @property
+    def log(self) -> Path:
+        return self.seen / "hub.log"
+
+    def client(self, **options: Any) -> AsyncClient:
+        return AsyncClient(data=self.seen, **options)
 
     async def ready(self) -> None:
         await super().ready()
@@ -61,14 +72,23 @@ class Fire:
         self.random = random
         self.hubs: list[Hub] = []
         self._mark = mark
+        self._disks = AsyncExitStack()
 
-    async def hub(self, *, data: Path | None = None, command: Sequence[str] = ROOST, **settings: Any) -> Hub:
+    async def hub(self, *, command: Sequence[str] = ROOST, disk: SmallDisk | None = None, **settings: Any) -> Hub:
         """A hub that answers. Settings by their names: `grace_seconds=1`, `link_heartbeat_seconds=0.2`."""
         chosen = {"port": 0, "agent": "scripted"} | settings
-        hub = Hub(data or self.folder / f"data{len(self.hubs)}", chosen, command)
+        data, seen = self.folder / f"data{len(self.hubs)}", None
+        if disk is not None:
+            data, seen, command = disk.folder / "data", disk.seen / "data", [*disk.enter, *command]
+            seen.mkdir(mode=0o700)
+        hub = Hub(data, chosen, command, seen)
         self.hubs.append(hub)
         await hub.start()
         return hub
+
+    async def small_disk(self, megabytes: int) -> SmallDisk:
+        """A disk that may be filled, for a hub: `fire.hub(disk=...)`. Fails the test where there can be none."""
+        return await self._disks.enter_async_context(small_disk(self.folder / "disk", megabytes))
 
     def workspace(self) -> Path:
         """A folder for a session to work in."""
@@ -83,10 +103,11 @@ class Fire:
     async def leave(self) -> None:
         """Stop all hubs the way users do, and see that nothing stays."""
         for hub in self.hubs:
-            if not hub.runs and not hub.is_down:
+            if hub.ports and not hub.runs and not hub.is_down:
                 await hub.start()
             if hub.runs:
                 await hub.shut_down()
+        await self._disks.aclose()
         with suppress(AssertionError):
             await eventually(lambda: not self.left(), seconds=5)
         assert [str(found) for found in self.left()] == []
@@ -98,6 +119,7 @@ class Fire:
         """Whatever happened, let nothing of this test disturb the next."""
         for hub in self.hubs:
             await HubProcess.kill(hub)
+        await self._disks.aclose()
         while left := self.left():
             send_signal(signal.SIGKILL, *(found.pid for found in left))
             await gone(*(found.pid for found in left))
@@ -105,6 +127,6 @@ class Fire:
 
     def story(self) -> str:
         """The ends of all logs, for whoever must find out why a test failed."""
-        logs = [path for hub in self.hubs for path in (hub.log, *sorted((hub.data / "logs").glob("*.log")))]
+        logs = [path for hub in self.hubs for path in (hub.log, *sorted((hub.seen / "logs").glob("*.log")))]
         texts = [(path, path.read_text(errors="replace")[-3000:]) for path in logs if path.exists()]
         return "\n".join(f"--- {path}\n{text}" for path, text in texts if text)

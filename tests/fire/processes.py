@@ -27,9 +27,10 @@ class Found(NamedTuple):
     command: str
 
     @property
-    def host(self) -> str | None:
-        """`session.epoch` if it belongs to a host's tree."""
-        return self.environment.get("ROOST_HOST")
+    def host(self) -> tuple[str, int] | None:
+        """Session and epoch if it belongs to a host's tree: what its mark, `session.epoch.instance`, says."""
+        session, _, rest = self.environment.get("ROOST_HOST", "").partition(".")
+        return (session, int(rest.partition(".")[0])) if rest else None
 
     @property
     def is_host(self) -> bool:
@@ -52,8 +53,7 @@ def processes() -> Iterator[Found]:
 
 def tree_of(session: str, epoch: int | None = None) -> list[Found]:
     """The host of this session (in this epoch), and all that carries its mark."""
-    wanted = f"{session}." if epoch is None else f"{session}.{epoch}"
-    return [found for found in processes() if (found.host or "").startswith(wanted) and _fits(found, epoch)]
+    return [found for found in processes() if found.host and found.host == (session, epoch or found.host[1])]
 
 
 def host_of(session: str) -> int | None:
@@ -108,7 +108,3 @@ async def gone(*pids: int, seconds: float = 15.0) -> None:
 
 def _words(file: Path) -> list[str]:
     return [word for word in file.read_bytes().decode(errors="replace").split("\0") if word]
-
-
-def _fits(found: Found, epoch: int | None) -> bool:
-    return epoch is None or (found.host or "").endswith(f".{epoch}")

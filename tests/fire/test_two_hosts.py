@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.fire]
 SHORT: dict[str, Any] = {"grace_seconds": 1, "link_lost_after_seconds": 1, "link_heartbeat_seconds": 0.2}
 TREE = "sleep 1000 & setsid sleep 1001 & env -i setsid sleep 1002 & echo $!; wait"
 """One command of the tree has nothing in its environment by which it could be found."""
-SCAN = "grep -lzxa ROOST_HOST={session}.{epoch} /proc/[0-9]*/environ 2>/dev/null; true"
+SCAN = "grep -lzaE '^ROOST_HOST={session}[.]{epoch}([.]|$)' /proc/[0-9]*/environ 2>/dev/null; true"
 
 
 class Overlap:
@@ -123,7 +123,7 @@ async def test_a_session_woken_while_its_old_host_goes_on_has_one_host(fire: Fir
                 tasks.start_soon(session.send, script(deltas(20, 100)))
                 send_signal(signal.SIGCONT, *old)
             await gone(*old)
-            assert {found.host for found in tree_of(session.id)} == {f"{session.id}.3"}
+            assert {found.host for found in tree_of(session.id)} == {(session.id, 3)}
         assert [end.type for end in check_log(watch.events).values()] == ["run-error", "run-complete"]
 
 

@@ -2,12 +2,26 @@
 
 import logging
 import sys
+from contextlib import suppress
+from typing import TextIO, cast
 
 import structlog
 
 from roost.cli.problems import ConfigInvalid
 
 LEVELS = ("debug", "info", "warning", "error")
+
+
+class _Stderr:
+    """A log that cannot be written (its disk is full) must not stop what it tells of."""
+
+    def write(self, text: str) -> None:
+        with suppress(OSError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            sys.stderr.flush()
 
 
 def log_to_stderr(level: str, *, as_json: bool) -> None:
@@ -29,7 +43,7 @@ def log_to_stderr(level: str, *, as_json: bool) -> None:
             render,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, _Stderr())),
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr)
