@@ -251,12 +251,14 @@ class AsyncSession(AsyncWorkspace):
 
     # --- deciding ---
 
-    async def reply_to_permission(self, request: str, reply: Reply, message: str | None = None) -> Accepted:
+    async def reply_to_permission(
+        self, request: str, reply: Reply, message: str | None = None, *, key: str | None = None
+    ) -> Accepted:
         """Answer a permission request, for everybody. `always` also allows from now on what the request proposes.
         `reject` without a message stops the run; with one, the agent reads it and goes on. Either rejects the session's
         other open permissions too. Raises: PermissionNotFound: unknown, or answered already."""
         body = {"reply": reply} | ({"message": message} if message is not None else {})
-        return await self._post(f"/permissions/{request}", body)
+        return await self._post(f"/permissions/{request}", body, key=key)
 
     async def reply_to_question(self, request: str, answers: Sequence[Sequence[str]] | None) -> Accepted:
         """Answer a question, or reject it (None). Raises: PermissionNotFound."""
