@@ -11,6 +11,8 @@ from rich.table import Table
 from bench.sizes import EVENT_BYTES, Sizes
 from bench.table import Row, Spread
 
+BUSY: Final = 0.5
+"""A load average from which on others take a share that shows."""
 METHOD: Final = """\
 Medians of {runs} runs, with the least and the most of them in brackets. Where there is a limit, hub and limit ran in
 turns, and the ratio is the median of the ratios of neighbours. Events have bodies of {bytes} bytes. The store is SQLite
@@ -59,7 +61,7 @@ def _page(rows: Sequence[Row], machine: dict[str, Any], sizes: Sizes) -> str:
         "",
         "Written by `make bench`. Ratios say more than the numbers, which are this machine's:",
         "{cores} cores ({cpu}), {memory_gib} GiB, {kernel}, Python {python}, {date}.".format_map(machine),
-        f"Load average when it began: {machine['load_before']} (0 is an idle machine).",
+        _quiet(machine["load_before"]),
         "",
         "| | measured | limit | ratio | goal | |",
         "|---|--:|--:|--:|--:|---|",
@@ -72,6 +74,15 @@ def _page(rows: Sequence[Row], machine: dict[str, Any], sizes: Sizes) -> str:
         METHOD.format(bytes=EVENT_BYTES, runs=sizes.runs, hosts=sizes.hosts, **machine),
     ]
     return "\n".join(lines)
+
+
+def _quiet(load: float) -> str:
+    if load < BUSY:
+        return f"The machine was idle but for this (load average before: {load})."
+    return (
+        f"**The machine had other work (load average before: {load}).** Both sides of a ratio suffer from that, but not "
+        "alike, and times are longer than they need be: measure again when it is idle."
+    )
 
 
 def _cells(row: Row) -> list[str]:
