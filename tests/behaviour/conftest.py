@@ -86,3 +86,10 @@ async def types(session: AsyncSession, after: int = 0) -> list[str]:
 async def said(session: AsyncSession) -> list[str]:
     """What was said, in order, by whom."""
     return [f"{message.info.role}: {message.text}" for message in await session.messages()]
+
+
+async def comes_true(what: Callable[[], object], seconds: float = 10) -> None:
+    """Wait for something that no event tells of."""
+    with anyio.fail_after(seconds):
+        while not what():  # noqa: ASYNC110  # nothing would set an event
+            await anyio.sleep(0.01)

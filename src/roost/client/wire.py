@@ -1,7 +1,7 @@
 """One hub over HTTP: finds it, repeats what is safe to repeat, and turns its refusals into their classes.
 
 Repeated within a time budget, on a lost connection and on 503: GET requests, and calls that carry an idempotency key.
-Nothing else is sent twice.
+Nothing else is sent twice, unless no hub was there to take it.
 """
 
 import random
@@ -17,7 +17,7 @@ import msgspec
 
 from roost.client.address import Address, Finder, is_loopback
 from roost.client.answers import problem
-from roost.model.errors import HubUnreachable, RoostError, Unauthorized, Unavailable
+from roost.model.errors import HubStopping, HubUnreachable, RoostError, Unauthorized, Unavailable
 
 REQUEST_SECONDS = 30.0
 """How long one answer may take. Calls that wait for a run to stop say more."""
@@ -115,7 +115,7 @@ class Wire:
             try:
                 return await self._once(method, path, params, content, extra, seconds)
             except (HubUnreachable, Unavailable) as error:
-                if not (safe and _repeatable(error)) or not await backoff.again():
+                if not ((safe and _repeatable(error)) or (not once and _not_begun(error))) or not await backoff.again():
                     raise
 
     async def _once(
@@ -196,6 +196,16 @@ class Wire:
 
     async def upload(self, path: str, content: bytes | AsyncIterable[bytes], *, seconds: float) -> bytes:
         """PUT bytes, once. `seconds`: for each step."""
+        backoff = self.backoff()
+        while True:
+            try:
+                return await self._put(path, content, seconds)
+            except (HubUnreachable, Unavailable) as error:
+                again = _not_begun(error) and (isinstance(content, bytes) or isinstance(error, HubUnreachable))
+                if not again or not await backoff.again():
+                    raise
+
+    async def _put(self, path: str, content: bytes | AsyncIterable[bytes], seconds: float) -> bytes:
         address = self.address()
         headers = _headers(address) | {"Content-Type": "application/octet-stream"}
         try:
@@ -211,7 +221,10 @@ class Wire:
         """No answer came: the next attempt looks for the hub anew."""
         url = self._address.url if self._address else ""
         self._address = None
-        return HubUnreachable(f"No hub answers at {url} ({type(error).__name__}).", url=url)
+        lost = HubUnreachable(f"No hub answers at {url} ({type(error).__name__}).", url=url)
+        if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+            lost.details["sent"] = False
+        return lost
 
     def moved(self) -> bool:
         """Whether the hub is now somewhere else, or has another key, than where it was asked."""
@@ -234,6 +247,12 @@ def new_key() -> str:
 
 def _repeatable(error: RoostError) -> bool:
     return isinstance(error, HubUnreachable) or error.details.get("http_status") == 503
+
+
+def _not_begun(error: RoostError) -> bool:
+    """Whether a request that failed like this has had no effect for certain: no hub was there, or one that only just
+    starts or already stops."""
+    return error.details.get("sent") is False or error.code in (HubStopping.code, Unavailable.code)
 
 
 def _gateway(refusal: RoostError, response: httpx.Response) -> RoostError:

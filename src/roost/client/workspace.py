@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from roost.client.absent import or_absent
 from roost.client.wire import Wire
-from roost.model.errors import NotText
+from roost.model.errors import NotAFile, NotText
 from roost.model.workspace import (
     DEFAULT_ENTRIES,
     SHELL_TIMEOUT_MS,
@@ -132,6 +132,8 @@ class AsyncWorkspace:
 
     def _file(self, path: str) -> str:
         """As a URL; dots that a client would resolve by itself reach the hub, which refuses them."""
+        if not path:
+            raise NotAFile("the workspace itself is a folder", path="")
         names = ["%2E" * len(name) if name in (".", "..") else quote(name, safe="") for name in path.split("/")]
         return f"{self._path}/files/{'/'.join(names)}"
 

@@ -20,8 +20,8 @@ from roost.model.errors import LinkDown, SessionArchived, SessionAsleep, Session
 from roost.model.events import Principal
 from roost.model.lifecycle import Phase
 
-SETTLING_SECONDS: Final = 1.0
-"""How long a host that says hello just now, or a link that comes back just now, is waited for."""
+SETTLING_SECONDS: Final = 3.0
+"""How long a link that is away is waited for: hosts look for their hub at least every 2 s."""
 T = TypeVar("T")
 
 

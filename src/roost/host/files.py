@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 from anyio import to_thread
 
-from roost.host.inside import Inside, Parts, told
+from roost.host.inside import Inside, Parts, must_be, told
 from roost.link.calls import CHUNK_BYTES, MAX_CALLS, Created, Opened, Piece
 from roost.model.errors import FileMissing, HostBusy, InvalidRequest, NotAFile, RoostError
 from roost.model.workspace import FileEntry
@@ -54,9 +54,7 @@ class _Writing:
             self._folder = os.dup(folder)
         try:
             with suppress(FileMissing):
-                there = inside.stat(parts)
-                if there.kind != "file":
-                    raise NotAFile(path=there.path)
+                must_be("file", inside.stat(parts))
                 self._mode = os.stat(parts[-1], dir_fd=self._folder, follow_symlinks=False).st_mode & 0o7777
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             self._file = os.fdopen(os.open(self._name, flags, 0o666, dir_fd=self._folder), "wb", buffering=0)

@@ -73,8 +73,8 @@ class Inside:
             raise NotAFile(path=path)
         with self.folder(parts[:-1]) as folder, _told(path):
             flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-            if not stat.S_ISREG(os.stat(parts[-1], dir_fd=folder, follow_symlinks=False).st_mode):
-                raise NotAFile(path=path)  # not even opened: to open a device may do something
+            seen = os.stat(parts[-1], dir_fd=folder, follow_symlinks=False)
+            must_be("file", entry_of(path, seen))  # or it is not even opened: to open a device may do something
             descriptor = os.open(parts[-1], flags, dir_fd=folder)
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
@@ -119,6 +119,14 @@ def entry_of(path: str, found: os.stat_result) -> FileEntry:
         modified_at=found.st_mtime_ns // 1_000_000,
         executable=stat.S_ISREG(found.st_mode) and bool(found.st_mode & 0o111),
     )
+
+
+def must_be(kind: Kind, entry: FileEntry) -> None:
+    """Raises: NotAFile, NotAFolder; PathOutside: a link where a path has been resolved leads in a circle."""
+    if entry.kind == "link":
+        raise PathOutside(path=entry.path)
+    if entry.kind != kind:
+        raise NotAFile(path=entry.path) if kind == "file" else NotAFolder(path=entry.path)
 
 
 def kind_of(mode: int) -> Kind:

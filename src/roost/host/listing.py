@@ -5,8 +5,8 @@ import stat
 from collections.abc import Iterator
 from typing import Final
 
-from roost.host.inside import Inside, Parts, entry_of
-from roost.model.errors import NotAFolder, RoostError
+from roost.host.inside import Inside, Parts, entry_of, must_be
+from roost.model.errors import RoostError
 from roost.model.workspace import DiskUse, FileEntry, FileList
 
 MAX_LIST_BYTES: Final = 1024 * 1024
@@ -21,8 +21,7 @@ def list_files(inside: Inside, path: str, *, recursive: bool, limit: int) -> Fil
     Raises: FileMissing, NotAFolder, PathOutside.
     """
     top = inside.parts(path)
-    if inside.stat(top).kind != "folder":
-        raise NotAFolder(path=path)
+    must_be("folder", inside.stat(top))
     found: list[FileEntry] = []
     room = MAX_LIST_BYTES
     for parts, seen in _walk(inside, top, recursive=recursive):

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 import anyio
 
-from roost.host.inside import Inside
+from roost.host.inside import Inside, must_be
 from roost.host.tree import Command, Tree
-from roost.model.errors import BodyTooLarge, InvalidRequest, NotAFolder, ShellTimeout
+from roost.model.errors import BodyTooLarge, InvalidRequest, ShellTimeout
 from roost.model.workspace import MAX_COMMAND_BYTES, MAX_OUTPUT_BYTES, MAX_SHELL_TIMEOUT_MS, Shell, ShellResult
 
 _CUT: Final = 3
@@ -64,8 +64,7 @@ async def run_shell(tree: Tree, inside: Inside, asked: Shell, env: Mapping[str, 
     """
     check_shell(asked)
     parts = inside.parts(asked.cwd)
-    if inside.stat(parts).kind != "folder":
-        raise NotAFolder(path=asked.cwd)
+    must_be("folder", inside.stat(parts))
     cwd = Path(inside.root, *parts)
     command = await _spawn(tree, cwd, asked, env)
     out, err = _Kept(), _Kept()
