@@ -169,10 +169,10 @@ async def test_a_reader_that_leaves_is_no_error(roost: Roost, client: AsyncClien
     roost_is = f"'{sys.executable}' -m roost"
     for command in ("replay", "attach"):
         line = f"{roost_is} {command} {short(session)} --json | head -n 1; echo ${{PIPESTATUS[0]}}"
-        done = await anyio.run_process(["bash", "-c", line], env=roost.environment(), check=False)
-        first, code = done.stdout.decode().splitlines()
+        done = await roost.runs(["bash", "-c", line])
+        first, code = done.out.splitlines()
         assert json.loads(first)["seq"] == 1
-        assert (int(code), done.stderr) == (codes.BROKEN_PIPE, b"")
+        assert (int(code), done.err) == (codes.BROKEN_PIPE, "")
 
 
 async def test_ls_lists_what_there_is(roost: Roost, client: AsyncClient) -> None:
