@@ -45,6 +45,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Origins accepted beside the hub's own."""
     grace_seconds: float = 30.0
     """How long a session waits for its lost host."""
+    warm_hosts: int = 1
+    """So many hosts are started before they are needed: the next session is live within milliseconds. 0: none."""
     start_timeout_seconds: float = 60.0
     """How long a host may take to say hello."""
     idle_seconds: float = 1800.0

@@ -1,6 +1,7 @@
 """The only module that names concrete classes: a hub from its settings, a host from its ticket.
 
-`python -m roost.wiring host FD` is a host. What only a hub needs is imported where a hub is made: hosts start fast.
+`python -m roost.wiring host FD [AGENT]` is a host; with AGENT it imports what it may need before it waits for a ticket.
+What only a hub needs is imported where a hub is made: hosts start fast.
 """
 
 import json
@@ -45,18 +46,20 @@ async def hub_from(settings: Settings) -> AsyncGenerator["Hub"]:
         store = await open_store(settings.store, data)
         try:
             async with anyio.create_task_group() as tasks:
+                runtime = ProcessRuntime(data, warm=settings.warm_hosts, agent=settings.agent)
                 hub = Hub(
                     settings,
                     store=store,
                     bell=LocalBell(),
                     clock=SystemClock(),
-                    runtime=ProcessRuntime(data),
+                    runtime=runtime,
                     workspaces=LocalWorkspaces(data),
                     agents=tuple(DRIVERS),
                     tasks=tasks,
                 )
                 try:
                     await hub.open()
+                    tasks.start_soon(runtime.keep_warm)
                     yield hub
                 finally:
                     hub.stop()
@@ -131,23 +134,51 @@ async def host_from_ticket(ticket: Ticket) -> int:
     return 3 if await host.run() is Leaving.REFUSED else 0
 
 
-def read_ticket(descriptor: int) -> Ticket:
-    """The ticket handed over by an inherited descriptor, which is closed."""
+def read_ticket(descriptor: int) -> Ticket | None:
+    """The ticket handed over by an inherited descriptor, which is closed; None: the hub went without giving one."""
     with os.fdopen(descriptor, "rb") as file:
-        return msgspec.json.decode(file.read(), type=Ticket)
+        given = file.read()
+    return msgspec.json.decode(given, type=Ticket) if given else None
+
+
+def warm_up(agent: str) -> None:
+    """Import what a host needs, and the driver of the agent that it will probably be."""
+    from importlib import import_module
+
+    from roost.drivers import DRIVERS, load_driver
+
+    for module in ("uvloop", "anyio._backends._asyncio", "roost.host.host", "roost.host.workspace"):
+        import_module(module)
+    if agent in DRIVERS:
+        load_driver(agent)
+
+
+def log_to(ticket: Ticket) -> None:
+    """A host that waited has its own log once it has a session."""
+    path = Path(ticket.data) / "logs" / f"{ticket.session}.log"
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+    for descriptor in (1, 2):
+        os.dup2(log, descriptor)
+    os.close(log)
 
 
 def main(arguments: list[str]) -> int:
     match arguments:
-        case ["host", descriptor]:
+        case ["host", descriptor, *waits]:
             import anyio
 
             logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+            for agent in waits:
+                warm_up(agent)
             ticket = read_ticket(int(descriptor))
+            if ticket is None:
+                return 0
+            if waits:
+                log_to(ticket)
             os.chdir(ticket.data)
             return anyio.run(host_from_ticket, ticket, backend_options={"use_uvloop": sys.platform != "win32"})
         case _:
-            sys.stderr.write("usage: python -m roost.wiring host FD\n")
+            sys.stderr.write("usage: python -m roost.wiring host FD [AGENT]\n")
             return 2
 
 

@@ -1,7 +1,7 @@
 """What a hub promises to whoever uses its public client, each again with the hub restarted where that could matter."""
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 
 import anyio
@@ -42,7 +42,7 @@ def mark(request: pytest.FixtureRequest, hub: HubProcess) -> Mark:
     return restart
 
 
-def script(*steps: dict[str, object]) -> str:
+def script(*steps: Mapping[str, object]) -> str:
     return "script: " + json.dumps(steps)
 
 

@@ -29,6 +29,7 @@ def up(
         list[str] | None, typer.Option("--allow-origin", help="An Origin to accept beside the hub's own. Repeats.")
     ] = None,
     grace_seconds: Annotated[float | None, typer.Option(help="How long a session waits for its lost host.")] = None,
+    warm_hosts: Annotated[int | None, typer.Option(help="Hosts that are started before they are needed.")] = None,
     start_timeout_seconds: Annotated[float | None, typer.Option(help="How long a host may take to start.")] = None,
     idle_seconds: Annotated[
         float | None, typer.Option(help="Without a run for so long a session sleeps; 0: never.")
@@ -56,7 +57,7 @@ def up(
     flags: dict[str, Any] = {
         "host": host, "port": port, "data": data, "agent": agent, "store": store,
         "allowed_hosts": allowed_hosts or None, "allowed_origins": allowed_origins or None,
-        "grace_seconds": grace_seconds, "start_timeout_seconds": start_timeout_seconds,
+        "grace_seconds": grace_seconds, "warm_hosts": warm_hosts, "start_timeout_seconds": start_timeout_seconds,
         "idle_seconds": idle_seconds, "parked_seconds": parked_seconds, "paused_seconds": paused_seconds,
         "sse_heartbeat_seconds": sse_heartbeat_seconds, "max_body_bytes": max_body_bytes, "log_level": log_level,
     }  # fmt: skip

@@ -123,7 +123,7 @@ async def hub_process(data: Path | None = None, **settings: Any) -> AsyncGenerat
     """A hub with the agent `scripted` as default, on a free port. When the block ends, hub, hosts and, unless you named
     `data`, the folder are gone. `settings`: fields of `Settings`."""
     with TemporaryDirectory(prefix="roost-") as temporary:
-        hub = HubProcess(data or Path(temporary), {"port": 0, "agent": "scripted"} | settings)
+        hub = HubProcess(data or Path(temporary), {"port": 0, "agent": "scripted", "warm_hosts": 0} | settings)
         try:
             await hub.start()
             yield hub

@@ -95,7 +95,7 @@ async def running_hub(data: Path | None = None, **settings: Any) -> AsyncGenerat
     `data`, the folder are gone. `settings`: fields of `Settings`."""
     with TemporaryDirectory(prefix="roost-") as temporary:
         folder = data or Path(temporary)
-        wanted: dict[str, Any] = {"data": str(folder), "port": 0, "agent": "scripted"} | settings
+        wanted: dict[str, Any] = {"data": str(folder), "port": 0, "agent": "scripted", "warm_hosts": 0} | settings
         async with anyio.create_task_group() as tasks:
             running = RunningHub(Settings(**wanted), tasks)
             await running.start()

@@ -1,6 +1,5 @@
 """Hosts as processes of this machine, in sessions of their own: they outlive the hub that started them."""
 
-import asyncio
 import os
 import signal
 import sys
@@ -26,6 +25,8 @@ from roost.processes import (
     session_of,
     with_descendants,
 )
+from roost.runtimes.process.children import reap
+from roost.runtimes.process.warm import WarmHost, WarmHosts
 
 _TICKET_DESCRIPTOR = 3
 
@@ -41,22 +42,31 @@ class HostNote(Struct, frozen=True, kw_only=True):
 class ProcessRuntime:
     """Starts hosts of the data folder `data`, finds them again after a restart of the hub, kills them as trees."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, *, warm: int = 0, agent: str | None = None) -> None:
+        """`warm`: so many hosts wait for their session while `keep_warm` runs, with the driver of `agent` imported."""
         self._data = data.absolute()
         self._hosts = self._data / "hosts"
+        self._warm = WarmHosts(warm, lambda descriptor: self._spawn(descriptor, "warm", agent or ""))
+
+    async def keep_warm(self) -> None:
+        """Until cancelled."""
+        await self._warm.keep()
 
     async def start(self, ticket: Ticket) -> None:
+        while (host := self._warm.take()) is not None:
+            if await to_thread.run_sync(self._assign, ticket, host):
+                return
         read_end, write_end = os.pipe()
         try:
-            pid = await to_thread.run_sync(self._spawn, ticket, read_end)
+            pid = await to_thread.run_sync(self._spawn_for, ticket, read_end)
         except OSError as error:
             os.close(write_end)
             raise StartFailed(f"no process for the host: {error}") from None
         finally:
             os.close(read_end)
-        _reap(pid)
+        reap(pid)
         await to_thread.run_sync(_hand_over, write_end, msgspec.json.encode(ticket))
-        await to_thread.run_sync(self._take_note, ticket, pid)
+        await to_thread.run_sync(self._take_note, ticket, pid, birth(pid))
 
     async def kill(self, session: SessionId) -> None:
         if not await to_thread.run_sync(self._kill, session):
@@ -66,20 +76,32 @@ class ProcessRuntime:
         note = await to_thread.run_sync(self._note, session)
         return note is not None and note.epoch == epoch and birth(note.pid) == note.started
 
-    def _spawn(self, ticket: Ticket, descriptor: int) -> int:
-        logs = self._data / "logs"
-        for folder in (self._hosts, logs):
-            folder.mkdir(parents=True, exist_ok=True)
+    def _assign(self, ticket: Ticket, host: WarmHost) -> bool:
+        """Give a waiting host its session; False: it is dead. What would find and kill it is there before it knows."""
+        self._hosts.mkdir(parents=True, exist_ok=True)
+        mark_file(self._data, ticket.session).touch()
+        self._take_note(ticket, host.pid, host.started)
+        return _hand_over(host.pipe, msgspec.json.encode(ticket))
+
+    def _spawn_for(self, ticket: Ticket, descriptor: int) -> int:
+        self._hosts.mkdir(parents=True, exist_ok=True)
         mark_file(self._data, ticket.session).touch()  # before the process: without it there is nothing to kill
+        mark = {HOST_MARK: new_host_mark(ticket.session, ticket.epoch)}
+        return self._spawn(descriptor, ticket.session, **mark)
+
+    def _spawn(self, descriptor: int, name: str, *agent: str, **marks: str) -> int:
+        """Start a host that logs to `name` and reads its ticket from the descriptor; with `agent` it waits for that."""
+        logs = self._data / "logs"
+        logs.mkdir(parents=True, exist_ok=True)
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("ROOST_")}
         if path := inherited.get("PYTHONPATH"):  # the host lives in the data folder
             inherited["PYTHONPATH"] = os.pathsep.join(str(Path(part).absolute()) for part in path.split(os.pathsep))
-        log = os.open(logs / f"{ticket.session}.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+        log = os.open(logs / f"{name}.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
         try:
             return os.posix_spawn(
                 sys.executable,
-                [sys.executable, "-m", "roost.wiring", "host", str(_TICKET_DESCRIPTOR)],
-                inherited | {HOST_MARK: new_host_mark(ticket.session, ticket.epoch)},
+                [sys.executable, "-m", "roost.wiring", "host", str(_TICKET_DESCRIPTOR), *agent],
+                inherited | marks,
                 file_actions=[
                     (os.POSIX_SPAWN_DUP2, descriptor, _TICKET_DESCRIPTOR),
                     (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
@@ -93,8 +115,8 @@ class ProcessRuntime:
         finally:
             os.close(log)
 
-    def _take_note(self, ticket: Ticket, pid: int) -> None:
-        note = HostNote(pid=pid, started=birth(pid) or "gone", epoch=ticket.epoch)
+    def _take_note(self, ticket: Ticket, pid: int, started: str | None) -> None:
+        note = HostNote(pid=pid, started=started or "gone", epoch=ticket.epoch)
         path = self._hosts / f"{ticket.session}.json"
         draft = path.with_suffix(".new")
         draft.write_bytes(msgspec.json.encode(note))
@@ -127,23 +149,11 @@ class ProcessRuntime:
         return gone
 
 
-def _hand_over(descriptor: int, ticket: bytes) -> None:
-    """Write the ticket; a host that is dead already does not matter here."""
-    with suppress(BrokenPipeError), os.fdopen(descriptor, "wb") as pipe:
-        pipe.write(ticket)
-
-
-def _reap(pid: int) -> None:
-    """Collect this child when it ends, so that it leaves no zombie; without a pidfd the next start of a hub does."""
-    if not hasattr(os, "pidfd_open"):
-        return
-    loop = asyncio.get_running_loop()
-    descriptor = os.pidfd_open(pid)
-
-    def ended() -> None:
-        loop.remove_reader(descriptor)
-        os.close(descriptor)
-        with suppress(ChildProcessError):
-            os.waitpid(pid, os.WNOHANG)
-
-    loop.add_reader(descriptor, ended)
+def _hand_over(descriptor: int, ticket: bytes) -> bool:
+    """Write the ticket and close; False: the host is dead already."""
+    try:
+        with os.fdopen(descriptor, "wb") as pipe:
+            pipe.write(ticket)
+    except BrokenPipeError:
+        return False
+    return True
