@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from roost.client import AsyncClient, AsyncSession
+from roost.model.commands import WorkspaceRequest
 from roost.model.errors import MergeConflict, MergeRefused, SessionBusy, WorkspaceDirty, WorkspaceInvalid
 from roost.model.workspace import Diff
 from tests.behaviour.conftest import Mark, awake, script, stands, until, until_file
@@ -95,7 +96,7 @@ async def test_a_patch_is_cut_at_its_limit_and_says_so(session: AsyncSession) ->
 async def test_a_plain_folder_of_a_repository_is_compared_with_its_last_commit(
     client: AsyncClient, repository: Path
 ) -> None:
-    session = await awake(client, workspace={"kind": "folder", "path": str(repository)})
+    session = await awake(client, workspace=WorkspaceRequest(kind="folder", path=str(repository)))
     (repository / "new").write_text("mine\n")
     assert changes(await session.diff()) == [("new", "added")]
     assert git(repository, "status", "--porcelain") == "?? new"
@@ -188,7 +189,7 @@ async def test_changes_that_are_in_the_way_are_kept(session: AsyncSession, repos
 
 async def test_a_session_that_began_at_a_commit_says_into_which_branch(client: AsyncClient, repository: Path) -> None:
     base = git(repository, "rev-parse", "HEAD")
-    session = await awake(client, workspace={"kind": "worktree", "path": str(repository), "base": base})
+    session = await awake(client, workspace=WorkspaceRequest(kind="worktree", path=str(repository), base=base))
     await session.put_file("new", "mine\n")
     with pytest.raises(MergeRefused):
         await session.merge(message="new")
