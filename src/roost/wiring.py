@@ -165,6 +165,7 @@ def log_to(ticket: Ticket) -> None:
 def main(arguments: list[str]) -> int:
     match arguments:
         case ["host", descriptor, *waits]:
+            os.closerange(int(descriptor) + 1, os.sysconf("SC_OPEN_MAX"))  # whatever a hub's event loop let through
             import anyio
 
             logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
