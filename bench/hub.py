@@ -22,6 +22,8 @@ MARK: Final = "BENCH_HUB"
 """In the environment of a hub and of all it starts, so that nothing is left behind."""
 PATIENCE_SECONDS: Final = 60.0
 ROOST: Final = (sys.executable, "-m", "roost", "up", "--json", "--agent", "scripted")
+COLD: Final = (*ROOST, "--warm-hosts", "0")
+"""A hub that starts no process before it is needed: none gets in the way of what is measured."""
 RECORDED: Final = (sys.executable, "-m", "bench.tickets")
 """A hub whose hosts are not started: their tickets are written down (bench/tickets.py)."""
 

@@ -80,7 +80,7 @@ def _quiet(load: float) -> str:
     if load < BUSY:
         return f"The machine was idle but for this (load average before: {load})."
     return (
-        f"**The machine had other work (load average before: {load}).** Both sides of a ratio suffer from that, but not "
+        f"**The machine had other work (load average before: {load}).** Both sides of a ratio suffer, but not "
         "alike, and times are longer than they need be: measure again when it is idle."
     )
 

@@ -24,6 +24,8 @@ class Sizes(Struct, frozen=True, kw_only=True):
     starts: int = 5
     idle_streams: int = 1000
     creates: int = 8
+    warm_up_seconds: float = 1.0
+    """What a warm host gets to start before it is asked for."""
     attaches: int = 200
     observers: int = 50
     flow_per_second: int = 1000
@@ -63,6 +65,7 @@ TINY: Final = Sizes(
     starts=1,
     idle_streams=20,
     creates=1,
+    warm_up_seconds=0.3,
     attaches=5,
     observers=2,
     flow_per_second=200,

@@ -9,7 +9,7 @@ import os
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import anyio
 import msgspec
@@ -18,16 +18,18 @@ import structlog
 from roost.model.ids import Epoch, SessionId
 from roost.ports import Ticket
 from roost.runtimes.process import runtime
+from roost.runtimes.process.runtime import ProcessRuntime
 from roost.settings import Settings
 from roost.wiring import run_hub
 
 FILE: Final = "tickets.jsonl"
 
 
-class TicketRuntime:
+class TicketRuntime(ProcessRuntime):
     """Implements `ports.Runtime`. A host counts as alive from its ticket until it is killed."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, **given: Any) -> None:
+        super().__init__(data, **given)
         self._file = data / FILE
         self._given: dict[SessionId, Epoch] = {}
 
@@ -56,9 +58,11 @@ def main() -> None:
     parser.add_argument("--data", required=True)
     parser.add_argument("--port", type=int, default=0)
     given = parser.parse_args()
-    runtime.ProcessRuntime = TicketRuntime  # pyright: ignore[reportAttributeAccessIssue]  # before the hub is wired
+    runtime.ProcessRuntime = TicketRuntime  # before the hub is wired
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-    serve = partial(run_hub, Settings(data=given.data, port=given.port, agent="scripted"), on_ready=_say_ready)
+    serve = partial(
+        run_hub, Settings(data=given.data, port=given.port, agent="scripted", warm_hosts=0), on_ready=_say_ready
+    )
     anyio.run(serve, backend_options={"use_uvloop": True})
 
 

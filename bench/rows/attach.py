@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from bench import machine
 from bench.bench import Bench
-from bench.hub import Hub, client
+from bench.hub import COLD, Hub, client
 from bench.reader import read_first
 from bench.script import ENDLESS, deltas
 from bench.table import Row, Spread, percentile
@@ -45,7 +45,7 @@ def _run(bench: Bench) -> tuple[list[float], dict[str, Any]]:
     """Milliseconds from connecting, without a cursor, to the first event; and what the observers saw meanwhile."""
     sizes = bench.sizes
     seconds = sizes.attaches * SECONDS_PER_ATTACH
-    with Hub(bench.fresh("attach") / "data", core=bench.server_core) as hub:
+    with Hub(bench.fresh("attach") / "data", command=COLD, core=bench.server_core) as hub:
         session = hub.live(host_core=bench.load_core)
         command = [str(bench.tool("fanclient")), str(hub.port), str(sizes.observers), "0", str(seconds)]
         request = hub.stream_request(session, after=hub.info(session)["seq"])

@@ -5,7 +5,7 @@ from typing import Final
 
 from bench import machine
 from bench.bench import Bench
-from bench.hub import Hub
+from bench.hub import COLD, Hub
 from bench.reader import read_first, seqs
 from bench.script import deltas
 from bench.table import Row, Spread, percentile
@@ -17,7 +17,7 @@ def measure(bench: Bench) -> list[Row]:
     history = bench.sizes.history
     medians: list[float] = []
     worst: list[float] = []
-    with Hub(bench.fresh("catchup") / "data", core=bench.server_core) as hub:
+    with Hub(bench.fresh("catchup") / "data", command=COLD, core=bench.server_core) as hub:
         session = hub.live(host_core=bench.load_core)
         bench.say(f"writing {history} events")
         hub.send(session, deltas(history))

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from bench import machine
 from bench.bench import Bench
-from bench.hub import Hub, client
+from bench.hub import COLD, Hub, client
 from bench.script import ENDLESS, deltas
 from bench.table import Row, against
 
@@ -47,7 +47,7 @@ def _row(bench: Bench, subscribers: int) -> Row:
 def hub_run(bench: Bench, subscribers: int, meanwhile: Callable[[int], None] = lambda _: None) -> dict[str, Any]:
     """The hub on its core; on the other one the host that writes as fast as it is acknowledged, and the load client.
     `meanwhile` is given the hub's pid."""
-    with Hub(bench.fresh("fanout") / "data", core=bench.server_core) as hub:
+    with Hub(bench.fresh("fanout") / "data", command=COLD, core=bench.server_core) as hub:
         session = hub.live(host_core=bench.load_core)
         request = hub.stream_request(session, after=hub.info(session)["seq"])
         with client(_command(bench, hub.port, subscribers), bench.load_core, request) as counting:

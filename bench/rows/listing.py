@@ -9,7 +9,7 @@ import anyio
 
 from bench import machine
 from bench.bench import Bench
-from bench.hub import Hub
+from bench.hub import COLD, Hub
 from bench.table import Row, Spread, percentile
 from roost.model.envelope import Draft, committed, draft
 from roost.model.events import Principal, RuntimeReady, RuntimeStarting, SessionCreated, SessionPaused, WorkspaceSpec
@@ -33,7 +33,7 @@ def measure(bench: Bench) -> list[Row]:
     took = anyio.run(_fill, data, sizes.listed)
     worst: list[float] = []
     medians: list[float] = []
-    with Hub(data, core=bench.server_core) as hub:
+    with Hub(data, command=COLD, core=bench.server_core) as hub:
         for run in range(sizes.runs):
             bench.say(f"{sizes.lists} lists, run {run + 1} of {sizes.runs}")
             with machine.on_core(bench.load_core):
