@@ -7,6 +7,8 @@ import pytest
 from anyio.lowlevel import checkpoint
 
 from roost.api.rest import ROUTES, paths_of
+from roost.core.decisions import HUB
+from roost.model.keys import AddKey
 from tests.api.served import Served
 
 pytestmark = pytest.mark.anyio
@@ -108,7 +110,7 @@ async def test_a_request_without_a_host_is_refused(api: Served) -> None:
 
 
 async def test_a_private_session_does_not_exist_for_others(api: Served) -> None:
-    secret = await api.hub._keys.add("somebody else")
+    secret = (await api.hub.keys.add(AddKey(user="somebody else"), HUB)).secret
     mine = await api.create()
     shared = await api.create(visibility="organization")
     async with api.client(Authorization=f"Bearer {secret}") as other:

@@ -6,6 +6,7 @@ from msgspec import Raw
 
 from roost.api.cursors import MAX_CURSOR, cursor
 from roost.api.streams.sse import block, render_feed, renderer, wants_events
+from roost.core.feed import FeedPage
 from roost.core.log import Frames
 from roost.model.envelope import Event
 from roost.model.errors import InvalidCursor
@@ -62,11 +63,12 @@ def test_a_feed_page_has_pos_as_id_and_names_deletions() -> None:
         FeedEntry(pos=10, session=SESSION, event=event),
         FeedEntry(pos=12, session=SESSION, fact={"by": "me"}),
     ]
-    heads = [part.split(b"\ndata: ")[0] for part in render_feed(entries).split(b"\n\n") if part]
+    heads = [part.split(b"\ndata: ")[0] for part in render_feed(FeedPage(entries, 12)).split(b"\n\n") if part]
     assert heads == [b"id: 10\nevent: pause-requested", b"id: 12\nevent: session-deleted"]
-    data = render_feed(entries).split(b"data: ")[1].split(b"\n")[0]
+    data = render_feed(FeedPage(entries, 12)).split(b"data: ")[1].split(b"\n")[0]
     assert msgspec.json.decode(data)["event"] == {"seq": 3, "at": 1, "body": {"type": "pause-requested"}}
-    assert render_feed([]) == b""
+    assert render_feed(FeedPage(entries, 15)).endswith(b"\n\nid: 15\n\n")
+    assert render_feed(FeedPage([], 15)) == b"id: 15\n\n"
 
 
 @pytest.mark.parametrize(("text", "seq"), [(None, 0), ("", 0), ("0", 0), ("17", 17), (str(MAX_CURSOR), MAX_CURSOR)])

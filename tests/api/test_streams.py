@@ -116,7 +116,7 @@ async def test_what_is_wrong_is_told_before_the_first_byte(api: Served) -> None:
         (f"/v1/sessions/{session.id}/events?after=2", 410, "cursor_trimmed", {"first": 4}),
         (f"/v1/sessions/{session.id}/events?after=x", 400, "invalid_cursor", {}),
         ("/v1/sessions/codesess_ffffffffffff/events", 404, "session_not_found", {}),
-        ("/v1/feed?after=9999", 400, "cursor_ahead", {"head": await api.hub.feed_head()}),
+        ("/v1/feed?after=9999", 400, "cursor_ahead", {"head": await api.hub.feed.head()}),
         ("/v1/feed?after=-1", 400, "invalid_cursor", {}),
     ]
     for path, status, code, details in wrong:

@@ -1,6 +1,7 @@
 """What every store promises about finding: filters, search, counts, runs, and who did what."""
 
 import asyncio
+import re
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
@@ -201,14 +202,14 @@ async def test_a_search_follows_the_label_and_the_metadata(store: Store) -> None
     assert await ids(store, search="second") == await ids(store, search="se") == set()
 
 
-TEXT = st.text(alphabet=st.sampled_from("abAB ßSsİıΣσς%_'\"*\\(){}\0\uffff\ufffdéÉ🦉\n-"), max_size=12) | st.text(
+TEXT = st.text(alphabet=st.sampled_from("abAB ßSsİıΣσς%_'\"*\\(){}\0\uffff\ufffe\ufffd\ufdd0éÉ🦉\n-"), max_size=12) | st.text(
     max_size=8
 )
 
 
 @example(texts=[("İstanbul", "straße", "ΣΑΣ")], terms=["i", "ss", "σασ", '"', "%", "\0"])
 @given(texts=st.lists(st.tuples(TEXT, TEXT, TEXT), min_size=1, max_size=6), terms=st.lists(TEXT, max_size=4))
-@settings(max_examples=30)
+@settings(max_examples=20)
 def test_a_search_finds_what_a_plain_substring_test_finds(texts: list[tuple[str, ...]], terms: list[str]) -> None:
     cut = [text[1:-1] for texts_of in texts for text in texts_of]
 
@@ -226,7 +227,7 @@ def test_a_search_finds_what_a_plain_substring_test_finds(texts: list[tuple[str,
 
 def plainly(term: str, texts: tuple[str, ...]) -> bool:
     def fold(text: str) -> str:
-        return text.casefold().replace("\0", "\ufffd").replace("\uffff", "\ufffd")
+        return re.sub("[\0\ufdd0\ufffe\uffff]", "\ufffd", text.casefold())
 
     return any(fold(term) in fold(text) for text in texts)
 
@@ -289,7 +290,7 @@ QUERIES = st.fixed_dictionaries(
     changes=st.lists(st.tuples(st.integers(0, 7), RECORDS), max_size=4),
     queries=st.lists(QUERIES, min_size=1, max_size=6),
 )
-@settings(max_examples=30)
+@settings(max_examples=20)
 def test_all_stores_find_and_count_the_same(
     records: list[dict[str, Any]], changes: list[tuple[int, dict[str, Any]]], queries: list[dict[str, Any]]
 ) -> None:

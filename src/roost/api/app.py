@@ -1,20 +1,29 @@
 """The whole API as one ASGI app: who may knock, is the hub up, streams and link past the framework, REST through it."""
 
+from typing import Final
+
 import anyio
 import msgspec
 import structlog
 
 from roost import __version__
 from roost.api.admission import check_host, check_origin, key_of
-from roost.api.asgi import Message, Receive, Scope, Send, refuse_upgrade, respond
+from roost.api.asgi import Message, Receive, Scope, Send, query_of, refuse_upgrade, respond
 from roost.api.problems import error_of, problem, send_problem
-from roost.api.rest import make_rest
+from roost.api.rest import check_route, make_rest
 from roost.api.streams import sse
 from roost.api.streams.running import Streams
 from roost.core.hub import Hub
-from roost.model.errors import HubStopping, MethodNotAllowed, RouteNotFound, Unavailable
+from roost.core.session import Session
+from roost.model.errors import Forbidden, HubStopping, MethodNotAllowed, RouteNotFound, SessionNotFound, Unavailable
+from roost.model.events import Principal
 from roost.model.info import Health
 from roost.settings import Settings
+
+LOOKS: Final = frozenset(("GET", "HEAD", "OPTIONS"))
+"""Methods of requests that change nothing."""
+NO_SESSIONS: Final = frozenset(("counts",))
+"""What stands in paths where else the id of a session does."""
 
 _log = structlog.get_logger("roost.api")
 
@@ -94,7 +103,7 @@ class App:
     async def _authenticated(self, scope: Scope, receive: Receive, send: Send) -> None:
         streaming = sse.wants_events(scope)
         by = await self._hub.authenticate(key_of(scope, in_query=streaming))
-        scope["state"] = {"hub": self._hub, "by": by}
+        scope["state"] = {"hub": self._hub, "by": by, "session": await self._admit(scope, by)}
         match scope["path"].rstrip("/").split("/"):
             case ["", "v1", "sessions", session, "events"] if streaming:
                 await sse.events(self._hub, self._streams, session, by, scope, receive, send)
@@ -105,6 +114,21 @@ class App:
                 await self._openapi(send)
             case _:
                 await self._rest(scope, receive, _noting(scope, by.user, send))
+
+    async def _admit(self, scope: Scope, by: Principal) -> Session | None:
+        """Every path of a session goes through the hub's gate, and what changes something needs more than a look: also
+        what has no route yet. The session, which the route finds again."""
+        acts = scope["method"] not in LOOKS or query_of(scope, "wake") == "true"
+        match scope["path"].rstrip("/").split("/"):
+            case ["", "v1", "sessions", session, *_] if session not in NO_SESSIONS:
+                try:
+                    return await self._hub.admit(session, by, act=acts)
+                except (SessionNotFound, Forbidden):
+                    check_route(scope)
+                    raise
+            case _:
+                self._hub.keys.check(by, "controller" if acts else "observer")
+                return None
 
     async def _openapi(self, send: Send) -> None:
         from roost.api.openapi import document  # only whoever asks for it pays for it

@@ -20,7 +20,7 @@ def cursor(text: str | None) -> Seq:
 
 async def feed_cursor(hub: Hub, text: str | None) -> Pos:
     """`now` is the present end. Raises: InvalidCursor, CursorAhead."""
-    head = await hub.feed_head()
+    head = await hub.feed.head()
     after = head if text == "now" else cursor(text)
     if after > head:
         raise CursorAhead(head=head)

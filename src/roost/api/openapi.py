@@ -44,6 +44,7 @@ IDEMPOTENCY_KEY: Final[Json] = {
     "description": "The same key with the same body within 24 h gives the same answer and changes nothing.",
 }
 
+LIMITS: Final = ("ge", "le", "max_length")
 BINARY: Final[Json] = {"type": "string", "format": "binary"}
 BODY: Final[Json] = {
     "type": "object",
@@ -104,8 +105,9 @@ def _constrained(field: FieldDefinition) -> Any:
     kinds = [kind for kind in get_args(field.annotation) if kind is not type(None)]
     kind = kinds[0] if field.is_optional else field.annotation
     limits = field.kwarg_definition
-    if isinstance(limits, ParameterKwarg) and not (limits.ge is None and limits.le is None):
-        return cast(Any, Annotated)[kind, Meta(ge=limits.ge, le=limits.le)]
+    if isinstance(limits, ParameterKwarg):
+        told: Json = {name: limit for name in LIMITS if (limit := getattr(limits, name)) is not None}
+        return cast(Any, Annotated)[kind, Meta(**told)] if told else kind
     return kind
 
 

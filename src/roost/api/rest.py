@@ -17,7 +17,7 @@ from litestar.plugins.core import MsgspecDIPlugin
 from roost.api.asgi import ASGIApp, Message, Receive, Scope, Send
 from roost.api.call import Call
 from roost.api.problems import error_of, problem
-from roost.api.v1 import decisions, history, hub, runs, sessions, workspace
+from roost.api.v1 import decisions, history, hub, knowing, people, runs, sessions, workspace
 from roost.model.errors import BodyTooLarge, InvalidBody, InvalidRequest, MethodNotAllowed, RoostError, RouteNotFound
 
 _log = structlog.get_logger("roost.api")
@@ -27,7 +27,9 @@ ROUTES: Final[list[HTTPRouteHandler]] = [
     *history.routes,
     *runs.routes,
     *decisions.routes,
+    *knowing.routes,
     *workspace.routes,
+    *people.routes,
     *hub.routes,
 ]
 """Every route of version 1, in the order in which the reference lists them."""
@@ -99,6 +101,13 @@ def no_route(scope: Scope) -> RoostError:
     path = scope["path"].rstrip("/")
     allow = sorted(method for pattern, method in _PATTERNS if pattern.fullmatch(path))
     return MethodNotAllowed(allow=allow) if allow else RouteNotFound()
+
+
+def check_route(scope: Scope) -> None:
+    """Raises: RouteNotFound, MethodNotAllowed: there is no such route, whatever else is wrong."""
+    path = scope["path"].rstrip("/")
+    if not any(method == scope["method"] and pattern.fullmatch(path) for pattern, method in _PATTERNS):
+        raise no_route(scope)
 
 
 def paths_of(handler: HTTPRouteHandler) -> tuple[str, str]:

@@ -12,9 +12,11 @@ from msgspec.structs import replace
 
 from roost.model import commands as c
 from roost.model import events as e
+from roost.model.access import is_owner
 from roost.model.envelope import AnyBody, Draft, draft
 from roost.model.errors import (
     BodyTooLarge,
+    Forbidden,
     InvalidBody,
     MessageNotFound,
     PermissionNotFound,
@@ -300,9 +302,11 @@ def _archive(record: Record, command: c.Archive, by: e.Principal) -> Decision:
 
 
 def _update(record: Record, command: c.Update, by: e.Principal) -> Decision:
-    """Raises: SessionClosed, InvalidBody."""
+    """Raises: SessionClosed; Forbidden: only its owner decides who sees it; InvalidBody."""
     if record.phase is Phase.ENDED:
         raise SessionClosed
+    if command.visibility is not UNSET and not is_owner(record.owner, by):
+        raise Forbidden("Only its owner may change who sees a session.")
     if command.label is not UNSET and not 0 < len(command.label.strip()) <= c.MAX_LABEL_CHARS:
         raise InvalidBody(f"label: 1 to {c.MAX_LABEL_CHARS} characters")
     fields = {name: value for name in c.Update.__struct_fields__ if (value := getattr(command, name)) is not UNSET}

@@ -11,7 +11,9 @@ import anyio
 import msgspec
 import structlog
 from anyio.abc import TaskGroup
+from msgspec import UNSET
 
+from roost.core.counter import Counter
 from roost.core.decisions import HUB, Decision, lost
 from roost.core.hostlink import HostLink, Receive, Send
 from roost.core.keys import hash_of
@@ -22,7 +24,7 @@ from roost.link.frames import Hello, Refused, decode_from_host, encode_frame
 from roost.link.hub_end import check_protocol
 from roost.model.envelope import Draft, Event, draft
 from roost.model.errors import InvalidBody, RoostError, SessionNotFound, StaleEpoch, Unauthorized, Unavailable
-from roost.model.events import PauseRequested, RuntimeReady
+from roost.model.events import PauseRequested, RuntimeReady, SessionUpdated
 from roost.model.ids import Epoch, SessionId
 from roost.model.lifecycle import COMMANDS, Phase
 from roost.model.record import Record
@@ -55,6 +57,8 @@ class Hosts:
         self._settings = settings
         self._tasks = tasks
         self._links: dict[SessionId, HostLink] = {}
+        self.shown_to: Callable[[Session], None] = lambda _session: None
+        """Told of each session whose visibility has changed."""
         self.held: dict[SessionId, Session] = {}
         """Sessions with a host, or about to have one: these stay loaded."""
 
@@ -63,6 +67,8 @@ class Hosts:
     def committed(self, session: Session, events: Sequence[Event]) -> None:
         if any(type(event.body) is PauseRequested for event in events):
             self._tasks.start_soon(self.pausing, session)
+        if any(isinstance(body := event.body, SessionUpdated) and body.visibility is not UNSET for event in events):
+            self.shown_to(session)
         self.hold(session)
         link = self._links.get(session.id)
         if link is None:
@@ -164,7 +170,9 @@ class Hosts:
             if not isinstance(hello, Hello):
                 raise InvalidBody("a link begins with hello")
             session = await self._admit(find, hello, token)
-            link = HostLink(session, hello.epoch, self._settings.link)
+            blobs = self._ground.blobs
+            counter = Counter(blobs, session.id) if blobs is not None else None
+            link = HostLink(session, hello.epoch, self._settings.link, counter)
             await self._welcome(link, hello)
         except Unavailable:
             return None

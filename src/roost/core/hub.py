@@ -1,7 +1,7 @@
 """The hub: all sessions, who may see them, and taking them up again after a crash."""
 
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 from weakref import WeakValueDictionary
@@ -14,22 +14,29 @@ from anyio.abc import TaskGroup
 from msgspec import UNSET, UnsetType
 
 from roost.core.claims import Claim, claim_for
+from roost.core.blobs import Blobs
 from roost.core.decisions import HUB, Times, check_input
+from roost.core.feed import Feed
 from roost.core.hostlink import Receive, Send
 from roost.core.hosts import Hosts
 from roost.core.keys import Keyring
-from roost.core.log import FEED, Log
+from roost.core.knowing import Knowing
+from roost.core.log import Log
+from roost.core.presence import Presence, lead_of
 from roost.core.reach import Reach
 from roost.core.session import Ground, Session
+from roost.core.shelf import Shelf
 from roost.core.spools import Spools
 from roost.core.timers import Timers
 from roost.core.workspace import Workspace
+from roost.model import access
 from roost.model import commands as c
 from roost.model import events as e
 from roost.model.envelope import Draft, draft
 from roost.model.errors import (
     AgentNotConfigured,
     AgentUnknown,
+    Forbidden,
     HubStopping,
     InvalidBody,
     RoostError,
@@ -37,11 +44,21 @@ from roost.model.errors import (
     StateConflict,
     WorkspaceDirty,
 )  # fmt: skip
-from roost.model.ids import Pos, SessionId, new_message_id, new_run_id, new_session_id
-from roost.model.info import Accepted, Deleted, SessionInfo, SessionList, OpenRequest, info_of
+from roost.model.ids import SessionId, new_message_id, new_run_id, new_session_id
+from roost.model.info import (
+    Accepted,
+    Deleted,
+    OpenRequest,
+    Participant,
+    SessionCounts,
+    SessionInfo,
+    SessionList,
+    counts_of,
+    info_of,
+)  # fmt: skip
 from roost.model.lifecycle import Phase
 from roost.model.record import Record
-from roost.model.stored import FeedEntry, SessionQuery
+from roost.model.stored import SessionQuery
 from roost.ports import Bell, Clock, Runtime, Store, Workspaces
 from roost.settings import Settings
 
@@ -80,7 +97,11 @@ class Hub:
         self._workspaces = workspaces
         self._agents = tuple(agents)
         self._tasks = tasks
-        self._ground = Ground(store, self.log, bell, clock, settings.paused_seconds)
+        self._blobs = Blobs(Path(settings.data) / "blobs")
+        self.shelf = Shelf(self._blobs, self.log, self.find)
+        self._ground = Ground(
+            store, self.log, bell, clock, settings.paused_seconds, self._blobs, self.shelf.take_in
+        )
         self._spools = Spools(Path(settings.data), runtime.alive)
         self._timers = Timers(clock, Times(idle=settings.idle_seconds, parked=settings.parked_seconds))
         self._hosts = Hosts(self._ground, runtime, self._spools, self._timers, settings, tasks)
@@ -88,7 +109,11 @@ class Hub:
             self._ground, self._hosts, self._timers, start_timeout_seconds=settings.start_timeout_seconds
         )
         self.workspace = Workspace(reach, max_file_bytes=settings.max_file_bytes)
-        self._keys = Keyring(store, clock)
+        self.knowing = Knowing(store, runtime, Path(settings.data))
+        self.presence = Presence(clock)
+        self.keys = Keyring(store, clock, self.presence.end_key)
+        self.feed = Feed(store, bell, self._known_record)
+        self._hosts.shown_to = self._shown_to
         self._known: WeakValueDictionary[SessionId, Session] = WeakValueDictionary()
         self._loading = anyio.Lock()
 
@@ -96,7 +121,8 @@ class Hub:
 
     async def open(self) -> None:
         """Take up every session where it was. Returns when requests can be answered."""
-        await self._keys.open(Path(self.settings.data) / "api_key")
+        await self.keys.open(Path(self.settings.data) / "api_key")
+        await self._blobs.tidy()
         page = await self._store.list(SessionQuery(phases=_LIVE, include_hidden=True))
         for row in page.rows:
             session = await self._session(row.record.session)
@@ -121,7 +147,10 @@ class Hub:
             await self._hosts.miss(session, session.epoch)
 
     async def shut_down(self, by: e.Principal) -> None:
-        """`roost down`: put every session to sleep, so that no host is left, then ask to be stopped."""
+        """`roost down`: put every session to sleep, so that no host is left, then ask to be stopped.
+
+        Raises: Forbidden: not an admin of the whole hub."""
+        self.keys.check_hub(by)
         _log.info("shutting down", by=by.user)
         with anyio.move_on_after(PAUSE_ALL_SECONDS):
             async with anyio.create_task_group() as tasks:
@@ -147,7 +176,7 @@ class Hub:
 
     async def authenticate(self, key: str | None) -> e.Principal:
         """Raises: Unauthorized."""
-        return self._keys.authenticate(key)
+        return self.keys.authenticate(key)
 
     async def create_session(self, command: c.CreateSession, by: e.Principal, key: str | None = None) -> Session:
         """A new session, readable at once; its host starts in the background.
@@ -168,11 +197,18 @@ class Hub:
     async def _create(self, command: c.CreateSession, by: e.Principal, claim: Claim | None) -> Session:
         session_id = new_session_id()
         spec = await to_thread.run_sync(self._workspaces.resolve, session_id, command.workspace)
-        drafts = self._first_events(session_id, command, spec, by)
         session = Session.fresh(self._ground, self._hosts, session_id)
-        self._known[session_id] = session
-        with anyio.CancelScope(shield=True):
-            await session.found(drafts, command.env, claim)
+        try:
+            if command.input is not UNSET:
+                taken = await self.shelf.take_in(command.input, session_id, by)
+                command = msgspec.structs.replace(command, input=taken)
+            drafts = self._first_events(session_id, command, spec, by)
+            self._known[session_id] = session
+            with anyio.CancelScope(shield=True):
+                await session.found(drafts, command.env, claim)
+        except RoostError:
+            await self._blobs.release(session_id)
+            raise
         self._tasks.start_soon(self._hosts.start, session)
         return session
 
@@ -222,15 +258,47 @@ class Hub:
             raise SessionNotFound
         return found
 
+    async def admit(self, session: str, by: e.Principal, *, act: bool) -> Session:
+        """The one gate to a session, before every route and stream: whether this principal may see it, and may act.
+
+        Raises: SessionNotFound, also for what may not be seen; Forbidden: it may be watched alone.
+        """
+        found = await self.find(session, by)
+        if act:
+            self.keys.check(by, "controller")
+            if not access.may_act(found.record_now.visibility, found.record_now.owner, by):
+                raise Forbidden("This session may be watched, not acted in: it is another user's.")
+        return found
+
     async def list_sessions(self, query: SessionQuery, by: e.Principal) -> SessionList:
-        page = await self._store.list(msgspec.structs.replace(query, owner=query.owner))
-        rows = [row for row in page.rows if may_see(row.record, by)]
-        sessions = [self.info(row.record, row.head, detail=False) for row in rows]
+        page = await self._store.list(self._seen_by(query, by))
+        sessions = [self.info(row.record, row.head, detail=False) for row in page.rows]
         return SessionList(sessions=sessions, total=page.total)
 
+    async def count_sessions(self, query: SessionQuery, by: e.Principal) -> SessionCounts:
+        return counts_of(await self._store.counts(self._seen_by(query, by)))
+
+    def _seen_by(self, query: SessionQuery, by: e.Principal) -> SessionQuery:
+        fade_ms = int(self.settings.paused_seconds * 1000)
+        return msgspec.structs.replace(query, visible_to=by, at=self._clock.now_ms(), fade_ms=fade_ms)
+
+    def participants(self, session: Session, *, disconnected: bool = False) -> list[Participant]:
+        """Who is here: the agent, then those who watch or control, in the order in which they came."""
+        lead = lead_of(session.record_now.agent, linked=session.linked)
+        return [lead, *self.presence.of(session.id, disconnected=disconnected)]
+
+    def role_of(self, session: Session, by: e.Principal) -> str:
+        """What a connection of this principal is: whether it may act or only watch."""
+        record = session.record_now
+        acts = access.may_act(record.visibility, record.owner, by) and self.keys.scope_of(by) != "observer"
+        return "controller" if acts else "observer"
+
     async def delete(self, session: str, by: e.Principal, *, force: bool = False) -> Deleted:
-        """Remove log and folders. Raises: SessionNotFound; WorkspaceDirty: unsaved work, and no force."""
-        found = await self.find(session, by)
+        """Remove log and folders. Raises: SessionNotFound; Forbidden: not its owner; WorkspaceDirty: unsaved work, and
+        no force."""
+        found = await self.admit(session, by, act=True)
+        if not access.is_owner(found.record_now.owner, by):
+            raise Forbidden("Only its owner may delete a session.")
         spec = found.record_now.workspace
         if not force and await self._workspaces.dirty(spec):
             raise WorkspaceDirty(path=spec.root)
@@ -244,12 +312,14 @@ class Hub:
             self._hosts.hold(found)
             self._known.pop(found.id, None)
             self.log.forget(found.id)
+            self.presence.forget(found.id)
             kept = await self._clear_away(found, spec) or kept
         return Deleted(session=found.id, pos=pos, kept=kept)
 
     async def _clear_away(self, session: Session, spec: e.WorkspaceSpec) -> str | UnsetType:
         """End what a deleted session left: its processes, then its folder. The path of a folder that would not go."""
         try:
+            await self._blobs.release(session.id)
             await self._hosts.gone(session)
             await self._workspaces.remove(spec)
         except (RoostError, OSError) as error:
@@ -278,37 +348,6 @@ class Hub:
         if self.ready:
             await self._hosts.accept(self._session_of_host, token, receive, send)
 
-    # --- the feed -----------------------------------------------------------------------------------------------------
-
-    async def feed(self, after: Pos, by: e.Principal, limit: int = 500) -> Sequence[FeedEntry]:
-        """Facts of all sessions this principal may see, with pos > after, in order; deltas are left out."""
-        entries = await self._store.feed(after=after, limit=limit)
-        return [entry for entry in entries if await self._shows(entry, by)]
-
-    async def feed_head(self) -> Pos:
-        return await self._store.feed_head()
-
-    async def follow(self, after: Pos, by: e.Principal) -> AsyncIterator[Sequence[FeedEntry]]:
-        """The feed, replayed from `after` and then live, in pages."""
-        while True:
-            signal = self._bell.ticket(FEED)  # before reading
-            entries = await self._store.feed(after=after, limit=500)
-            if entries:
-                after = entries[-1].pos
-                yield [entry for entry in entries if await self._shows(entry, by)]
-            else:
-                await signal.wait()
-
-    async def _shows(self, entry: FeedEntry, by: e.Principal) -> bool:
-        if entry.event is UNSET:
-            return True  # a deletion tells nothing but an id
-        known = self._known.get(entry.session)
-        try:
-            record = known.record_now if known else (await self._store.get(entry.session)).record
-        except SessionNotFound:
-            return False
-        return may_see(record, by)
-
     # --- inside -------------------------------------------------------------------------------------------------------
 
     async def _session(self, session: SessionId) -> Session:
@@ -333,6 +372,14 @@ class Hub:
         found = await self._store.find_claim(claim.principal, claim.key, at=self._clock.now_ms())
         return None if found is None else claim.repeat(found)
 
+    def _known_record(self, session: SessionId) -> Record | None:
+        found = self._known.get(session)
+        return None if found is None or found.deleted else found.record_now
+
+    def _shown_to(self, session: Session) -> None:
+        """Its visibility has changed: whoever may not see it any more is let go."""
+        self.presence.end_unseen(session.id, lambda by: may_see(session.record_now, by))
+
     def _linked(self, record: Record) -> bool:
         found = self._known.get(record.session)
         return found is not None and found.linked
@@ -343,8 +390,7 @@ class Hub:
 
 
 def may_see(record: Record, by: e.Principal) -> bool:
-    """Private sessions are their owner's; the others belong to everybody with a key of this hub."""
-    return by.kind == "service" or record.visibility != "private" or record.owner.user == by.user
+    return access.may_see(record.visibility, record.owner, by)
 
 
 def _full_id(session: str) -> SessionId:

@@ -8,12 +8,12 @@ RoostError
 │   ├── Unauthorized, Forbidden, HostRefused, OriginRefused, PathOutside
 ├── Missing                 nothing has this name
 │   ├── SessionNotFound, RunNotFound, MessageNotFound, PermissionNotFound, RouteNotFound, FileMissing,
-│   │   ArtifactNotFound, BlobNotFound
+│   │   ArtifactNotFound, BlobNotFound, KeyNotFound
 ├── Gone
 │   ├── CursorTrimmed, SessionArchived, SessionClosed
 ├── Conflicting             right request, wrong moment
 │   ├── SessionBusy, SessionAsleep, IdempotencyMismatch, WorkspaceDirty, QueueFull, StateConflict, IllegalTransition,
-│   │   NotAFile, NotAFolder, ShellTimeout, MergeConflict, MergeRefused
+│   │   TooManyKeys, NotAFile, NotAFolder, ShellTimeout, MergeConflict, MergeRefused
 ├── Fencing                 a writer that lost its session
 │   ├── StaleEpoch, ProducerGap
 ├── Unavailable             try again later
@@ -170,6 +170,12 @@ class PermissionNotFound(Missing):
     code = "permission_not_found"
 
 
+class KeyNotFound(Missing):
+    """No API key that works and that you handle has this id."""
+
+    code = "key_not_found"
+
+
 class FileMissing(Missing):
     """Nothing in the workspace has this path. Details: `path`."""
 
@@ -240,6 +246,12 @@ class WorkspaceDirty(Conflicting):
     """The workspace holds work that exists nowhere else. Save it, or repeat with force. Details: `path`."""
 
     code = "workspace_dirty"
+
+
+class TooManyKeys(Conflicting):
+    """The hub holds as many API keys as it may; revoke some. Details: `limit`."""
+
+    code = "too_many_keys"
 
 
 class QueueFull(Conflicting):

@@ -1,5 +1,7 @@
 """What the API serves about sessions. Derived from the record and the live link, never stored."""
 
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
@@ -98,6 +100,45 @@ class Deleted(Struct, frozen=True, kw_only=True, omit_defaults=True):
     kept: str | UnsetType = UNSET
 
 
+class SessionCounts(Struct, frozen=True, kw_only=True):
+    """How many sessions there are, in all and by what is shown of them."""
+
+    total: int
+    statuses: dict[str, int]
+    buckets: dict[str, int]
+
+
+class Participant(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who is here, or was: by the agent's link, or an open stream or socket. `role`: `lead` (the agent), `controller`
+    (may act), `observer` (may watch). `since`, `left`: in ms. Presence is no event; a hub forgets it."""
+
+    id: str
+    role: str
+    via: str
+    user: str
+    kind: str
+    connected: bool = True
+    org: str | UnsetType = UNSET
+    key: str | UnsetType = UNSET
+    since: int | UnsetType = UNSET
+    left: int | UnsetType = UNSET
+
+
+class RunList(Struct, frozen=True, kw_only=True):
+    """Newest first; go on with `before`, the `start` of the last. Their input is left out."""
+
+    runs: tuple[Run, ...]
+
+
+class SessionMetrics(Struct, frozen=True, kw_only=True):
+    """Counts over this session's log up to `seq`; sub-sessions count for themselves. `metrics.tool_calls` is the sum of
+    `metrics.tool_usage`, failed calls included; tokens and `cost` (US dollars) sum the finished steps."""
+
+    session: SessionId
+    seq: Seq
+    metrics: Metrics
+
+
 class Health(Struct, frozen=True, kw_only=True):
     status: str
     version: str
@@ -117,6 +158,17 @@ def config_of(record: Record) -> SessionConfig:
         model=record.model,
         options=record.options,
     )
+
+
+def counts_of(phases: Mapping[str, int]) -> SessionCounts:
+    """From the number of sessions by the phase that is shown."""
+    statuses: Counter[str] = Counter()
+    buckets: Counter[str] = Counter()
+    for phase, number in phases.items():
+        shown = view(Phase(phase))
+        statuses[shown.status] += number
+        buckets[shown.bucket] += number
+    return SessionCounts(total=sum(phases.values()), statuses=dict(statuses), buckets=dict(buckets))
 
 
 def info_of(
@@ -153,6 +205,18 @@ def info_of(
 
 
 __all__ = [
-    "Accepted", "Deleted", "Health", "Metrics", "PendingList", "Queue", "SessionConfig", "SessionInfo", "SessionList",
-    "OpenRequest", "OpenRequests", "config_of", "info_of", "slept_out",
+    "Accepted",
+    "Deleted",
+    "Health",
+    "Metrics",
+    "OpenRequest",
+    "OpenRequests",
+    "PendingList",
+    "Queue",
+    "SessionConfig",
+    "SessionInfo",
+    "SessionList",
+    "config_of",
+    "info_of",
+    "slept_out",
 ]  # fmt: skip

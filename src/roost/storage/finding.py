@@ -13,15 +13,16 @@ from roost.model.stored import SessionQuery
 
 TRIGRAM: Final = 3
 """Shorter terms have no entry in an index of three characters."""
-SEPARATOR: Final = "\uffff"
+SEPARATOR: Final = "\ufdd0"
 """Stands between two texts of a session; no text and no term has it."""
-_PLAIN: Final = str.maketrans({"\0": "\ufffd", SEPARATOR: "\ufffd"})
+_PLAIN: Final = str.maketrans(dict.fromkeys(f"\0\ufffe\uffff{SEPARATOR}", "\ufffd"))
 DEFAULT_FADE: Final = -1
 """Instead of milliseconds: this session sleeps as long as the hub's sessions do."""
 
 
 def fold(text: str) -> str:
-    """Text so that equal up to case is equal. NUL and U+FFFF, which mean something to a store, count as U+FFFD."""
+    """Text so that equal up to case is equal. NUL and three noncharacters of Unicode, which mean something to a
+    store, count as U+FFFD."""
     return text.casefold().translate(_PLAIN)
 
 

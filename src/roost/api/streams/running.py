@@ -9,6 +9,7 @@ import structlog
 from anyio import CancelScope
 
 from roost.api.asgi import Header, Receive, Send
+from roost.api.streams.visit import Visit
 from roost.model.errors import RoostError
 
 P = TypeVar("P")
@@ -69,10 +70,16 @@ class Streams:
                     tasks.start_soon(stream.beat)
 
     async def run(
-        self, receive: Receive, send: Send, pages: AsyncIterator[P], render: Callable[[P], bytes], **about: str
+        self,
+        receive: Receive,
+        send: Send,
+        visit: Visit,
+        pages: AsyncIterator[P],
+        render: Callable[[P], bytes],
+        **about: str,
     ) -> None:
-        """Write what `render` makes of each page until the pages end, the client leaves or the hub stops. `about`: what
-        the log says of this stream."""
+        """Write what `render` makes of each page until the pages end, the client leaves, its visit is over or the hub
+        stops. `about`: what the log says of this stream."""
         _log.debug("stream begins", **about)
         await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
         await send({"type": "http.response.body", "body": OPENING, "more_body": True})
@@ -83,7 +90,8 @@ class Streams:
                 stream.scope.cancel()
             tasks.start_soon(_listen, receive, stream.scope)
             try:
-                await _write(send, pages, render)
+                with visit.begin(stream.scope):
+                    await _write(send, pages, render)
             except (RoostError, OSError) as error:
                 _log.debug("stream ended early", reason=str(error), **about)
             except Exception as error:  # noqa: BLE001  # the answer has begun: all that is left is to end it

@@ -1,6 +1,6 @@
 """Event streams as Server-Sent Events (PROTOCOL.md, section 3), raw ASGI in front of the framework."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Final
 
@@ -10,11 +10,12 @@ from msgspec import UNSET
 from roost.api.asgi import Receive, Scope, Send, header_of, query_of, respond
 from roost.api.cursors import cursor, feed_cursor
 from roost.api.streams.running import Streams
+from roost.api.streams.visit import Visit
+from roost.core.feed import FeedPage
 from roost.core.hub import Hub
 from roost.core.log import Frames
 from roost.model.events import Principal
 from roost.model.ids import Seq, SessionId
-from roost.model.stored import FeedEntry
 
 DELETED: Final = "session-deleted"
 """The type of a feed entry without an event."""
@@ -43,7 +44,8 @@ async def events(
         await respond(send, 204)
         return
     render = renderer(frozenset(filter(None, (query_of(scope, "types") or "").split(","))))
-    await streams.run(receive, send, hub.log.follow(found.id, after), render, session=found.id, user=by.user)
+    visit = Visit(hub, by, via="sse", session=found)
+    await streams.run(receive, send, visit, hub.log.follow(found.id, after), render, session=found.id, user=by.user)
 
 
 async def _nothing_more(hub: Hub, session: SessionId, after: Seq) -> bool:
@@ -56,8 +58,8 @@ async def feed(hub: Hub, streams: Streams, by: Principal, scope: Scope, receive:
     """`GET /v1/feed` as a stream. Raises: InvalidCursor, CursorAhead, StorageUnavailable."""
     given = header_of(scope, b"last-event-id") or query_of(scope, "after")
     after = await feed_cursor(hub, given)
-    pages: AsyncIterator[Sequence[FeedEntry]] = hub.follow(after, by)
-    await streams.run(receive, send, pages, render_feed, user=by.user)
+    visit = Visit(hub, by, via="sse")
+    await streams.run(receive, send, visit, hub.feed.follow(after, by), render_feed, user=by.user)
 
 
 def renderer(wanted: frozenset[str]) -> Callable[[Frames], bytes]:
@@ -90,13 +92,15 @@ def render_only(frames: Frames, wanted: frozenset[str]) -> bytes:
     return b"".join(blocks)
 
 
-def render_feed(entries: Sequence[FeedEntry]) -> bytes:
-    return b"".join(
-        [
-            block(entry.pos, DELETED if entry.event is UNSET else entry.event.type, _encoder.encode(entry))
-            for entry in entries
-        ]
-    )
+def render_feed(page: FeedPage) -> bytes:
+    """What may be seen; if the page ends with something else, an `id:` alone moves the cursor past it."""
+    blocks = [
+        block(entry.pos, DELETED if entry.event is UNSET else entry.event.type, _encoder.encode(entry))
+        for entry in page.entries
+    ]
+    if not page.entries or page.entries[-1].pos < page.pos:
+        blocks.append(b"id: %d\n\n" % page.pos)
+    return b"".join(blocks)
 
 
 def block(number: int, tag: str, data: bytes) -> bytes:

@@ -9,7 +9,7 @@ from msgspec import UNSET, Struct, UnsetType
 from roost.api.call import RECORDED, Call
 from roost.model.commands import Configure, ReplyPermission, ReplyQuestion
 from roost.model.ids import RequestId
-from roost.model.info import Accepted, PendingList, SessionConfig, OpenRequests
+from roost.model.info import Accepted, OpenRequests, PendingList, SessionConfig
 
 
 class PermissionAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

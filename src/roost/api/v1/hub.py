@@ -14,9 +14,10 @@ from roost.model.stored import FeedEntry
 
 
 class FeedPage(Struct, frozen=True, kw_only=True):
-    """Facts in order; `head` is the last position there is."""
+    """Facts in order, without those that you may not see; go on after `pos`. `head` is the last position there is."""
 
     entries: Sequence[FeedEntry]
+    pos: Pos
     head: Pos
 
 
@@ -43,8 +44,9 @@ async def list_feed(
 ) -> FeedPage:
     """Facts of all sessions after a position (`now`: the present end); with `Accept: text/event-stream` all of them,
     and then as they come."""
-    entries = await request.hub.feed(await feed_cursor(request.hub, after), request.by, limit)
-    return FeedPage(entries=entries, head=await request.hub.feed_head())
+    feed = request.hub.feed
+    page = await feed.page(await feed_cursor(request.hub, after), request.by, limit)
+    return FeedPage(entries=page.entries, pos=page.pos, head=await feed.head())
 
 
 @get("/v1/agents")

@@ -1,10 +1,12 @@
 """Lists, counts and searches: only the filters that are wanted become part of a statement.
 
 Totals come from the tallies, which every commit keeps, wherever these know what is filtered by; else the sessions are
-counted. A search that finds few is answered from what it found, one that finds many by walking along the list's index.
+counted, once until what is listed changes. A filter that lets few through is answered from these few, one that lets
+many through by walking along the list's index, which soon has a page of them.
 """
 
 import sqlite3
+from collections.abc import Iterator
 from functools import cache
 from typing import Any, Final
 
@@ -21,9 +23,26 @@ from roost.storage.sqlite.sql import SQL
 _LIST_STEP: Final = 500
 """Session rows fetched at once."""
 _FEW: Final = 1000
-"""Up to so many hits of a search are fetched one by one."""
+"""What a filter lets through is fetched one by one up to so many sessions."""
 _TALLIED: Final = frozenset(("phases", "shown", "agent", "owner", "visibility", "visible", "hidden"))
 """Filters by what the tallies know."""
+_MOVING: Final = frozenset(("updated_from", "updated_before"))
+"""Filters whose count changes with every event."""
+_MOST_TOTALS: Final = 500
+
+
+class Totals:
+    """Counts of filters asked for before; good until a commit changes what is listed. Safe from several threads."""
+
+    def __init__(self) -> None:
+        self._kept: tuple[int, dict[Any, dict[str, int]]] = (0, {})
+
+    def of(self, version: int) -> dict[Any, dict[str, int]]:
+        """What is known at this version, by filter."""
+        kept: tuple[int, dict[Any, dict[str, int]]] = self._kept
+        if kept[0] != version or len(kept[1]) >= _MOST_TOTALS:
+            self._kept = kept = (version, {})
+        return kept[1]
 
 
 class _SessionRow(Struct, array_like=True):
@@ -36,7 +55,7 @@ class _SessionRow(Struct, array_like=True):
 
 
 class _Filters(Struct):
-    """`names`: fragments of queries.sql; `values`: what they are bound to. `few`: the search found no more than FEW."""
+    """`names`: fragments of queries.sql; `values`: what they are bound to. `few`: what matches is among a few."""
 
     names: tuple[str, ...]
     values: dict[str, Any]
@@ -47,9 +66,10 @@ class _Filters(Struct):
 _rows = msgspec.json.Decoder(list[_SessionRow])
 
 
-def list_sessions(connection: sqlite3.Connection, query: SessionQuery) -> SessionPage:
+def list_sessions(connection: sqlite3.Connection, query: SessionQuery, known: dict[Any, dict[str, int]]) -> SessionPage:
+    """`known`: counts that still hold, by filter; it is added to."""
     filters = _filters(connection, query)
-    total = sum(_counts(connection, filters).values())
+    total = sum(_counts(connection, filters, known).values())
     end = total if query.limit is None else min(total, query.offset + query.limit)
     rows: list[StoredSession] = []
     statement = _statement("list", filters.names, query.order, filters.phase, filters.few)
@@ -63,16 +83,26 @@ def list_sessions(connection: sqlite3.Connection, query: SessionQuery) -> Sessio
     return SessionPage(rows=rows, total=total)
 
 
-def count_sessions(connection: sqlite3.Connection, query: SessionQuery) -> dict[str, int]:
-    filters = _filters(connection, query)
-    return _counts(connection, filters)
+def count_sessions(
+    connection: sqlite3.Connection, query: SessionQuery, known: dict[Any, dict[str, int]]
+) -> dict[str, int]:
+    return dict(_counts(connection, _filters(connection, query), known))
 
 
-def _counts(connection: sqlite3.Connection, filters: _Filters) -> dict[str, int]:
+def _counts(connection: sqlite3.Connection, filters: _Filters, known: dict[Any, dict[str, int]]) -> dict[str, int]:
     """How many match, by the phase that is shown."""
-    tallied = filters.phase == "phase" and _TALLIED.issuperset(filters.names)
-    statement = _statement("tally" if tallied else "count", filters.names, "created", filters.phase, filters.few)
-    return dict(connection.execute(statement, filters.values).fetchall())
+    if filters.phase == "phase" and _TALLIED.issuperset(filters.names):
+        statement = _statement("tally", filters.names, "created", filters.phase, filters.few)
+        return dict(connection.execute(statement, filters.values).fetchall())
+    names = tuple("searched" if name == "search" and "match" in filters.values else name for name in filters.names)
+    same = (names, tuple(filters.values.items()))
+    found = known.get(same)
+    if found is None:
+        statement = _statement("count", names, "created", filters.phase, filters.few)
+        found = dict(connection.execute(statement, filters.values).fetchall())
+        if filters.phase == "phase" and _MOVING.isdisjoint(names):
+            known[same] = found
+    return found
 
 
 @cache
@@ -91,8 +121,6 @@ def _filters(connection: sqlite3.Connection, query: SessionQuery) -> _Filters:
             values[name] = value
     if query.hidden is not None or not query.include_hidden:
         values["hidden"] = bool(query.hidden)
-    if query.folder is not None:
-        values["folder"] = query.folder.rstrip("/")
     names = list(values)
     if query.phases is not None:
         names.append("phases")
@@ -100,34 +128,42 @@ def _filters(connection: sqlite3.Connection, query: SessionQuery) -> _Filters:
     if query.visible_to is not None and query.visible_to.kind != "service":
         names.append("visible")
         values |= {"viewer": query.visible_to.user, "viewer_org": org_of(query.visible_to)}
-    if query.tags:
-        names.append("tags")
-        values |= {"tags": _list(query.tags), "tag_count": len(query.tags)}
     phase = "phase-shown" if _may_fade(connection, query) else "phase"
     if phase == "phase-shown":
         values |= {"at": query.at, "fade_ms": query.fade_ms}
     if (shown := finding.shown_phases(query)) is not None:
         names.append("shown")
         values["shown"] = _list(shown)
-    few = _search(connection, query, names, values)
-    return _Filters(tuple(names), values, phase, few)
+    few = [_narrow(connection, *each, names, values) for each in _narrowing(query)]
+    return _Filters(tuple(names), values, phase, any(few))
 
 
-def _search(connection: sqlite3.Connection, query: SessionQuery, names: list[str], values: dict[str, Any]) -> bool:
-    """Add the search to the filters; whether it found few."""
+def _narrowing(query: SessionQuery) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Filters that may let only few through: their names when they let many through and when few, and their values."""
     term = finding.fold(query.search or "")
-    if not term:
-        return False
-    kind = "term" if len(term) >= finding.TRIGRAM else "short-term"
-    bound = {"match": '"' + term.replace('"', '""') + '"'} if kind == "term" else {"term": term}
-    (found,) = connection.execute(SQL[f"found-{kind}"], bound | {"few": _FEW + 1}).fetchone()
-    if found.count(",") >= _FEW:
-        names.append(kind)
-        values |= bound
-        return False
-    names.append("found")
-    values["found"] = found
-    return True
+    if len(term) >= finding.TRIGRAM:
+        yield "search", "found", {"term": term, "match": '"' + term.replace('"', '""') + '"'}
+    elif term:
+        yield "search", "", {"term": term}
+    if query.tags:
+        yield "tags", "tagged", {"tags": _list(query.tags), "tag_count": len(query.tags)}
+    if query.folder is not None:
+        yield "folder", "inside", {"folder": query.folder.rstrip("/")}
+
+
+def _narrow(
+    connection: sqlite3.Connection, many: str, few: str, bound: dict[str, Any], names: list[str], values: dict[str, Any]
+) -> bool:
+    """Add the filter; whether it lets few through."""
+    if few:
+        (found,) = connection.execute(SQL[f"few-{few}"], bound | {"few": _FEW + 1}).fetchone()
+        if found.count(",") < _FEW:
+            names.append(few)
+            values[few] = found
+            return True
+    names.append(many)
+    values |= bound
+    return False
 
 
 def _may_fade(connection: sqlite3.Connection, query: SessionQuery) -> bool:

@@ -260,25 +260,43 @@ key IN (SELECT key FROM sessions INDEXED BY by_updated WHERE updated_at >= :upda
 key IN (SELECT key FROM sessions INDEXED BY by_updated WHERE updated_at < :updated_before);
 
 -- name: where-tags
-key IN (
-    SELECT session FROM tags WHERE tag IN (SELECT value FROM json_each(:tags))
-    GROUP BY session HAVING count(*) = :tag_count
-);
+(SELECT count(*) FROM tags WHERE session = sessions.key AND tag IN (SELECT value FROM json_each(:tags))) = :tag_count;
 
--- name: where-term
+-- name: where-search
+instr((SELECT text FROM words WHERE session = sessions.key), :term);
+
+-- name: where-searched
+-- The same for a count, which looks at all of them.
 key IN (SELECT rowid FROM trigrams WHERE trigrams MATCH :match);
-
--- name: where-short-term
-key IN (SELECT session FROM words WHERE instr(text, :term));
 
 -- name: where-found
 key IN (SELECT value FROM json_each(:found));
 
--- name: found-term
+-- name: where-tagged
+key IN (SELECT value FROM json_each(:tagged));
+
+-- name: where-inside
+key IN (SELECT value FROM json_each(:inside));
+
+-- name: few-found
+-- Those that a filter lets through, if these are few.
 SELECT json_group_array(rowid) FROM (SELECT rowid FROM trigrams WHERE trigrams MATCH :match LIMIT :few);
 
--- name: found-short-term
-SELECT json_group_array(session) FROM (SELECT session FROM words WHERE instr(text, :term) LIMIT :few);
+-- name: few-tagged
+SELECT json_group_array(session) FROM (
+    SELECT session FROM tags WHERE tag IN (SELECT value FROM json_each(:tags))
+    GROUP BY session HAVING count(*) = :tag_count LIMIT :few
+);
+
+-- name: few-inside
+SELECT json_group_array(key) FROM (
+    SELECT key FROM sessions INDEXED BY by_folder
+    WHERE folder = :folder
+    UNION ALL
+    SELECT key FROM sessions INDEXED BY by_folder
+    WHERE folder >= :folder || '/' AND folder < :folder || '0'
+    LIMIT :few
+);
 
 -- name: message
 SELECT first, data FROM messages WHERE session = ? AND id = ?;

@@ -23,6 +23,8 @@ CREATE INDEX by_updated ON sessions (
     updated_at DESC, id, hidden, phase, agent, owner, org, visibility, folder, slept_at, fade, created_at
 );
 
+CREATE INDEX by_folder ON sessions (folder);
+
 -- How many sessions there are of each kind, so that no list counts them. `fades`: 0 unless it sleeps and may sleep out;
 -- 1 after its own time, 2 after the hub's.
 CREATE TABLE tallies (

@@ -40,6 +40,7 @@ class SqliteStore:
     def __init__(self, writer: Writer, readers: Readers) -> None:
         self._writer = writer
         self._readers = readers
+        self._totals = finding.Totals()
 
     @property
     def commits(self) -> int:
@@ -62,10 +63,10 @@ class SqliteStore:
         return await self._readers.call(reader.read_session, session)
 
     async def list(self, query: SessionQuery) -> SessionPage:
-        return await self._readers.call(finding.list_sessions, query)
+        return await self._readers.call(finding.list_sessions, query, self._totals.of(self._writer.listings))
 
     async def counts(self, query: SessionQuery) -> Mapping[str, int]:
-        return await self._readers.call(finding.count_sessions, query)
+        return await self._readers.call(finding.count_sessions, query, self._totals.of(self._writer.listings))
 
     async def delete(self, session: SessionId, *, by: Principal | None, at: int, kept: str | None = None) -> Pos:
         return await self._writer.call(Transaction.delete, session, by, at, kept)

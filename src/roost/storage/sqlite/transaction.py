@@ -51,6 +51,8 @@ class Transaction:
     """Between BEGIN and COMMIT. Its calls run in the order in which they came; `flush` goes before COMMIT."""
 
     def __init__(self, connection: sqlite3.Connection, fences: Fences) -> None:
+        self.relisted = False
+        """Whether a filter may let other sessions through afterwards."""
         self._execute = connection.execute
         self._fences = fences
         self._events: list[Any] = []
@@ -104,6 +106,7 @@ class Transaction:
         for name in ("delete-checkpoint", "delete-head", "delete-session"):
             self._execute(SQL[name], (fence.key,))
         del self._fences[session]
+        self.relisted = True
         self._fences.pos += 1
         _, _, _, user, org, visibility, *_ = fence.listed
         owner = Principal(user=user, org=org or UNSET)
@@ -224,6 +227,7 @@ class Transaction:
                 row = (record.updated_at, record.epoch, record.state_seq, raw, *listed, key)
                 self._execute(SQL["update-session"], row)
                 fence.listed = listed
+                self.relisted = True
             self._find_by(fence, record)
         self._write("update-records", narrow, width=5)
 
@@ -236,6 +240,7 @@ class Transaction:
             for tag in record.tags:
                 self._execute(SQL["put-tag"], (tag, fence.key))
             fence.found_by = by
+            self.relisted = True
 
     def _write(self, name: str, values: list[Any], *, width: int) -> None:
         """Write flat rows with as few statements as a fixed set of sizes allows, so that each is prepared once."""

@@ -31,11 +31,13 @@ class _Call(NamedTuple):
 
 
 class Writer:
-    """Belongs to the event loop that made it. `commits` counts the transactions that wrote something."""
+    """Belongs to the event loop that made it. `commits` counts the transactions that wrote something,
+    `listings` those that changed which sessions a filter lets through."""
 
     def __init__(self, path: Path) -> None:
         """Opens and migrates the file; blocks. Raises: StorageUnavailable, StorageFull, SchemaTooNew."""
         self.commits = 0
+        self.listings = 0
         self._calls: SimpleQueue[_Call | None] = SimpleQueue()
         self._closed = False
         self._connection = connect_writer(path)
@@ -136,6 +138,7 @@ class Writer:
                 connection.execute(SQL["rollback"])
             raise
         self.commits += connection.total_changes != changes
+        self.listings += transaction.relisted
         return outcomes
 
 
