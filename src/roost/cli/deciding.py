@@ -1,11 +1,11 @@
-"""`roost approve` and `roost reject`: decide without saying what kind of request it is."""
+"""What `roost approve` and `roost reject` share."""
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from roost.cli import codes
-from roost.cli.options import Data, Json, OneSession, Url
+from roost.cli.options import Data, Url
 
 if TYPE_CHECKING:
     from roost.model.info import Accepted
@@ -13,43 +13,11 @@ if TYPE_CHECKING:
 Request = Annotated[str | None, typer.Option("--request", help="Which request; needed if several are open.")]
 
 
-def approve(
-    session: OneSession,
-    always: Annotated[
-        bool, typer.Option("--always", help="And what it proposes, for the rest of the session (`roost rules`).")
-    ] = False,
-    request: Request = None,
-    as_json: Json = False,
-    url: Url = None,
-    data: Data = None,
-) -> int:
-    """It is allowed once, for everybody; who comes second is told so (exit code 3). With --json: what was accepted."""
-    import anyio
-
-    return anyio.run(_decide, session, "always" if always else "once", None, request, as_json, url, data)
-
-
-def reject(
-    session: OneSession,
-    message: Annotated[
-        str | None, typer.Option("--message", "-m", help="What the agent should do instead; the run goes on.")
-    ] = None,
-    request: Request = None,
-    as_json: Json = False,
-    url: Url = None,
-    data: Data = None,
-) -> int:
-    """A permission that is rejected without a message stops the run. The session's other open permissions are rejected
-    with it. With --json: what was accepted."""
-    import anyio
-
-    return anyio.run(_decide, session, "reject", message, request, as_json, url, data)
-
-
-async def _decide(
+async def decide(
     name: str, reply: Literal["once", "always", "reject"], message: str | None, request: str | None, as_json: bool,
     url: Url, data: Data,
 ) -> int:  # fmt: skip
+    """Answer the request that is meant; returns the exit code."""
     from roost.cli.answer import choose
     from roost.cli.hub import find_session, open_client
     from roost.cli.problems import UsageWrong
