@@ -1,12 +1,12 @@
 """The SDK: a hub and its sessions from Python. Knows the wire and nothing of what is behind it."""
 
 from roost.client.address import Address
-from roost.client.answers import Agent, EventPage, FeedPage, SendResult, SequenceBroken
+from roost.client.answers import Agent, AuditPage, EventPage, FeedPage, RunEventPage, SendResult, SequenceBroken
 from roost.client.callbacks import Callbacks
-from roost.client.client import AsyncClient
+from roost.client.client import AsyncClient, Filters
 from roost.client.session import AsyncSession
 
 __all__ = [
-    "Address", "Agent", "AsyncClient", "AsyncSession", "Callbacks", "EventPage", "FeedPage", "SendResult",
-    "SequenceBroken",
+    "Address", "Agent", "AsyncClient", "AsyncSession", "AuditPage", "Callbacks", "EventPage", "FeedPage", "Filters",
+    "RunEventPage", "SendResult", "SequenceBroken",
 ]  # fmt: skip

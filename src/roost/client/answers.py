@@ -8,10 +8,11 @@ from msgspec import UNSET, Struct, UnsetType
 
 from roost.model.envelope import Event
 from roost.model.errors import RoostError, error_from
-from roost.model.events import Failure, Tokens
+from roost.model.events import Failure, Todo, Tokens
 from roost.model.ids import MessageId, Pos, RunId, Seq, SessionId
+from roost.model.info import Participant
 from roost.model.messages import Message, Part
-from roost.model.stored import FeedEntry
+from roost.model.stored import AuditEntry, FeedEntry
 
 
 class SequenceBroken(RoostError):
@@ -40,10 +41,34 @@ class EventPage(Struct, frozen=True, kw_only=True):
 
 
 class FeedPage(Struct, frozen=True, kw_only=True):
-    """Entries of the hub feed. `head`: the last pos there is."""
+    """Entries of the hub feed that may be seen, up to `pos`: go on there. `head`: the last pos there is."""
 
     entries: tuple[FeedEntry, ...]
+    pos: Pos
     head: Pos
+
+
+class AuditPage(Struct, frozen=True, kw_only=True):
+    """What people and programs did, up to `pos`: go on there."""
+
+    entries: tuple[AuditEntry, ...]
+    pos: Pos
+
+
+class RunEventPage(Struct, frozen=True, kw_only=True):
+    """Events of one run. `after`: where to go on; `ended`: these are the last."""
+
+    events: tuple[Event, ...]
+    after: Seq
+    ended: bool
+
+
+class TodoList(Struct, frozen=True):
+    todos: tuple[Todo, ...]
+
+
+class ParticipantList(Struct, frozen=True):
+    participants: tuple[Participant, ...]
 
 
 class MessageList(Struct, frozen=True):

@@ -1,10 +1,11 @@
 """A hub, seen from Python: make, find and list sessions."""
 
 import os
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypedDict, Unpack, cast
+from urllib.parse import quote
 
 import msgspec
 from msgspec import UNSET
@@ -12,13 +13,15 @@ from msgspec import UNSET
 from roost.client.absent import as_struct, or_absent
 from roost.client.address import Address, Finder
 from roost.client.answers import Agent, AgentList, FeedPage
+from roost.client.people import AsyncPeople
 from roost.client.session import AsyncSession, Input
 from roost.client.stream import RECONNECT_SECONDS, follow_feed
 from roost.client.wire import Wire, new_key
 from roost.model.commands import CreateSession, PolicyRequest, TimeoutsRequest, WorkspaceRequest
 from roost.model.errors import RoostError, SessionNotFound
+from roost.model.events import Blob
 from roost.model.ids import Pos, SessionId
-from roost.model.info import Deleted, Health, OpenRequest, OpenRequests, SessionInfo, SessionList
+from roost.model.info import Deleted, Health, OpenRequest, OpenRequests, SessionCounts, SessionInfo, SessionList
 from roost.model.stored import FeedEntry
 
 RETRY_SECONDS = 30.0
@@ -26,9 +29,29 @@ RETRY_SECONDS = 30.0
 CONNECT_SECONDS = 5.0
 """A hub that never answered is given this long."""
 FULL_ID_DIGITS = 12
+STEP_SECONDS = 120.0
+"""How long each step of an upload or download may take."""
 
 
-class AsyncClient:
+class Filters(TypedDict, total=False):
+    """What a list may be narrowed to. `search`: a substring of label, task, or a key or value of the metadata, whatever
+    its case. `status`, `bucket`: one of those given; `tags`: all of them. `folder`: the project folder or one above it.
+    Times are ms since the epoch, the first in, the last not."""
+
+    search: str
+    status: str | Sequence[str]
+    bucket: str | Sequence[str]
+    tags: str | Sequence[str]
+    folder: str
+    owner: str
+    visibility: Literal["private", "organization", "collaborate"]
+    created_from: int
+    created_before: int
+    updated_from: int
+    updated_before: int
+
+
+class AsyncClient(AsyncPeople):
     """The hub at `url`, or the one of the folder `data`; opened by `async with`.
 
     Without either: `ROOST_URL`, else the hub of `ROOST_DATA` or of the default data folder. The key: `api_key`, else
@@ -135,9 +158,11 @@ class AsyncClient:
         order: Literal["created", "updated"] = "created",
         offset: int = 0,
         limit: int | None = None,
+        **filters: Unpack[Filters],
     ) -> SessionList:
-        """Newest first. `hidden`: those taken off default lists too; `archived=False` leaves archived ones out."""
-        params = {
+        """The sessions you may see, newest first. `hidden`: those taken off default lists too; `archived=False` leaves
+        archived ones out. More filters: `Filters`."""
+        params = _filters(filters) | {
             "phase": [phase] if isinstance(phase, str) else phase,
             "agent": agent,
             "hidden": hidden or None,
@@ -147,6 +172,34 @@ class AsyncClient:
             "limit": limit,
         }
         return msgspec.json.decode(await self._wire.request("GET", "/v1/sessions", params=params), type=SessionList)
+
+    async def search(self, text: str, *, hidden: bool = False, offset: int = 0, limit: int = 50) -> SessionList:
+        """Sessions with this in their label, their task, or a key or value of their metadata, whatever its case."""
+        return await self.list_sessions(search=text, hidden=hidden, offset=offset, limit=limit)
+
+    async def counts(
+        self,
+        *,
+        search: str | None = None,
+        tags: str | Sequence[str] | None = None,
+        agent: str | None = None,
+        folder: str | None = None,
+        owner: str | None = None,
+        visibility: str | None = None,
+        hidden: bool = False,
+    ) -> SessionCounts:
+        """How many sessions you may see, in all and by status and bucket."""
+        params = {
+            "q": search or None,
+            "tag": [tags] if isinstance(tags, str) else tags,
+            "agent": agent,
+            "folder": folder,
+            "owner": owner,
+            "visibility": visibility,
+            "hidden": hidden or None,
+        }
+        answer = await self._wire.request("GET", "/v1/sessions/counts", params=params)
+        return msgspec.json.decode(answer, type=SessionCounts)
 
     async def pending(self) -> list[OpenRequest]:
         """Permissions and questions of all sessions that wait for someone, the oldest first."""
@@ -177,6 +230,16 @@ class AsyncClient:
         answer = await self._wire.request("GET", "/v1/feed", params={"after": after, "limit": limit})
         return msgspec.json.decode(answer, type=FeedPage)
 
+    async def put_blob(self, data: bytes | AsyncIterable[bytes], *, mime: str = "application/octet-stream") -> Blob:
+        """Store content, at most 64 MiB, for an input to refer to: `FileInput(url=f"blob:{blob.hash}", mime=...)`.
+        Raises: BodyTooLarge, StorageFull."""
+        answer = await self._wire.upload("POST", "/v1/blobs", data, params={"mime": mime}, seconds=STEP_SECONDS)
+        return msgspec.json.decode(answer, type=Blob)
+
+    async def get_blob(self, blob: str) -> bytes:
+        """By its hash, `sha256-...`. Raises: BlobNotFound: no session that you may see refers to it."""
+        return await self._wire.request("GET", f"/v1/blobs/{quote(blob, safe='')}", seconds=STEP_SECONDS)
+
     async def agents(self) -> tuple[Agent, ...]:
         """The agents this hub can run."""
         return msgspec.json.decode(await self._wire.request("GET", "/v1/agents"), type=AgentList).agents
@@ -206,3 +269,11 @@ def _workspace(given: WorkspaceRequest | str | os.PathLike[str] | None) -> Works
     if isinstance(given, WorkspaceRequest):
         return given
     return WorkspaceRequest(path=str(Path(given).expanduser().absolute()))
+
+
+def _filters(given: Filters) -> dict[str, Any]:
+    """As the wire names them. A search for nothing finds everything."""
+    names = {"search": "q", "tags": "tag"}
+    found = {names.get(name, name): value for name, value in cast("dict[str, Any]", given).items()}
+    found["q"] = found.get("q") or None
+    return found

@@ -10,6 +10,7 @@ from msgspec import UNSET, Struct
 from roost.client.absent import as_struct, or_absent
 from roost.client.answers import EventPage, MessageList, SendResult
 from roost.client.callbacks import Callbacks, Listener, PermissionReply, Reply
+from roost.client.knowing import AsyncKnowing
 from roost.client.runs import MOVES, RUN_ENDS, Waiting, ends, is_idle, result_of
 from roost.client.stream import OnLink, Until, follow_events
 from roost.client.wire import REQUEST_SECONDS, Wire, new_key
@@ -30,7 +31,7 @@ Delivery = Literal["prompt", "steer", "queue"]
 Input = str | Sequence[InputPart]
 
 
-class AsyncSession(AsyncWorkspace):
+class AsyncSession(AsyncWorkspace, AsyncKnowing):
     """One session of a hub. Making one asks nothing; a wrong id shows at the first call.
 
     Every method may raise SessionNotFound, HubUnreachable, Unauthorized, and what its own words name.
