@@ -1,5 +1,6 @@
 """Real hubs that can be killed at any instant and started again, and the proof that nothing of a test is left."""
 
+import json
 import shutil
 import signal
 from collections.abc import Sequence
@@ -9,12 +10,13 @@ from random import Random
 from typing import Any
 
 import anyio
+import psutil
 
-from roost.client import AsyncClient
+from roost.client import AsyncClient, AsyncSession
 from roost.testing import HubProcess
 from roost.testing.hub_process import ROOST
 from tests.fire.disks import SmallDisk, small_disk
-from tests.fire.processes import Found, eventually, gone, listening, processes, send_signal
+from tests.fire.processes import Found, eventually, gone, is_running, listening, marked, processes, send_signal
 
 MARK = "FIRE_TEST"
 """A variable of the environment that a hub, its hosts and their commands all inherit."""
@@ -38,6 +40,25 @@ class Hub(HubProcess):
     def port(self) -> int:
         return self.ports[-1]
 
+    def host(self, session: AsyncSession) -> int:
+        """The pid of this session's host, which runs."""
+        pid = int(self.note(session)["pid"])
+        assert is_running(pid), f"the host of {session.id} is gone"
+        return pid
+
+    def commands(self, session: AsyncSession) -> list[int]:
+        """Everything below this session's host, and everything that carries its mark."""
+        host = self.host(session)
+        below = [child.pid for child in psutil.Process(host).children(recursive=True)]
+        return sorted({*below, *(found.pid for found in marked(session.id))} - {host})
+
+    def note(self, session: AsyncSession) -> dict[str, Any]:
+        """What the hub has noted of this session's host: pid, epoch. Empty: there is none."""
+        try:
+            return json.loads((self.seen / "hosts" / f"{session.id}.json").read_bytes())
+        except FileNotFoundError:
+            return {}
+
     @property
     def log(self) -> Path:
         return self.seen / "hub.log"
@@ -52,8 +73,9 @@ class Hub(HubProcess):
 
     async def kill(self) -> None:
         """SIGKILL. Its port is free at once, though its hosts live on."""
+        port = int(self.url.rpartition(":")[2] or 0)
         await super().kill()
-        assert not listening().keys() & set(self.ports), "a killed hub's port is still listened on"
+        await eventually(lambda: port not in listening(), seconds=5)  # a process half spawned has it for a moment
 
     async def shut_down(self) -> None:
         """What `roost down` does: all sessions asleep, all hosts gone, then the hub."""

@@ -32,10 +32,6 @@ class Found(NamedTuple):
         session, _, rest = self.environment.get("ROOST_HOST", "").partition(".")
         return (session, int(rest.partition(".")[0])) if rest else None
 
-    @property
-    def is_host(self) -> bool:
-        return "ROOST_HOST" in self.environment and "ROOST_COMMAND" not in self.environment
-
     def __str__(self) -> str:
         return f"{self.pid} {self.command[:120]} ({self.host or 'no host'})"
 
@@ -51,14 +47,9 @@ def processes() -> Iterator[Found]:
                     yield Found(int(entry.name), environment, " ".join(_words(entry / "cmdline")))
 
 
-def tree_of(session: str, epoch: int | None = None) -> list[Found]:
-    """The host of this session (in this epoch), and all that carries its mark."""
+def marked(session: str, epoch: int | None = None) -> list[Found]:
+    """All that carries the mark of this session's hosts (of this epoch)."""
     return [found for found in processes() if found.host and found.host == (session, epoch or found.host[1])]
-
-
-def host_of(session: str) -> int | None:
-    """The pid of this session's host."""
-    return next((found.pid for found in tree_of(session) if found.is_host), None)
 
 
 def is_running(pid: int) -> bool:

@@ -9,7 +9,7 @@ from roost.client import AsyncSession
 from roost.model.errors import RoostError, StorageFull
 from tests.fire.disks import SmallDisk
 from tests.fire.hubs import Fire
-from tests.fire.processes import eventually, gone, host_of, send_signal
+from tests.fire.processes import eventually, gone, send_signal
 from tests.fire.watch import check_log, deltas, numbers, script, watching, whole_log
 
 pytestmark = [pytest.mark.anyio, pytest.mark.fire]
@@ -43,7 +43,7 @@ async def test_a_run_goes_on_while_the_hubs_disk_is_full_and_all_of_it_is_there_
         session = await client.create_session(task=task, workspace=folder)
         async with watching(session) as (watch,):
             await watch.deltas(100)
-            host = host_of(session.id)
+            host = hub.host(session)
             error = await fill(disk, session)
             assert (type(error), error.code) == (StorageFull, "storage_full")
             with pytest.raises(StorageFull):
@@ -55,7 +55,7 @@ async def test_a_run_goes_on_while_the_hubs_disk_is_full_and_all_of_it_is_there_
             disk.free()
             end = await watch.until("run-complete")
             assert numbers(watch.events, end.run) == list(range(COUNT))
-            assert host_of(session.id) == host
+            assert hub.host(session) == host
         assert list(check_log(watch.events)) == [end.run]
         assert "runtime-lost" not in watch.types(), "a full disk is no reason to give up a host"
         assert (await client.list_sessions()).total == 1
@@ -73,7 +73,7 @@ async def test_a_host_that_dies_while_the_disk_is_full_is_settled_when_there_is_
         async with watching(session) as (watch,):
             await watch.until("text-delta" if task else "runtime-ready")
             await fill(disk, session)
-            host = host_of(session.id) or 0
+            host = hub.host(session)
             send_signal(signal.SIGKILL, host)
             await gone(host)
             disk.free()

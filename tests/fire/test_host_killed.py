@@ -7,7 +7,7 @@ from msgspec import UNSET
 
 from roost.model.events import RunError, RuntimeLost, SessionPaused, ToolDelta, ToolError
 from tests.fire.hubs import Fire
-from tests.fire.processes import gone, host_of, send_signal, tree_of
+from tests.fire.processes import gone, send_signal
 from tests.fire.watch import check_log, deltas, numbers, script, watching
 
 pytestmark = [pytest.mark.anyio, pytest.mark.fire]
@@ -22,7 +22,7 @@ async def test_a_session_whose_host_is_killed_is_interrupted_at_once_and_wakes(f
         session = await client.create_session(task=script(deltas(10_000, 200)))
         async with watching(session) as (watch,):
             await watch.deltas(20)
-            send_signal(signal.SIGKILL, host_of(session.id) or 0)
+            send_signal(signal.SIGKILL, hub.host(session))
             paused = await watch.until("session-paused", seconds=AT_ONCE_SECONDS)
             lost, error = watch.events[paused.seq - 3].body, watch.events[paused.seq - 2].body
             assert isinstance(lost, RuntimeLost) and (lost.epoch, lost.code) == (1, "host_dead")
@@ -45,9 +45,9 @@ async def test_a_killed_host_leaves_no_process_behind_however_it_hides(fire: Fir
         session = await client.create_session(task=script({"bash": {"command": command}}))
         async with watching(session) as (watch,):
             await watch.until("tool-delta")
-            tree = [found.pid for found in tree_of(session.id)]
+            tree = [hub.host(session), *hub.commands(session)]
             assert len(tree) >= 7
-            send_signal(signal.SIGKILL, host_of(session.id) or 0)
+            send_signal(signal.SIGKILL, hub.host(session))
             await watch.until("session-paused", seconds=AT_ONCE_SECONDS)
             await gone(*tree)
 
@@ -63,7 +63,7 @@ async def test_a_session_woken_the_moment_it_is_paused_keeps_its_new_host(fire: 
                 epoch = (await session.info()).epoch
                 accepted = await session.start(script({"bash": {"command": "sleep 1000 & echo up; wait"}}))
                 await watch.until("tool-delta", after=accepted.seq)
-                send_signal(signal.SIGKILL, host_of(session.id) or 0)
+                send_signal(signal.SIGKILL, hub.host(session))
                 paused = await watch.until("session-paused", after=accepted.seq, seconds=AT_ONCE_SECONDS)
                 again = await session.send(script(deltas(50, 200)))
                 assert again.error is UNSET, again.error
@@ -77,12 +77,12 @@ async def test_a_command_that_is_killed_fails_its_tool_and_the_run_goes_on(fire:
         session = await client.create_session(task=script({"bash": {"command": "echo up; sleep 1000"}}, {"text": "on"}))
         async with watching(session) as (watch,):
             await watch.until("tool-delta")
-            host = host_of(session.id)
-            send_signal(signal.SIGKILL, *(found.pid for found in tree_of(session.id) if found.pid != host))
+            host = hub.host(session)
+            send_signal(signal.SIGKILL, *hub.commands(session))
             failed = await watch.until("tool-error", seconds=AT_ONCE_SECONDS)
             assert isinstance(failed.body, ToolError) and failed.body.error == "killed by signal 9"
             end = await watch.until("run-complete")
-            assert host_of(session.id) == host
+            assert hub.host(session) == host
         assert [event.type for event in watch.events[failed.seq : end.seq]].count("text-delta") == 1
         assert list(check_log(watch.events)) == [end.run]
 

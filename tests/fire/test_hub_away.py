@@ -11,7 +11,7 @@ from roost.client import AsyncSession
 from roost.model.envelope import Event
 from roost.model.events import RunError, SessionPaused
 from tests.fire.hubs import Fire, Hub
-from tests.fire.processes import eventually, gone, host_of
+from tests.fire.processes import eventually, gone
 from tests.fire.watch import Watch, check_log, deltas, numbers, script, watching, whole_log
 
 pytestmark = [pytest.mark.anyio, pytest.mark.fire]
@@ -22,7 +22,7 @@ COUNT = 200
 async def lost_in_mid_run(hub: Hub, session: AsyncSession, watch: Watch) -> int:
     """Kill the hub while the session's run is going on; its host's pid."""
     await watch.deltas(20)
-    host = host_of(session.id)
+    host = hub.host(session)
     assert host is not None
     await hub.kill()
     return host
@@ -79,7 +79,8 @@ async def test_a_host_at_work_stays_however_long_the_hub_is_away(fire: Fire) -> 
         async with watching(session) as (watch,):
             host = await lost_in_mid_run(hub, session, watch)
             await hub.start()  # takes longer than an idle host would wait
-            assert host_of(session.id) == host
+            await eventually(lambda: linked(session))
+            assert hub.host(session) == host
             (folder / "go").touch()
             end = await watch.until("run-complete")
         assert "runtime-lost" not in watch.types()
@@ -112,10 +113,14 @@ async def test_a_full_spool_stops_the_agent_and_nothing_it_had_said_is_lost(fire
             assert isinstance(end.body, RunError) and end.body.error.code == "spool_full"
             said = numbers(watch.events, end.run)
             assert said == list(range(len(said))) and len(said) > 100
-            assert host_of(session.id) == host
+            assert hub.host(session) == host
             again = await session.send("room again")
             assert again.error is UNSET
         check_log(watch.events)
+
+
+async def linked(session: AsyncSession) -> bool:
+    return (await session.info()).view.control_available
 
 
 def full(hub: Hub, session: AsyncSession) -> bool:

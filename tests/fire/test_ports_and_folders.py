@@ -9,7 +9,6 @@ import pytest
 from anyio import to_thread
 
 from tests.fire.hubs import ROOST, Fire, Hub
-from tests.fire.processes import host_of
 from tests.fire.watch import check_log, deltas, numbers, script, watching
 
 pytestmark = [pytest.mark.anyio, pytest.mark.fire]
@@ -21,7 +20,7 @@ async def test_hosts_and_observers_find_a_hub_that_comes_back_on_another_port(fi
         session = await client.create_session(task=script(deltas(300, 150)))
         async with watching(session) as (watch,):
             await watch.deltas(20)
-            host, old = host_of(session.id), hub.port
+            host, old = hub.host(session), hub.port
             await hub.kill()
             with socket.socket() as stranger:  # who has the old port now must not be taken for the hub
                 stranger.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -30,7 +29,7 @@ async def test_hosts_and_observers_find_a_hub_that_comes_back_on_another_port(fi
                 await hub.start()
                 assert hub.port != old
                 end = await watch.until("run-complete")
-            assert host_of(session.id) == host
+            assert hub.host(session) == host
             assert numbers(watch.events, end.run) == list(range(300))
         assert list(check_log(watch.events)) == [end.run]
 

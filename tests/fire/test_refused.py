@@ -2,6 +2,7 @@
 hub, and a real host's real token."""
 
 import json
+import re
 import signal
 import sys
 from collections.abc import AsyncGenerator
@@ -18,16 +19,17 @@ from roost.client import AsyncClient, AsyncSession
 from roost.model.errors import PermissionNotFound, Unauthorized
 from roost.model.events import Native
 from tests.fire.hubs import Fire, Hub
-from tests.fire.processes import eventually, gone, host_of, send_signal
+from tests.fire.processes import eventually, gone, send_signal
 from tests.fire.watch import check_log, script, watching, whole_log
 
 pytestmark = [pytest.mark.anyio, pytest.mark.fire]
 
 ASK = {"ask": {"permission": "write", "patterns": ["*"]}}
 TEE = """#!{python}
-import os, sys
-ticket = os.fdopen(3, "rb").read()
-copy = os.path.join({folder!r}, os.environ["ROOST_HOST"])
+import json, os, sys
+ticket = os.fdopen(3, "rb").read() or sys.exit()
+known = json.loads(ticket)
+copy = os.path.join({folder!r}, f"{{known['session']}}.{{known['epoch']}}")
 with open(copy, "wb") as file:
     file.write(ticket)
 os.rename(copy, copy + ".ticket")
@@ -51,7 +53,8 @@ async def leaky_hub(fire: Fire) -> Hub:
 
 
 async def token_of(fire: Fire, session: AsyncSession, epoch: int) -> str:
-    (path,) = await eventually(lambda: list(fire.folder.glob(f"{session.id}.{epoch}.*ticket")))
+    path = fire.folder / f"{session.id}.{epoch}.ticket"
+    await eventually(path.exists)
     return str(json.loads(path.read_bytes())["token"])
 
 
@@ -73,12 +76,9 @@ async def routes(hub: Hub, session: str) -> list[tuple[str, str]]:
     """Every method and path that the hub says it has."""
     async with httpx.AsyncClient(base_url=hub.url, headers={"Authorization": f"Bearer {key_of(hub)}"}) as http:
         paths = (await http.get("/openapi.json")).json()["paths"]
-    filled = {"{session}": session, "{request_id}": "req_1"}
     found: list[tuple[str, str]] = []
     for path, methods in paths.items():
-        for name, value in filled.items():
-            path = path.replace(name, value)
-        assert "{" not in path, f"{path}: what stands there?"
+        path = re.sub(r"\{\w+\}", "unheard_of", path.replace("{session}", session))
         found += [(method.upper(), path) for method in methods if method in ("get", "post", "put", "patch", "delete")]
     return found
 
@@ -196,7 +196,7 @@ async def test_a_host_cannot_answer_for_a_person(fire: Fire) -> None:
         async with watching(session) as (watch,):
             await watch.until("permission-asked")
             (pending,) = await session.pending()
-            host = host_of(session.id) or 0
+            host = hub.host(session)
             send_signal(signal.SIGSTOP, host)
             await in_the_hosts_place(hub, await token_of(fire, session, 1), session, forged(pending.request))
             assert await session.pending() == (pending,), "it is still to be answered"

@@ -11,8 +11,8 @@ from msgspec import UNSET
 from roost.client import AsyncSession, SendResult
 from roost.model.envelope import encode_event
 from roost.model.messages import ToolPart, ToolState
-from tests.fire.hubs import Fire
-from tests.fire.processes import eventually, gone, host_of, is_running, send_signal, tree_of
+from tests.fire.hubs import Fire, Hub
+from tests.fire.processes import eventually, gone, is_running, marked, send_signal
 from tests.fire.watch import check_log, check_same, deltas, script, watching, whole_log
 
 pytestmark = [pytest.mark.anyio, pytest.mark.fire]
@@ -26,18 +26,18 @@ SCAN = "grep -lzaE '^ROOST_HOST={session}[.]{epoch}([.]|$)' /proc/[0-9]*/environ
 class Overlap:
     """Looks at the processes, as fast as it can, until a newer host was seen: does one of the older tree live then?"""
 
-    def __init__(self, session: str, older: list[int], newer_epoch: int) -> None:
+    def __init__(self, hub: Hub, session: AsyncSession, older: list[int]) -> None:
         self.seen: list[str] = []
-        self._session, self._older, self._newer = session, older, newer_epoch
+        self._hub, self._session, self._older = hub, session, older
 
     async def watch(self) -> None:
         await to_thread.run_sync(self._look, abandon_on_cancel=True)
 
     def _look(self) -> None:
-        while not (newer := tree_of(self._session, self._newer)):
+        while (newer := self._hub.note(self._session)).get("epoch") != 3:
             pass
-        self.seen = [f"{pid} beside {newer[0]}" for pid in self._older if is_running(pid)]
-        self.seen += [f"{old} beside {newer[0]}" for old in tree_of(self._session, self._newer - 2)]
+        self.seen = [f"{pid} beside {newer}" for pid in self._older if is_running(pid)]
+        self.seen += [f"{old} beside {newer}" for old in marked(self._session.id, 1)]
 
 
 async def test_the_old_tree_is_gone_before_a_newer_host_starts(fire: Fire) -> None:
@@ -46,12 +46,12 @@ async def test_the_old_tree_is_gone_before_a_newer_host_starts(fire: Fire) -> No
         session = await client.create_session(task=script({"bash": {"command": TREE}}))
         async with watching(session) as (watch,):
             hidden = int(getattr((await watch.until("tool-delta")).body, "delta", ""))
-            old = {found.pid for found in tree_of(session.id)} | {hidden}
+            old = {hub.host(session), *hub.commands(session), hidden}
             assert len(old) >= 5
             send_signal(signal.SIGSTOP, *old)
             paused = await watch.until("session-paused", seconds=10)
             assert all(is_running(pid) for pid in old), "a stopped host is not known to be dead"
-            overlap = Overlap(session.id, sorted(old), 3)
+            overlap = Overlap(hub, session, sorted(old))
             steps = [{"bash": {"command": SCAN.format(session=session.id, epoch=epoch)}} for epoch in (1, 3)]
             again: SendResult | None = None
             async with anyio.create_task_group() as tasks:
@@ -74,7 +74,7 @@ async def test_a_host_stopped_beyond_the_grace_is_fenced_when_it_goes_on(fire: F
         session = await client.create_session(task=script(deltas(100_000, 300)))
         async with watching(session) as (watch,):
             await watch.deltas(30)
-            host = host_of(session.id) or 0
+            host = hub.host(session)
             send_signal(signal.SIGSTOP, host)
             paused = await watch.until("session-paused", seconds=10)
             send_signal(signal.SIGCONT, host)
@@ -99,7 +99,7 @@ async def test_a_host_that_goes_on_within_the_grace_goes_on_with_its_run(fire: F
         session = await client.create_session(task=script(deltas(300, 150)))
         async with watching(session) as (watch,):
             await watch.deltas(20)
-            host = host_of(session.id) or 0
+            host = hub.host(session)
             send_signal(signal.SIGSTOP, host)
             await unlinked(session)
             send_signal(signal.SIGCONT, host)
@@ -116,14 +116,14 @@ async def test_a_session_woken_while_its_old_host_goes_on_has_one_host(fire: Fir
         async with watching(session) as (watch,):
             accepted = await session.start(script({"bash": {"command": TREE}}))
             await watch.until("tool-delta", after=accepted.seq)
-            old = [found.pid for found in tree_of(session.id)]
+            old = [hub.host(session), *hub.commands(session)]
             send_signal(signal.SIGSTOP, *old)
             await watch.until("session-paused", seconds=10)
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(session.send, script(deltas(20, 100)))
                 send_signal(signal.SIGCONT, *old)
             await gone(*old)
-            assert {found.host for found in tree_of(session.id)} == {(session.id, 3)}
+            assert hub.note(session)["epoch"] == 3 and hub.host(session) not in old
         assert [end.type for end in check_log(watch.events).values()] == ["run-error", "run-complete"]
 
 
