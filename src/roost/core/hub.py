@@ -335,8 +335,12 @@ class Hub:
 
     def open_requests(self, by: e.Principal) -> list[OpenRequest]:
         """Every open request of the sessions this principal may see, the oldest first: who needs a person."""
-        seen = [s.record_now for s in self._hosts.held.values() if may_see(s.record_now, by)]
-        found = [OpenRequest(session=r.session, label=r.label, request=entry) for r in seen for entry in r.pending]
+        seen = [session for session in self._hosts.held.values() if may_see(session.record_now, by)]
+        found = [
+            OpenRequest(session=session.id, label=session.record_now.label, request=entry)
+            for session in seen
+            for entry in session.pending()
+        ]
         return sorted(found, key=lambda entry: (entry.request.at, entry.session))
 
     def agents(self) -> list[tuple[str, bool]]:

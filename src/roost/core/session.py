@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct
 
 from roost.core.claims import Claim, claim_for
-from roost.core.decisions import Decision, decide, settle
+from roost.core.decisions import Decision, answered_by_policy, decide, settle
 from roost.core.log import Log
 from roost.model import commands as c
 from roost.model.envelope import Draft, Event
@@ -133,7 +133,9 @@ class Session:
         return Queue(queue=self.record_now.queue, held=self.record_now.queue_held)
 
     def pending(self) -> tuple[Pending, ...]:
-        return self.record_now.pending
+        """What waits for a person; not what a rule or the policy is about to answer."""
+        record = self.record_now
+        return tuple(entry for entry in record.pending if answered_by_policy(record, entry) is None)
 
     async def snapshot(self) -> Snapshot:
         """The fold at the last committed event."""
