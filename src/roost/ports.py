@@ -247,6 +247,15 @@ class Turn(Protocol):
         """Start a command (a string goes to the shell) in its own group, registered with the host's tree."""
         ...
 
+    async def keep(self, content: bytes | Path, mime: str) -> e.Blob:
+        """Have the hub keep this, or a file of the workspace, for as long as the session exists, so that an event may
+        refer to it. Raises: BodyTooLarge, StorageFull, FileMissing, NotAFile, PathOutside."""
+        ...
+
+    async def fetch(self, part: e.FileInput) -> bytes:
+        """The content of a file that was given with an input. Raises: BlobNotFound, InvalidBody."""
+        ...
+
     def steered(self) -> Sequence[tuple[e.InputPart, ...]]:
         """Inputs that joined the run since the last call; calling it counts them as read."""
         ...

@@ -1,6 +1,7 @@
 """A turn in memory, for drivers under contract: it keeps what is said and answers as it is told."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 
 import anyio
@@ -9,7 +10,9 @@ from anyio.lowlevel import checkpoint
 from roost.host.coalesce import Coalescer
 from roost.model.envelope import AnyBody, decode_body
 from roost.model.events import (
+    Blob,
     Body,
+    FileInput,
     InputPart,
     PermissionAsked,
     PermissionReplied,
@@ -86,6 +89,13 @@ class MemoryTurn:
     async def spawn(self, command: Sequence[str] | str, *, cwd: Path | None = None) -> Process:
         text = command if isinstance(command, str) else " ".join(command)
         return Finished(text.encode() + b"\n", 1 if text == "false" else 0)
+
+    async def keep(self, content: bytes | Path, mime: str) -> Blob:
+        data = (self.workspace / content).read_bytes() if isinstance(content, Path) else content
+        return Blob(hash=f"sha256-{sha256(data).hexdigest()}", size=len(data), mime=mime)
+
+    async def fetch(self, part: FileInput) -> bytes:
+        return part.url.encode()
 
     def steered(self) -> Sequence[tuple[InputPart, ...]]:
         joined, self.joining = self.joining, []

@@ -8,7 +8,9 @@ from typing import Any, cast
 import anyio
 import pytest
 from anyio.lowlevel import checkpoint
+from msgspec import Struct
 
+from roost.host.errands import Errands
 from roost.host.outbox import Outbox
 from roost.host.runner import MAX_MESSAGE_CHARS, SPOOL_FULL, Runner
 from roost.host.tree import Tree
@@ -16,7 +18,7 @@ from roost.link.frames import Ack, AppendFrame, Welcome
 from roost.link.host_end import HostEnd
 from roost.link.spool import Spool
 from roost.model.envelope import decode_body, encode_body
-from roost.model.errors import InvalidBody, StorageFull
+from roost.model.errors import InvalidBody, LinkDown, StorageFull
 from roost.model.events import (
     MAX_BODY_BYTES,
     Body,
@@ -68,6 +70,16 @@ class NoTree:
         self.killed.append(run)
 
 
+class NoHub:
+    """Nobody runs an errand here."""
+
+    async def call(self, method: str, params: Struct) -> Any:
+        raise LinkDown
+
+    async def linked(self) -> None:
+        await anyio.sleep_forever()
+
+
 class Bench:
     """A runner with its way out; the hub is this test."""
 
@@ -88,6 +100,7 @@ class Bench:
             env={},
             grace_seconds=0.2,
         )
+        self.runner.errands = Errands(NoHub())
         self.runner.outbox = Outbox(
             self.end,
             wake=lambda: None,

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable
 from typing import Any, Final, TypeVar, cast
+from urllib.parse import unquote
 
 import anyio
 import msgspec
@@ -35,10 +36,12 @@ class Call(Request[Any, Any, Any]):
     @property
     def key(self) -> str | None:
         """The idempotency key. Raises: InvalidRequest: it is too long, or not printable ASCII."""
-        key = self.headers.get("idempotency-key")
-        if key is not None and not (0 < len(key) <= MAX_KEY_CHARS and key.isascii() and key.isprintable()):
-            raise InvalidRequest(f"Idempotency-Key: 1 to {MAX_KEY_CHARS} printable ASCII characters")
-        return key
+        return checked_key(self.headers.get("idempotency-key"))
+
+    def rest_of(self, mark: str) -> str:
+        """What follows `mark` in the path, as it was sent: the framework would lose the slash of an absolute path."""
+        raw: bytes = self.scope["raw_path"]
+        return unquote(raw.decode("latin-1").partition(mark)[2])
 
     def check_unrecorded(self) -> None:
         """Raises: InvalidRequest: it has an idempotency key, which is good for nothing here."""
@@ -81,6 +84,13 @@ class Call(Request[Any, Any, Any]):
             return msgspec.json.decode(await self.body(), type=Any if wanted is None else wanted.annotation)
         except msgspec.MsgspecError as error:
             raise InvalidBody(str(error)) from None
+
+
+def checked_key(key: str | None) -> str | None:
+    """An idempotency key as it was given. Raises: InvalidRequest: it is too long, or not printable ASCII."""
+    if key is not None and not (0 < len(key) <= MAX_KEY_CHARS and key.isascii() and key.isprintable()):
+        raise InvalidRequest(f"Idempotency-Key: 1 to {MAX_KEY_CHARS} printable ASCII characters")
+    return key
 
 
 def encoded(data: bytes) -> Response[bytes]:

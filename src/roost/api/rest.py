@@ -17,7 +17,7 @@ from litestar.plugins.core import MsgspecDIPlugin
 from roost.api.asgi import ASGIApp, Message, Receive, Scope, Send
 from roost.api.call import Call
 from roost.api.problems import error_of, problem
-from roost.api.v1 import decisions, history, hub, knowing, people, runs, sessions, workspace
+from roost.api.v1 import decisions, history, hub, knowing, people, runs, sessions, shelf, workspace
 from roost.model.errors import BodyTooLarge, InvalidBody, InvalidRequest, MethodNotAllowed, RoostError, RouteNotFound
 
 _log = structlog.get_logger("roost.api")
@@ -29,6 +29,7 @@ ROUTES: Final[list[HTTPRouteHandler]] = [
     *decisions.routes,
     *knowing.routes,
     *workspace.routes,
+    *shelf.routes,
     *people.routes,
     *hub.routes,
 ]
@@ -118,7 +119,7 @@ def paths_of(handler: HTTPRouteHandler) -> tuple[str, str]:
 
 def _pattern(path: str) -> re.Pattern[str]:
     """What a request's path looks like if it is this one's; `path` itself may hold slashes."""
-    return re.compile(re.sub(r"\{\w+\}", "[^/]+", path.replace("{path}", ".+")))
+    return re.compile(re.sub(r"\{\w+\}", "[^/]+", re.sub(r"\{(path|key)\}", ".+", path)))
 
 
 _PATTERNS: Final = [(_pattern(path), method) for method, path in map(paths_of, ROUTES)]

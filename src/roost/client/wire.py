@@ -194,22 +194,39 @@ class Wire:
             raise self.lost(error) from error
         raise _gateway(problem(response), response)
 
-    async def upload(self, path: str, content: bytes | AsyncIterable[bytes], *, seconds: float) -> bytes:
-        """PUT bytes, once. `seconds`: for each step."""
+    async def upload(
+        self,
+        method: str,
+        path: str,
+        content: bytes | AsyncIterable[bytes],
+        *,
+        params: Mapping[str, Any] | None = None,
+        seconds: float,
+    ) -> bytes:
+        """Send bytes, once. `seconds`: for each step."""
         backoff = self.backoff()
         while True:
             try:
-                return await self._put(path, content, seconds)
+                return await self._push(method, path, content, params, seconds)
             except (HubUnreachable, Unavailable) as error:
                 again = _not_begun(error) and (isinstance(content, bytes) or isinstance(error, HubUnreachable))
                 if not again or not await backoff.again():
                     raise
 
-    async def _put(self, path: str, content: bytes | AsyncIterable[bytes], seconds: float) -> bytes:
+    async def _push(
+        self,
+        method: str,
+        path: str,
+        content: bytes | AsyncIterable[bytes],
+        params: Mapping[str, Any] | None,
+        seconds: float,
+    ) -> bytes:
         address = self.address()
         headers = _headers(address) | {"Content-Type": "application/octet-stream"}
         try:
-            response = await self._open().put(address.url + path, content=content, headers=headers, timeout=seconds)
+            response = await self._open().request(
+                method, address.url + path, params=_present(params), content=content, headers=headers, timeout=seconds
+            )
         except httpx.TransportError as error:
             raise self.lost(error) from error
         self._met = True

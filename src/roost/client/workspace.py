@@ -13,6 +13,7 @@ from msgspec import Struct
 from roost.client.absent import or_absent
 from roost.client.wire import Wire
 from roost.model.errors import NotAFile, NotText
+from roost.model.made import Artifact
 from roost.model.workspace import (
     DEFAULT_ENTRIES,
     SHELL_TIMEOUT_MS,
@@ -31,6 +32,10 @@ from roost.model.workspace import (
 HOST_SECONDS = 120.0
 """How long a call may take that a host answers, which may have to be started for it."""
 T = TypeVar("T")
+
+
+class ArtifactList(Struct, frozen=True):
+    artifacts: tuple[Artifact, ...]
 
 
 class AsyncWorkspace:
@@ -84,7 +89,7 @@ class AsyncWorkspace:
         Raises: NotAFile, NotAFolder, PathOutside, BodyTooLarge, StorageFull.
         """
         content = data.encode() if isinstance(data, str) else data
-        answer = await self._wire.upload(self._file(path), content, seconds=HOST_SECONDS)
+        answer = await self._wire.upload("PUT", self._file(path), content, seconds=HOST_SECONDS)
         return msgspec.json.decode(answer, type=FileEntry)
 
     async def list_files(
@@ -127,6 +132,26 @@ class AsyncWorkspace:
         """Give up what the session has changed. Raises: WorkspaceDirty: work would be lost, and no `force`;
         MergeRefused, SessionBusy."""
         return await self._ask("POST", "/discard", Discarded, body=Discard(force=force))
+
+    # --- artifacts ---
+
+    async def list_artifacts(self) -> tuple[Artifact, ...]:
+        """What the session has published: all versions, oldest first. Never wakes it."""
+        return (await self._ask("GET", "/artifacts", ArtifactList)).artifacts
+
+    async def get_artifact(self, key: str, *, version: int | None = None) -> str:
+        """A text: the newest version, or this one. Raises: ArtifactNotFound; NotText."""
+        data = await self.get_artifact_buffer(key, version=version)
+        try:
+            return data.decode()
+        except UnicodeDecodeError:
+            raise NotText(key=key) from None
+
+    async def get_artifact_buffer(self, key: str, *, version: int | None = None) -> bytes:
+        """The bytes of an artifact. Raises: ArtifactNotFound."""
+        path = f"{self._path}/artifacts/{quote(key, safe='')}"
+        async with self._wire.download(path, params={"version": version}, seconds=HOST_SECONDS) as response:
+            return b"".join([piece async for piece in self._pieces(response)])
 
     # --- the wire ---
 

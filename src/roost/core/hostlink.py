@@ -1,7 +1,6 @@
 """One host's connection, from hello to its end: frames in, frames out, requests both ways."""
 
 from collections.abc import Awaitable, Callable
-from functools import partial
 from itertools import count
 from secrets import token_hex
 from time import monotonic
@@ -13,6 +12,7 @@ import structlog
 from anyio.abc import TaskGroup
 from msgspec import UnsetType
 
+from roost.core.counter import Counter
 from roost.core.session import Session
 from roost.link.frames import Answer, AppendFrame, Ask, Beat, Bye, FromHost, decode_from_host
 from roost.link.hub_end import HubEnd
@@ -30,14 +30,15 @@ STORE_AGAIN_SECONDS: Final = 0.5
 """Between two attempts to commit what a host has sent."""
 
 _log = structlog.get_logger("roost.link")
-_METHODS: Final[dict[str, Callable[[dict[str, Any]], Any]]] = {"ping": lambda params: params}
-"""What a host may ask of the hub."""
 
 
 class HostLink:
     """The live link of one session's host. `left`: the host has said goodbye; `broken`: it has skipped events."""
 
-    def __init__(self, session: Session, epoch: Epoch, settings: LinkSettings) -> None:
+    def __init__(self, session: Session, epoch: Epoch, settings: LinkSettings, counter: Counter | None = None) -> None:
+        """`counter`: answers what the host asks; without one nothing is answered."""
+        self._counter = counter
+        self._asks: TaskGroup
         self.session = session
         self.epoch = epoch
         self.end = HubEnd()
@@ -102,10 +103,13 @@ class HostLink:
                 tasks.start_soon(self._write, send, tasks)
                 tasks.start_soon(self._beat)
                 tasks.start_soon(self._watch, tasks)
+                self._asks = tasks
                 await self._read(receive)
                 tasks.cancel_scope.cancel()
         finally:
             self.close()
+            if self._counter is not None:
+                self._counter.close()
             for done, _ in self._asked.values():
                 done.set()
 
@@ -159,6 +163,11 @@ class HostLink:
                 _log.warning("link closed", session=self.session.id, code=error.code, detail=error.message)
                 return
 
+    async def _answer(self, ask: Ask) -> None:
+        if self._counter is not None:
+            self.end.answer(await self._counter.answer(ask))
+            self.wake()
+
     async def _take(self, frame: FromHost) -> None:
         match frame:
             case AppendFrame():
@@ -171,8 +180,7 @@ class HostLink:
                     waiting[1].append(frame)
                     waiting[0].set()
             case Ask():
-                self.end.answer(_answer(frame))
-                self.wake()
+                self._asks.start_soon(self._answer, frame)
             case Beat():
                 pass
             case _:
@@ -193,13 +201,6 @@ class HostLink:
                 await anyio.sleep(STORE_AGAIN_SECONDS)
         self.end.acknowledge(acked, seq)
         self.wake()
-
-
-def _answer(ask: Ask) -> Answer:
-    method = _METHODS.get(ask.method)
-    if method is None:
-        return Answer(id=ask.id, code="method_unknown", message=f"the hub has no method {ask.method!r}")
-    return Answer(id=ask.id, result=partial(method, ask.params)())
 
 
 def draft_of(raw: bytes, run: RunId | UnsetType) -> Draft:

@@ -13,8 +13,8 @@ from anyio import to_thread
 from anyio.abc import TaskGroup
 from msgspec import UNSET, UnsetType
 
-from roost.core.claims import Claim, claim_for
 from roost.core.blobs import Blobs
+from roost.core.claims import Claim, claim_for
 from roost.core.decisions import HUB, Times, check_input
 from roost.core.feed import Feed
 from roost.core.hostlink import Receive, Send
@@ -99,16 +99,11 @@ class Hub:
         self._tasks = tasks
         self._blobs = Blobs(Path(settings.data) / "blobs")
         self.shelf = Shelf(self._blobs, self.log, self.find)
-        self._ground = Ground(
-            store, self.log, bell, clock, settings.paused_seconds, self._blobs, self.shelf.take_in
-        )
+        self._ground = Ground(store, self.log, bell, clock, settings.paused_seconds, self._blobs, self.shelf.take_in)
         self._spools = Spools(Path(settings.data), runtime.alive)
         self._timers = Timers(clock, Times(idle=settings.idle_seconds, parked=settings.parked_seconds))
         self._hosts = Hosts(self._ground, runtime, self._spools, self._timers, settings, tasks)
-        reach = Reach(
-            self._ground, self._hosts, self._timers, start_timeout_seconds=settings.start_timeout_seconds
-        )
-        self.workspace = Workspace(reach, max_file_bytes=settings.max_file_bytes)
+        self.workspace = Workspace(Reach(self._ground, self._hosts, self._timers, settings), settings)
         self.knowing = Knowing(store, runtime, Path(settings.data))
         self.presence = Presence(clock)
         self.keys = Keyring(store, clock, self.presence.end_key)
@@ -199,9 +194,7 @@ class Hub:
         spec = await to_thread.run_sync(self._workspaces.resolve, session_id, command.workspace)
         session = Session.fresh(self._ground, self._hosts, session_id)
         try:
-            if command.input is not UNSET:
-                taken = await self.shelf.take_in(command.input, session_id, by)
-                command = msgspec.structs.replace(command, input=taken)
+            command = await self.shelf.given(command, session_id, by)
             drafts = self._first_events(session_id, command, spec, by)
             self._known[session_id] = session
             with anyio.CancelScope(shield=True):

@@ -19,6 +19,7 @@ from roost.model.commands import Resume
 from roost.model.errors import LinkDown, SessionArchived, SessionAsleep, SessionClosed, TimedOut
 from roost.model.events import Principal
 from roost.model.lifecycle import Phase
+from roost.settings import Settings
 
 SETTLING_SECONDS: Final = 3.0
 """How long a link that is away is waited for: hosts look for their hub at least every 2 s."""
@@ -28,11 +29,11 @@ T = TypeVar("T")
 class Reach:
     """The way to the hosts of all sessions."""
 
-    def __init__(self, ground: Ground, hosts: Hosts, timers: Timers, *, start_timeout_seconds: float) -> None:
+    def __init__(self, ground: Ground, hosts: Hosts, timers: Timers, settings: Settings) -> None:
         self._ground = ground
         self._hosts = hosts
         self._timers = timers
-        self._start_timeout = start_timeout_seconds
+        self._start_timeout = settings.start_timeout_seconds
 
     @asynccontextmanager
     async def host(self, session: Session, by: Principal, *, wake: bool) -> AsyncGenerator[HostLink]:

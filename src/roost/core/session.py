@@ -6,11 +6,12 @@ from typing import Final, Protocol, cast
 
 import anyio
 import msgspec
-from msgspec import UNSET, Raw, Struct
+from msgspec import UNSET, Raw
+from msgspec.structs import replace
 
 from roost.core.claims import Claim, claim_for
 from roost.core.decisions import Decision, answered_by_policy, decide, settle
-from roost.core.log import Log
+from roost.core.ground import Ground
 from roost.model import commands as c
 from roost.model.envelope import Draft, Event
 from roost.model.errors import (
@@ -30,7 +31,6 @@ from roost.model.lifecycle import FROM_HOST
 from roost.model.record import Pending, Record
 from roost.model.snapshot import Fold, Snapshot, decode_snapshot, encode_snapshot
 from roost.model.stored import Append, HostWriter, KeyClaim, StoredMessage, StoredSession
-from roost.ports import Bell, Clock, Store
 
 PAUSE_SECONDS: Final = 15.0
 """Longer than a pause may take: after 12 s the hub ends the host (core/hosts.py)."""
@@ -48,17 +48,6 @@ class Watcher(Protocol):
     def owed(self, session: "Session", decision: Decision) -> None:
         """A decision is committed that wants a host started or stopped."""
         ...
-
-
-class Ground(Struct, frozen=True):
-    """What every session of a hub stands on."""
-
-    store: Store
-    log: Log
-    bell: Bell
-    clock: Clock
-    paused_seconds: float = 0.0
-    """Asleep for this long, a session that says nothing else counts as history. 0: never."""
 
 
 class Session:
@@ -175,7 +164,11 @@ class Session:
         """
         if isinstance(command, c.Resume) or (isinstance(command, c.Send) and command.delivery != "queue"):
             await self._let_pause_end(command)
-        accepted = await self.decide(lambda record: decide(record, command, by), claim_for(by, key, command, self.id))
+        claim = claim_for(by, key, command, self.id)
+        if isinstance(command, c.Send) and self._ground.take_in is not None:
+            taken = await self._ground.take_in(command.parts(), self.id, by)
+            command = replace(command, input=taken, text=UNSET)
+        accepted = await self.decide(lambda record: decide(record, command, by), claim)
         with contextlib.suppress(Unavailable):  # the command is recorded; what follows from it is settled later
             await self.settle()
         return accepted

@@ -26,6 +26,7 @@ from roost.model.workspace import (
     Shell,
     ShellResult,
 )  # fmt: skip
+from roost.settings import Settings
 
 EMPTY: Final = calls.Nothing()
 
@@ -40,9 +41,9 @@ class Reading(Struct, frozen=True):
 class Workspace:
     """The workspaces of all sessions. Every method may raise what `Reach.host` raises, and HostBusy."""
 
-    def __init__(self, reach: Reach, *, max_file_bytes: int) -> None:
+    def __init__(self, reach: Reach, settings: Settings) -> None:
         self._reach = reach
-        self._max_file_bytes = max_file_bytes
+        self._max_file_bytes = settings.max_file_bytes
 
     async def shell(self, session: Session, by: Principal, asked: Shell) -> ShellResult:
         """Raises: ShellTimeout, FileMissing, NotAFolder, PathOutside (all of `cwd`), InvalidRequest, BodyTooLarge."""

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import UNSET
 
 from roost.host.desk import Desk
+from roost.host.errands import Errands
 from roost.host.outbox import Outbox
 from roost.host.runner import INTERRUPTED, SPOOL_FULL, Runner
 from roost.host.tree import Tree
@@ -96,6 +97,7 @@ class Host:
             ask=self._desk.take,
             lost=self._desk.drop_all,
         )
+        self._runner.errands = Errands(self._wire)
         self._runner.outbox = Outbox(
             self._end,
             wake=self._wire.wake,

@@ -10,6 +10,7 @@ import anyio
 import anyio.abc
 from msgspec.structs import replace
 
+from roost.host.errands import Errands
 from roost.host.outbox import Outbox
 from roost.host.tree import Tree
 from roost.host.turn import RunTurn
@@ -54,6 +55,7 @@ class Runner:
         """`ready`: makes workspace and agent ready, once; `cursor`: the last command read."""
         self.idle_since = monotonic()
         self.outbox: Outbox
+        self.errands: Errands
         self._driver, self._ready, self._cursor, self._tree, self._env = driver, ready, cursor, tree, env
         self._grace = grace_seconds
         self._turns: dict[RunId, RunTurn] = {}
@@ -70,7 +72,9 @@ class Runner:
 
     def start(self, run: RunId, parts: tuple[InputPart, ...]) -> None:
         if run not in self._turns:
-            self._turns[run] = RunTurn(run, parts, outbox=self.outbox, tree=self._tree, env=self._env)
+            self._turns[run] = RunTurn(
+                run, parts, outbox=self.outbox, tree=self._tree, env=self._env, errands=self.errands
+            )
             self._idle = anyio.Event()
             self._started.set()
 

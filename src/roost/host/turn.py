@@ -9,12 +9,15 @@ import anyio
 from anyio.lowlevel import checkpoint
 
 from roost.host.coalesce import Coalescer
+from roost.host.errands import Errands
 from roost.host.outbox import Outbox
 from roost.host.tree import Command, Tree
 from roost.model.envelope import AnyBody
 from roost.model.errors import SpoolFull
 from roost.model.events import (
+    Blob,
     Body,
+    FileInput,
     InputPart,
     PermissionAsked,
     PermissionReplied,
@@ -33,7 +36,14 @@ class RunTurn:
     """An open run. The host feeds it with what it reads from the log; the driver takes and emits."""
 
     def __init__(
-        self, run: RunId, parts: tuple[InputPart, ...], *, outbox: Outbox, tree: Tree, env: Mapping[str, str]
+        self,
+        run: RunId,
+        parts: tuple[InputPart, ...],
+        *,
+        outbox: Outbox,
+        tree: Tree,
+        env: Mapping[str, str],
+        errands: Errands,
     ) -> None:
         self.run, self.input, self.env = run, parts, env
         self.workspace = Path()
@@ -46,7 +56,7 @@ class RunTurn:
         """Around the driver's work."""
         self.done = anyio.Event()
         """The driver has returned."""
-        self._outbox, self._tree = outbox, tree
+        self._outbox, self._tree, self._errands = outbox, tree, errands
         self._coalescer = Coalescer()
         self._moved = anyio.Event()
         self._emitted = 0
@@ -95,6 +105,14 @@ class RunTurn:
 
     async def spawn(self, command: Sequence[str] | str, *, cwd: Path | None = None) -> Command:
         return await self._tree.spawn(command, cwd=cwd or self.workspace, env=self.env, run=self.run)
+
+    async def keep(self, content: bytes | Path, mime: str) -> Blob:
+        if isinstance(content, Path):
+            return await self._errands.keep_file(self.workspace, str(content), mime)
+        return await self._errands.keep(content, mime)
+
+    async def fetch(self, part: FileInput) -> bytes:
+        return await self._errands.content_of(part)
 
     def steered(self) -> Sequence[tuple[InputPart, ...]]:
         inputs = [parts for _, parts in self._steers]

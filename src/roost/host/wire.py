@@ -4,8 +4,10 @@ import logging
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from time import monotonic
+from typing import Any, cast
 
 import anyio
 import msgspec
@@ -13,10 +15,10 @@ from msgspec import Struct
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
-from roost.link.frames import MAX_FRAME_BYTES, Ask, Beat, Bye, decode_from_hub, encode_frame
+from roost.link.frames import MAX_FRAME_BYTES, Answer, Ask, Beat, Bye, decode_from_hub, encode_frame
 from roost.link.host_end import HostEnd, Link
 from roost.model.envelope import Event
-from roost.model.errors import InvalidBody
+from roost.model.errors import InvalidBody, LinkDown, error_from
 from roost.settings import LinkSettings
 
 FIRST_RETRY_SECONDS = 0.05
@@ -79,6 +81,8 @@ class Wire:
         """When the hub was last lost (monotonic seconds); None while it is there."""
         self._end, self._data, self._token, self._settings = end, data, token, settings
         self._commands, self._ask, self._lost = commands, ask, lost
+        self._asked: dict[str, tuple[anyio.Event, list[Answer]]] = {}
+        self._numbers = count(1)
         self._bell = anyio.Event()
         self._progress = anyio.Event()
         self._turned_away = 0
@@ -101,6 +105,31 @@ class Wire:
             with suppress(ConnectionClosed):
                 await self._socket.send(encode_frame(bye), text=True)
                 await self._socket.close()
+
+    async def call(self, method: str, params: Struct) -> Any:
+        """Ask the hub, on the present connection. Raises: LinkDown: there is none, or it has ended; whatever the hub
+        answers."""
+        if self._end.link is not Link.LIVE:
+            raise LinkDown
+        ask = Ask(id=f"h{next(self._numbers)}", method=method, params=cast(Any, params))
+        done, answers = self._asked.setdefault(ask.id, (anyio.Event(), []))
+        self._end.say(ask)
+        self.wake()
+        try:
+            await done.wait()
+        finally:
+            self._asked.pop(ask.id, None)
+        if not answers:
+            raise LinkDown
+        answer = answers[0]
+        if isinstance(answer.code, str):
+            raise error_from(answer.code, answer.message or answer.code, answer.details)
+        return answer.result
+
+    async def linked(self) -> None:
+        """Wait until there is a hub."""
+        while self._end.link is not Link.LIVE:
+            await self.progress()
 
     async def keep(self) -> None:
         """Stay connected; returns only when the hub has refused this host, or after `part`."""
@@ -163,6 +192,8 @@ class Wire:
             self.away_since = self.away_since or monotonic()
             self._end.disconnected()
             self._lost()
+            for done, _ in self._asked.values():
+                done.set()
             self._moved()
         return welcomed
 
@@ -177,6 +208,11 @@ class Wire:
                 return
             if isinstance(frame, Ask):
                 self._ask(frame)
+                continue
+            if isinstance(frame, Answer):
+                if (waiting := self._asked.get(frame.id)) is not None:
+                    waiting[1].append(frame)
+                    waiting[0].set()
                 continue
             commands = self._end.receive(frame)
             if self._end.link is Link.LIVE:

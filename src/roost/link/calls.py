@@ -64,6 +64,20 @@ class Created(Struct, frozen=True, kw_only=True):
     handle: str
 
 
+class KeepBlob(Params, frozen=True, kw_only=True):
+    """Hub: `keep_blob`, what was written to this handle, for the session; the answer is a `Blob`."""
+
+    handle: str
+    mime: str
+
+
+class ReadBlob(Params, frozen=True, kw_only=True):
+    """Hub: `read_blob`, a piece of a blob that the session refers to; an empty one is its end."""
+
+    hash: str
+    offset: int = 0
+
+
 class Changes(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The answer to `diff`; without one, there is no repository."""
 
@@ -71,7 +85,7 @@ class Changes(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class WriteOn(Params, frozen=True, kw_only=True):
-    """Host: append to a file that was created."""
+    """Host: `write_on`, append to a file that was created. Hub: `write_blob`, the same for a blob that was begun."""
 
     handle: str
     data: bytes

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncGenerator
 from typing import Annotated, Final
-from urllib.parse import unquote
 
 from litestar import Response, delete, get, post, put
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
@@ -32,12 +31,6 @@ TAKES_BYTES: Final = {"takes": BYTES}
 async def _found(request: Call, session: str) -> Session:
     request.check_unrecorded()
     return await request.hub.find(session, request.by)
-
-
-def _path(request: Call) -> str:
-    """The path as it was sent: the framework's own would lose the slash that begins an absolute one."""
-    raw: bytes = request.scope["raw_path"]
-    return unquote(raw.decode("latin-1").partition("/files/")[2])
 
 
 @post("/v1/sessions/{session:str}/shell", status_code=200)
@@ -79,7 +72,9 @@ async def get_file(
 ) -> Response[bytes] | Stream:
     """The bytes of a file. A session that sleeps is `session_asleep`, unless `wake`."""
     found = await _found(request, session)
-    reading = await request.present(request.hub.workspace.read(found, request.by, _path(request), wake=wake))
+    reading = await request.present(
+        request.hub.workspace.read(found, request.by, request.rest_of("/files/"), wake=wake)
+    )
     headers = {"content-length": str(reading.entry.size), "cache-control": "no-store"}
     return Stream(_closing(reading.pieces), media_type=BYTES, headers=headers)
 
@@ -96,14 +91,14 @@ async def _closing(pieces: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
 async def put_file(request: Call, session: FromPath[str], path: FromPath[str]) -> FileEntry:
     """Put a file in its place, whole or not at all, with the folders above it. Wakes a session that sleeps."""
     found = await _found(request, session)
-    return await request.hub.workspace.write(found, request.by, _path(request), request.stream())
+    return await request.hub.workspace.write(found, request.by, request.rest_of("/files/"), request.stream())
 
 
 @delete("/v1/sessions/{session:str}/files/{path:path}", status_code=200)
 async def delete_file(request: Call, session: FromPath[str], path: FromPath[str]) -> FileEntry:
     """Remove a file, a link, or an empty folder. Wakes a session that sleeps."""
     found = await _found(request, session)
-    return await request.present(request.hub.workspace.remove(found, request.by, _path(request)))
+    return await request.present(request.hub.workspace.remove(found, request.by, request.rest_of("/files/")))
 
 
 @get("/v1/sessions/{session:str}/disk")

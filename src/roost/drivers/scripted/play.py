@@ -3,11 +3,14 @@
 import os
 import signal
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from pathlib import Path
 from time import monotonic, monotonic_ns
 from typing import Any, Final, Literal
 
 import anyio
+from anyio import to_thread
 from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 
 from roost.drivers.scripted import script, tools
 from roost.drivers.scripted.say import DeltaPress, closed, opened, spoken, texts
@@ -15,6 +18,7 @@ from roost.model.errors import RoostError, error_from
 from roost.model.events import (
     ArtifactPublished,
     Failure,
+    FileInput,
     GoalUpdated,
     InputPart,
     MessageDone,
@@ -36,12 +40,17 @@ BATCH = 256
 WINDOW = 2048
 """Deltas that are as fast as acknowledged keep less than this many events on the way."""
 MAX_RESULT_CHARS = 32 * 1024
+MAX_TEXT_BYTES = 64 * 1024
+"""A longer artifact is kept beside the log."""
 
 
 def read_input(parts: Sequence[InputPart]) -> list[script.Step]:
     """What an input asks for. Raises: ScriptInvalid."""
+    said = "\n".join(p.text for p in parts if isinstance(p, TextInput))
+    if script.is_script(said):
+        return script.read_script(said)
     text = "\n".join(p.text if isinstance(p, TextInput) else f"[{p.filename or p.mime}]" for p in parts)
-    return script.read_script(text) if script.is_script(text) else [script.Step(text=text)]
+    return [script.Step(text=text)]
 
 
 class Play:
@@ -173,9 +182,21 @@ async def _usage(play: Play, usage: script.Usage) -> None:
 
 
 async def _artifact(play: Play, artifact: script.Artifact) -> None:
-    await play.turn.emit(
-        ArtifactPublished(key=artifact.key, mime=artifact.mime, text=artifact.text, version=artifact.version)
-    )
+    about = ArtifactPublished(key=artifact.key, mime=artifact.mime, version=artifact.version)
+    content: bytes | Path = artifact.text.encode() if artifact.path is UNSET else Path(artifact.path)
+    if isinstance(content, bytes) and len(content) <= MAX_TEXT_BYTES:
+        await play.turn.emit(replace(about, text=artifact.text))
+    else:
+        await play.turn.emit(replace(about, blob=await play.turn.keep(content, artifact.mime)))
+
+
+async def _files(play: Play, folder: str) -> None:
+    for number, part in enumerate(play.turn.input):
+        if isinstance(part, FileInput):
+            name = f"{folder}/{part.filename or f'file-{number}'}"
+            data = await play.turn.fetch(part)
+            await to_thread.run_sync(tools.write_bytes, play.turn.workspace, name, data)
+            await play.say(f"{name}: {len(data)} bytes\n")
 
 
 async def _goal(play: Play, goal: Literal["continue", "complete"]) -> None:
@@ -211,6 +232,7 @@ STEPS: Final[dict[str, Callable[[Play, Any], Awaitable[None]]]] = {
     "todos": _todos,
     "usage": _usage,
     "artifact": _artifact,
+    "files": _files,
     "goal": _goal,
     "sleep": _sleep,
     "fail": _fail,

@@ -67,6 +67,7 @@ class Usage(_Value, frozen=True, kw_only=True):
 class Artifact(_Value, frozen=True, kw_only=True):
     key: Annotated[str, Meta(min_length=1)]
     text: str = ""
+    path: Annotated[str, Meta(min_length=1)] | UnsetType = UNSET
     mime: str = "text/plain"
     version: Annotated[int, Meta(ge=1)] = 1
 
@@ -97,6 +98,7 @@ class Step(_Value, frozen=True, kw_only=True):
     todos: tuple[str | Todo, ...] | UnsetType = UNSET
     usage: Usage | UnsetType = UNSET
     artifact: Artifact | UnsetType = UNSET
+    files: Annotated[str, Meta(min_length=1)] | UnsetType = UNSET
     goal: Literal["continue", "complete"] | UnsetType = UNSET
     sleep: Seconds | UnsetType = UNSET
     fail: str | Fail | UnsetType = UNSET

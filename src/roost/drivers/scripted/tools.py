@@ -19,6 +19,11 @@ class OutsideWorkspace(ValueError):
 
 def write_file(workspace: Path, path: str, content: str) -> Path:
     """Write inside the workspace, making folders. Raises: OutsideWorkspace; OSError."""
+    return write_bytes(workspace, path, content.encode(errors="replace"))
+
+
+def write_bytes(workspace: Path, path: str, content: bytes) -> Path:
+    """The same with bytes."""
     root = workspace.resolve()
     if Path(path).is_absolute() or ".." in Path(path).parts:
         raise OutsideWorkspace(f"{path}: paths are relative to the workspace and stay inside it")
@@ -28,7 +33,7 @@ def write_file(workspace: Path, path: str, content: str) -> Path:
     target = target.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
     with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o666), "wb") as file:
-        file.write(content.encode(errors="replace"))
+        file.write(content)
     return target
 
 

@@ -1,0 +1,248 @@
+"""Content kept outside the logs: files named by their hash, in DATA/blobs (PROTOCOL.md, "Data folder").
+
+`<aa>/<hash>` is the content, once, whoever needs it. `held/<holder>/<hash>` says who does: a session, or for a day
+whoever has uploaded it. A blob that nobody holds any more is removed with its last holder.
+"""
+
+import base64
+import binascii
+import hashlib
+import os
+import re
+import secrets
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import anyio
+from anyio import to_thread
+from msgspec.structs import replace
+
+from roost.model.access import org_of
+from roost.model.errors import BlobNotFound, BodyTooLarge, InvalidBody, StorageFull
+from roost.model.events import Blob, FileInput, InputPart, Principal
+from roost.model.ids import SessionId
+
+MAX_BLOB_BYTES: Final = 64 * 1024 * 1024
+MAX_INLINE_BYTES: Final = 64 * 1024
+"""A longer `data:` URL becomes a blob."""
+UPLOAD_SECONDS: Final = 24 * 3600
+PIECE_BYTES: Final = 512 * 1024
+PREFIX: Final = "blob:"
+_HASH: Final = re.compile(r"sha256-[0-9a-f]{64}")
+_DATA: Final = re.compile(r"data:[^,]*;base64,", re.IGNORECASE)
+
+
+class Upload:
+    """Content on its way in. `keep` or `drop` it. Blocks."""
+
+    def __init__(self, place: Path) -> None:
+        self.size = 0
+        self._path = place / f"{secrets.token_hex(8)}.new"
+        self._hash = hashlib.sha256()
+        self._file: BinaryIO = self._path.open("xb")
+
+    def write(self, data: bytes) -> None:
+        """Raises: BodyTooLarge, StorageFull."""
+        self.size += len(data)
+        if self.size > MAX_BLOB_BYTES:
+            raise BodyTooLarge(limit_bytes=MAX_BLOB_BYTES)
+        self._hash.update(data)
+        try:
+            self._file.write(data)
+        except OSError as error:
+            raise StorageFull(f"the blob cannot be kept: {error.strerror}") from None
+
+    def close(self) -> tuple[str, Path]:
+        """On the disk: its name by its content, and the file."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        return f"sha256-{self._hash.hexdigest()}", self._path
+
+    def drop(self) -> None:
+        self._file.close()
+        self._path.unlink(missing_ok=True)
+
+
+class Blobs:
+    """All blobs of a hub."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._changing = anyio.Lock()
+
+    # --- in -----------------------------------------------------------------------------------------------------------
+
+    async def put(self, pieces: AsyncIterator[bytes], holder: str, mime: str) -> Blob:
+        """Keep this content for somebody; on the disk when this returns. Raises: BodyTooLarge, StorageFull."""
+        upload = await self.begin()
+        try:
+            async for data in pieces:
+                await to_thread.run_sync(upload.write, data)
+            return await self.keep(upload, holder, mime)
+        finally:
+            await to_thread.run_sync(upload.drop)
+
+    async def begin(self) -> Upload:
+        def begin() -> Upload:
+            place = self._folder / "new"
+            place.mkdir(parents=True, exist_ok=True, mode=0o700)
+            return Upload(place)
+
+        return await to_thread.run_sync(begin)
+
+    async def keep(self, upload: Upload, holder: str, mime: str) -> Blob:
+        """Raises: StorageFull."""
+
+        def keep() -> str:
+            try:
+                name, written = upload.close()
+                place = self._path(name)
+                place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                written.replace(place)
+                _sync(place.parent)
+                self._mark(holder, name)
+            except OSError as error:
+                raise StorageFull(f"the blob cannot be kept: {error.strerror}") from None
+            return name
+
+        async with self._changing:
+            return Blob(hash=await to_thread.run_sync(keep), size=upload.size, mime=mime)
+
+    async def hold(self, name: str, holder: str) -> None:
+        """Keep a blob that is there for somebody else, too. Raises: BlobNotFound."""
+        async with self._changing:
+            if not self._path(name).exists():
+                raise BlobNotFound
+            await to_thread.run_sync(self._mark, holder, name)
+
+    # --- out ----------------------------------------------------------------------------------------------------------
+
+    def holders(self, name: str) -> list[str]:
+        """Sessions, and uploaders as `uploader_of` names them. Raises: BlobNotFound: that is no name of a blob."""
+        self._path(name)
+        return [place.parent.name for place in self._folder.glob(f"held/*/{name}")]
+
+    def size(self, name: str) -> int:
+        """Raises: BlobNotFound."""
+        try:
+            return self._path(name).stat().st_size
+        except OSError:
+            raise BlobNotFound from None
+
+    async def read(self, name: str, offset: int = 0) -> bytes:
+        """A piece. Raises: BlobNotFound."""
+
+        def read() -> bytes:
+            with self._path(name).open("rb") as file:
+                file.seek(offset)
+                return file.read(PIECE_BYTES)
+
+        try:
+            return await to_thread.run_sync(read)
+        except OSError:
+            raise BlobNotFound from None
+
+    async def pieces(self, name: str) -> AsyncIterator[bytes]:
+        offset = 0
+        while data := await self.read(name, offset):
+            offset += len(data)
+            yield data
+
+    # --- away ---------------------------------------------------------------------------------------------------------
+
+    async def release(self, holder: str) -> None:
+        """This holder needs nothing any more; what nobody needs goes."""
+        async with self._changing:
+            await to_thread.run_sync(self._release, holder)
+
+    async def tidy(self) -> None:
+        """Forget what was uploaded a day ago and never used, and what was never finished."""
+
+        def old(path: Path) -> bool:
+            return time.time() - path.stat().st_mtime > UPLOAD_SECONDS
+
+        def tidy() -> None:
+            for left in self._folder.glob("new/*.new"):
+                left.unlink(missing_ok=True)
+            for mark in self._folder.glob("held/by-*/*"):
+                if old(mark):
+                    mark.unlink(missing_ok=True)
+                    self._drop(mark.name)
+
+        async with self._changing:
+            await to_thread.run_sync(tidy)
+
+    # --- inside -------------------------------------------------------------------------------------------------------
+
+    def _path(self, name: str) -> Path:
+        if not _HASH.fullmatch(name):
+            raise BlobNotFound
+        digits = name.removeprefix("sha256-")
+        return self._folder / digits[:2] / digits
+
+    def _mark(self, holder: str, name: str) -> None:
+        place = self._folder / "held" / holder
+        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (place / name).touch()
+        _sync(place)
+        _sync(place.parent)
+
+    def _release(self, holder: str) -> None:
+        place = self._folder / "held" / holder
+        if not place.is_dir():
+            return
+        for mark in list(place.iterdir()):
+            mark.unlink()
+            self._drop(mark.name)
+        place.rmdir()
+
+    def _drop(self, name: str) -> None:
+        if not any(True for _ in self._folder.glob(f"held/*/{name}")):
+            self._path(name).unlink(missing_ok=True)
+
+
+def uploader_of(by: Principal) -> str:
+    """The holder that stands for whoever uploads."""
+    return "by-" + hashlib.sha256(f"{org_of(by)}\0{by.user}".encode()).hexdigest()[:16]
+
+
+def blobs_of(parts: Sequence[InputPart]) -> Iterator[str]:
+    """The names of blobs that an input refers to."""
+    for part in parts:
+        if isinstance(part, FileInput) and part.url.startswith(PREFIX):
+            yield part.url.removeprefix(PREFIX)
+
+
+async def stored(blobs: Blobs, parts: Sequence[InputPart], session: SessionId) -> tuple[InputPart, ...]:
+    """The same input with long `data:` URLs as blobs that this session holds. Raises: InvalidBody, BodyTooLarge."""
+    kept: list[InputPart] = []
+    for part in parts:
+        if isinstance(part, FileInput) and len(part.url) > MAX_INLINE_BYTES and (head := _DATA.match(part.url)):
+            data = await to_thread.run_sync(_decoded, part.url[head.end() :])
+            blob = await blobs.put(_in_pieces(data), session, part.mime)
+            part = replace(part, url=PREFIX + blob.hash)
+        kept.append(part)
+    return tuple(kept)
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise InvalidBody("input: the `data:` URL of a file is not base64") from None
+
+
+async def _in_pieces(data: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(data), PIECE_BYTES):
+        yield data[start : start + PIECE_BYTES]
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
