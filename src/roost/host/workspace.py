@@ -177,6 +177,8 @@ def _folder(given: str) -> Path:
 
 def _top(folder: Path) -> str | None:
     """The root of the repository that this folder lies in, if it has a work tree."""
+    if not any(os.path.lexists(above / ".git") for above in (folder, *folder.parents)):
+        return None  # without a process
     try:
         return ask_git("rev-parse", "--show-toplevel", cwd=folder)
     except GitFailed:
