@@ -5,8 +5,9 @@ from roost.client.answers import Agent, AuditPage, EventPage, FeedPage, RunEvent
 from roost.client.callbacks import Callbacks
 from roost.client.client import AsyncClient, Filters
 from roost.client.session import AsyncSession
+from roost.client.sync import Client, Session
 
 __all__ = [
-    "Address", "Agent", "AsyncClient", "AsyncSession", "AuditPage", "Callbacks", "EventPage", "FeedPage", "Filters",
-    "RunEventPage", "SendResult", "SequenceBroken",
+    "Address", "Agent", "AsyncClient", "AsyncSession", "AuditPage", "Callbacks", "Client", "EventPage", "FeedPage",
+    "Filters", "RunEventPage", "SendResult", "SequenceBroken", "Session",
 ]  # fmt: skip

@@ -1,0 +1,9 @@
+"""The SDK without `await`: the same names, the same words, one event loop in a thread of its own for each client.
+
+The classes here are made from their async twins (`make docs`): nothing is written twice.
+"""
+
+from roost.client.sync.client import Client
+from roost.client.sync.session import Session
+
+__all__ = ["Client", "Session"]

@@ -1,0 +1,225 @@
+"""Made from roost/client/client.py (make docs): do not edit.
+
+A hub, seen from Python: make, find and list sessions.
+"""
+
+import os
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Literal, Self, Unpack, cast
+
+from roost.client.address import Address
+from roost.client.answers import Agent, FeedPage
+from roost.client.client import CONNECT_SECONDS, RETRY_SECONDS, AsyncClient, Filters
+from roost.client.session import Input
+from roost.client.stream import RECONNECT_SECONDS
+from roost.client.sync.people import People
+from roost.client.sync.portal import Portal, pieces_in_caller
+from roost.client.sync.session import Session
+from roost.model.commands import CreateSession, PolicyRequest, TimeoutsRequest, WorkspaceRequest
+from roost.model.events import Blob
+from roost.model.ids import Pos
+from roost.model.info import Deleted, Health, OpenRequest, SessionCounts, SessionInfo, SessionList
+from roost.model.stored import FeedEntry
+
+
+class Client(People):
+    """The hub at `url`, or the one of the folder `data`; opened by `with`.
+
+    Without either: `ROOST_URL`, else the hub of `ROOST_DATA` or of the default data folder. The key: `api_key`, else
+    `ROOST_API_KEY`, else the data folder's. A hub found through a data folder is found again when it comes back on
+    another port. `retry_seconds`: for how long calls that are safe to repeat are repeated while the hub is away;
+    `connect_seconds`: the same before it has answered once; `reconnect_seconds`: the same for event streams.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        api_key: str | None = None,
+        *,
+        data: str | os.PathLike[str] | None = None,
+        retry_seconds: float = RETRY_SECONDS,
+        connect_seconds: float = CONNECT_SECONDS,
+        reconnect_seconds: float = RECONNECT_SECONDS,
+    ) -> None:
+        super().__init__(
+            Portal(),
+            AsyncClient(
+                url,
+                api_key,
+                data=data,
+                retry_seconds=retry_seconds,
+                connect_seconds=connect_seconds,
+                reconnect_seconds=reconnect_seconds,
+            ),
+        )
+
+    @property
+    def _async(self) -> AsyncClient:
+        return cast(AsyncClient, self._twin)
+
+    def __enter__(self) -> Self:
+        self._enter(self._async.__aenter__)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._exit(self._async.__aexit__, kind, error, trace)
+
+    @property
+    def address(self) -> Address:
+        """Where the hub is, as far as is known. Raises: HubUnreachable: the data folder names no hub."""
+        return self._async.address
+
+    def create_session(
+        self,
+        *,
+        task: str | None = None,
+        input: Input | None = None,  # noqa: A002
+        agent: str | None = None,
+        model: str | None = None,
+        label: str | None = None,
+        workspace: WorkspaceRequest | str | os.PathLike[str] | None = None,
+        visibility: Literal["private", "organization", "collaborate"] = "private",
+        tags: Sequence[str] = (),
+        metadata: Mapping[str, Any] | None = None,
+        env: Mapping[str, str] | None = None,
+        timeouts: TimeoutsRequest | Mapping[str, float | str] | None = None,
+        policy: PolicyRequest | Mapping[str, Any] | None = None,
+        key: str | None = None,
+    ) -> Session:
+        """A new session; with `task` (text) or `input` (parts) its first run starts at once. Returns once that is
+        recorded: the host may still be starting.
+
+        `workspace`: a path of the hub's machine (a git repository gives the session a worktree of its own; another
+        folder is used as it is), or a request that says more; without it, an empty folder. `env` is given to the agent
+        and never served. `timeouts`: `idle`, `paused`, `parked`, `execution`, in seconds or as `"10m"`; `policy`:
+        `rules`, `headless`, `deadline`, `action`. `key`: your own idempotency key.
+        Raises: AgentUnknown, AgentNotConfigured, WorkspaceInvalid, BodyTooLarge.
+        """
+        return Session(
+            self._portal,
+            self._portal.call(
+                self._async.create_session,
+                task=task,
+                input=input,
+                agent=agent,
+                model=model,
+                label=label,
+                workspace=workspace,
+                visibility=visibility,
+                tags=tags,
+                metadata=metadata,
+                env=env,
+                timeouts=timeouts,
+                policy=policy,
+                key=key,
+            ),
+        )
+
+    def create(self, wanted: CreateSession, *, key: str | None = None) -> Session:
+        """The same from a request made elsewhere."""
+        return Session(self._portal, self._portal.call(self._async.create, wanted, key=key))
+
+    def session(self, session: str) -> Session:
+        """The handle of a session, by its id or the 12 digits of it. Asks nothing."""
+        return Session(self._portal, self._async.session(session))
+
+    def get_session(self, session: str) -> SessionInfo:
+        return self._portal.call(self._async.get_session, session)
+
+    def list_sessions(
+        self,
+        *,
+        phase: str | Sequence[str] | None = None,
+        agent: str | None = None,
+        hidden: bool = False,
+        archived: bool = True,
+        order: Literal["created", "updated"] = "created",
+        offset: int = 0,
+        limit: int | None = None,
+        **filters: Unpack[Filters],
+    ) -> SessionList:
+        """The sessions you may see, newest first. `hidden`: those taken off default lists too; `archived=False` leaves
+        archived ones out. More filters: `Filters`."""
+        return self._portal.call(
+            self._async.list_sessions,
+            phase=phase,
+            agent=agent,
+            hidden=hidden,
+            archived=archived,
+            order=order,
+            offset=offset,
+            limit=limit,
+            **filters,
+        )
+
+    def search(self, text: str, *, hidden: bool = False, offset: int = 0, limit: int = 50) -> SessionList:
+        """Sessions with this in their label, their task, or a key or value of their metadata, whatever its case."""
+        return self._portal.call(self._async.search, text, hidden=hidden, offset=offset, limit=limit)
+
+    def counts(
+        self,
+        *,
+        search: str | None = None,
+        tags: str | Sequence[str] | None = None,
+        agent: str | None = None,
+        folder: str | None = None,
+        owner: str | None = None,
+        visibility: str | None = None,
+        hidden: bool = False,
+    ) -> SessionCounts:
+        """How many sessions you may see, in all and by status and bucket."""
+        return self._portal.call(
+            self._async.counts,
+            search=search,
+            tags=tags,
+            agent=agent,
+            folder=folder,
+            owner=owner,
+            visibility=visibility,
+            hidden=hidden,
+        )
+
+    def pending(self) -> list[OpenRequest]:
+        """Permissions and questions of all sessions that wait for someone, the oldest first."""
+        return self._portal.call(self._async.pending)
+
+    def delete_session(self, session: str, *, force: bool = False) -> Deleted:
+        """See `Session.delete`."""
+        return self._portal.call(self._async.delete_session, session, force=force)
+
+    def feed(self, after: Pos | Literal["now"] = 0, *, reconnect_seconds: float | None = None) -> Generator[FeedEntry]:
+        """Every fact of every session that is not a delta, after a pos, each once and in order, for ever. `now`: from
+        the present end."""
+        return self._portal.iterate(self._async.feed(after, reconnect_seconds=reconnect_seconds))
+
+    def read_feed(self, after: Pos | Literal["now"] = 0, *, limit: int = 500) -> FeedPage:
+        """One page of the feed, without waiting for more."""
+        return self._portal.call(self._async.read_feed, after, limit=limit)
+
+    def put_blob(self, data: bytes | Iterable[bytes], *, mime: str = "application/octet-stream") -> Blob:
+        """Store content, at most 64 MiB, for an input to refer to: `FileInput(url=f"blob:{blob.hash}", mime=...)`.
+        Raises: BodyTooLarge, StorageFull."""
+        return self._portal.call(self._async.put_blob, pieces_in_caller(data), mime=mime)
+
+    def get_blob(self, blob: str) -> bytes:
+        """By its hash, `sha256-...`. Raises: BlobNotFound: no session that you may see refers to it."""
+        return self._portal.call(self._async.get_blob, blob)
+
+    def agents(self) -> tuple[Agent, ...]:
+        """The agents this hub can run."""
+        return self._portal.call(self._async.agents)
+
+    def health(self) -> Health:
+        """One look, never repeated. Raises: HubUnreachable."""
+        return self._portal.call(self._async.health)
+
+    def ready(self) -> bool:
+        """Whether the hub has taken up its sessions. One look, never repeated. Raises: HubUnreachable."""
+        return self._portal.call(self._async.ready)
+
+    def shutdown(self) -> None:
+        """Put every session to sleep, stop their hosts, stop the hub. Returns once it has begun."""
+        self._portal.call(self._async.shutdown)
