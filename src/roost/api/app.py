@@ -13,6 +13,7 @@ from roost.api.problems import error_of, problem, send_problem
 from roost.api.rest import check_route, make_rest
 from roost.api.streams import sse
 from roost.api.streams.running import Streams
+from roost.api.streams.socket import socket
 from roost.core.hub import Hub
 from roost.core.session import Session
 from roost.model.errors import Forbidden, HubStopping, MethodNotAllowed, RouteNotFound, SessionNotFound, Unavailable
@@ -140,11 +141,17 @@ class App:
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             self._check_sender(scope)
-            if scope["path"] != "/link":
-                raise RouteNotFound
+            match scope["path"].rstrip("/").split("/"):
+                case ["", "link"] | ["", "v1", "sessions", _, "socket"] as path:
+                    pass
+                case _:
+                    raise RouteNotFound
         except Exception as exc:  # noqa: BLE001  # whatever it is, the handshake gets an answer
             await receive()
             await refuse_upgrade(scope, send, *problem(error_of(exc, scope)))
+            return
+        if len(path) > 2:
+            await socket(self._hub, self._streams, path[3], scope, receive, send)
             return
         from roost.api.link import link_endpoint
 

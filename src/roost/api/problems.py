@@ -1,7 +1,7 @@
 """What an error looks like on the wire (RFC 9457), and the one table that gives each code its HTTP status."""
 
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import structlog
@@ -94,9 +94,8 @@ class Problem(Struct, frozen=True, kw_only=True):
 
 def problem(error: RoostError) -> tuple[int, list[Header], bytes]:
     """Status, headers and body that tell the client about this error."""
-    status = STATUS.get(error.code, 500)
-    title = HTTPStatus(status).phrase
-    told = Problem(type="about:blank", title=title, status=status, detail=error.message, code=error.code)
+    told = told_of(error)
+    status = told["status"]
     headers: list[Header] = [(b"content-type", b"application/problem+json"), (b"cache-control", b"no-store")]
     if status == 401:
         headers.append((b"www-authenticate", b'Bearer realm="roost"'))
@@ -104,8 +103,16 @@ def problem(error: RoostError) -> tuple[int, list[Header], bytes]:
         headers.append((b"retry-after", b"%d" % RETRY_AFTER_SECONDS[status]))
     if isinstance(error, MethodNotAllowed):
         headers.append((b"allow", ", ".join(error.details.get("allow", ())).encode()))
+    return status, headers, msgspec.json.encode(told, enc_hook=str)
+
+
+def told_of(error: RoostError) -> dict[str, Any]:
+    """The fields of the problem, with the error's details."""
+    status = STATUS.get(error.code, 500)
+    title = HTTPStatus(status).phrase
+    told = Problem(type="about:blank", title=title, status=status, detail=error.message, code=error.code)
     details = {name: value for name, value in error.details.items() if value is not None and not hasattr(told, name)}
-    return status, headers, msgspec.json.encode(msgspec.structs.asdict(told) | details, enc_hook=str)
+    return msgspec.structs.asdict(told) | details
 
 
 def error_of(exc: Exception, scope: Scope) -> RoostError:

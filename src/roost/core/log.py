@@ -6,7 +6,7 @@ one write of shared bytes.
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Final
+from typing import Any, Final, TypeVar, cast
 
 import msgspec
 from msgspec import Struct
@@ -18,6 +18,7 @@ from roost.model.ids import Seq, SessionId
 from roost.model.stored import Append, Appended, Page
 from roost.ports import Bell, Store
 
+T = TypeVar("T")
 RING_BYTES: Final = 1024 * 1024
 PAGE_EVENTS: Final = 2000
 PAGE_BYTES: Final = 512 * 1024
@@ -44,14 +45,14 @@ class Frames:
         self.types = types
         self.data = data
         self.ended = ended
-        self._rendered: dict[str, bytes] = {}
+        self._rendered: dict[str, Any] = {}
 
-    def rendered(self, name: str, render: "Callable[[Frames], bytes]") -> bytes:
+    def rendered(self, name: str, render: "Callable[[Frames], T]") -> T:
         """`render(self)`, kept under `name`."""
         found = self._rendered.get(name)
         if found is None:
             found = self._rendered[name] = render(self)
-        return found
+        return cast(T, found)
 
 
 class _Ring:

@@ -9,6 +9,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from roost.core.bell import LocalBell
 from roost.model.events import Principal
 from roost.model.ids import SessionId
 from roost.model.info import Participant
@@ -29,6 +30,8 @@ class Presence:
     """Every open stream and socket of this hub, of a session or (the feed) of none."""
 
     def __init__(self, clock: Clock) -> None:
+        self.bell = LocalBell()
+        """Rings with a session's id when somebody comes or goes."""
         self._clock = clock
         self._numbers = count(1)
         self._here: dict[SessionId | None, dict[str, _Here]] = {}
@@ -52,6 +55,7 @@ class Presence:
         )
         here = self._here.setdefault(session, {})
         here[joined.id] = _Here(joined, by, leave)
+        self._ring(session)
         try:
             yield joined
         finally:
@@ -60,6 +64,7 @@ class Presence:
                 del self._here[session]
             if session is not None:
                 self._note_left(session, joined)
+            self._ring(session)
 
     def of(self, session: SessionId, *, disconnected: bool = False) -> list[Participant]:
         """Who is here, in the order in which they came; with `disconnected` those who left come first."""
@@ -80,7 +85,13 @@ class Presence:
                 entry.leave()
 
     def forget(self, session: SessionId) -> None:
+        """It was deleted; whoever is there is told."""
         self._left.pop(session, None)
+        self._ring(session)
+
+    def _ring(self, session: SessionId | None) -> None:
+        if session is not None:
+            self.bell.ring(session)
 
     def _note_left(self, session: SessionId, joined: Participant) -> None:
         left = self._left.setdefault(session, deque(maxlen=LEFT_PER_SESSION))

@@ -1,19 +1,20 @@
 """Streams that are open: one heartbeat for all of them, and their end when the hub stops."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
+from contextlib import aclosing, contextmanager
 from typing import Final, TypeVar, cast
 
 import anyio
 import structlog
 from anyio import CancelScope
 
-from roost.api.asgi import Header, Receive, Send
+from roost.api.asgi import Header, Message, Receive, Send
 from roost.api.streams.visit import Visit
 from roost.model.errors import RoostError
 
 P = TypeVar("P")
-BEAT: Final = b": beat\n\n"
+BEAT: Final[Message] = {"type": "http.response.body", "body": b": beat\n\n", "more_body": True}
+SOCKET_BEAT: Final[Message] = {"type": "websocket.send", "text": '{"type":"beat"}'}
 OPENING: Final = b"retry: 1000\n\n"
 HEADERS: Final[list[Header]] = [
     (b"content-type", b"text/event-stream"),
@@ -25,12 +26,13 @@ _log = structlog.get_logger("roost.api")
 
 
 class _Stream:
-    """One open stream, as far as heartbeat and end are concerned."""
+    """One open stream or socket, as far as heartbeat and end are concerned."""
 
-    __slots__ = ("_beating", "_send", "scope")
+    __slots__ = ("_beat", "_beating", "_send", "scope")
 
-    def __init__(self, send: Send, scope: CancelScope) -> None:
+    def __init__(self, send: Send, scope: CancelScope, beat: Message) -> None:
         self.scope = scope
+        self._beat = beat
         self._send = send
         self._beating = False
 
@@ -40,7 +42,7 @@ class _Stream:
             return
         self._beating = True
         try:
-            await self._send({"type": "http.response.body", "body": BEAT, "more_body": True})
+            await self._send(self._beat)
         except (OSError, RuntimeError):
             return  # it has just ended; its listener knows
         finally:
@@ -69,6 +71,23 @@ class Streams:
                 for stream in self._open:
                     tasks.start_soon(stream.beat)
 
+    @property
+    def ended(self) -> bool:
+        """Whether the hub stops."""
+        return self._ended
+
+    @contextmanager
+    def open(self, send: Send, scope: CancelScope, beat: Message = BEAT) -> Generator[None]:
+        """While the block runs, a stream has its heartbeat; its scope is cancelled when the hub stops."""
+        stream = _Stream(send, scope, beat)
+        self._open.add(stream)
+        if self._ended:
+            scope.cancel()
+        try:
+            yield
+        finally:
+            self._open.discard(stream)
+
     async def run(
         self,
         receive: Receive,
@@ -84,21 +103,17 @@ class Streams:
         await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
         await send({"type": "http.response.body", "body": OPENING, "more_body": True})
         async with anyio.create_task_group() as tasks:
-            stream = _Stream(send, tasks.cancel_scope)
-            self._open.add(stream)
-            if self._ended:
-                stream.scope.cancel()
-            tasks.start_soon(_listen, receive, stream.scope)
+            scope = tasks.cancel_scope
+            tasks.start_soon(_listen, receive, scope)
             try:
-                with visit.begin(stream.scope):
+                with self.open(send, scope), visit.begin(scope):
                     await _write(send, pages, render)
             except (RoostError, OSError) as error:
                 _log.debug("stream ended early", reason=str(error), **about)
             except Exception as error:  # noqa: BLE001  # the answer has begun: all that is left is to end it
                 _log.error("stream broke", exc_info=error, **about)
             finally:
-                self._open.discard(stream)
-                stream.scope.cancel()
+                scope.cancel()
         await send({"type": "http.response.body", "body": b""})
 
 
