@@ -52,7 +52,7 @@ MEANINGS: Final = {
     "folder.",
     "ROOST_API_KEY": "The key for it. For a hub on this machine it is read from the data folder.",
     "ROOST_CONFIG": "The settings file, in place of `~/.config/roost/config.toml`.",
-    "ROOST_HOST": "As a mark `<session>.<epoch>`: which host the process belongs to. (As a setting: the address.)",
+    "ROOST_MARK": "A mark `<session>.<epoch>.<nonce>`: which host the process belongs to.",
     "ROOST_RUN": "A mark: the run that the process works for.",
     "ROOST_COMMAND": "A mark: the command that the process belongs to.",
 }

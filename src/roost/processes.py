@@ -1,6 +1,6 @@
 """Finding and killing processes that may not want to be found. Used beside the workspace and by runtimes.
 
-Every process of a host carries the marker `ROOST_HOST=<session>.<epoch>.<nonce>` in its environment, so that also one
+Every process of a host carries the marker `ROOST_MARK=<session>.<epoch>.<nonce>` in its environment, so that also one
 that left its parent, group and session is found. One that wiped its environment is found as a descendant of the host;
 and once the host is gone (on Linux), by the open mark file that it inherited.
 """
@@ -17,7 +17,7 @@ import psutil
 
 from roost.model.ids import Epoch, SessionId
 
-HOST_MARK = "ROOST_HOST"
+HOST_MARK = "ROOST_MARK"
 RUN_MARK = "ROOST_RUN"
 COMMAND_MARK = "ROOST_COMMAND"
 KILL_SECONDS = 5.0
@@ -31,7 +31,7 @@ def mark_file(data: Path, session: SessionId) -> Path:
 
 
 def new_host_mark(session: SessionId, epoch: Epoch) -> str:
-    """A value of `ROOST_HOST` for one host and everything it starts. A second host of the same epoch has its own."""
+    """A value of `ROOST_MARK` for one host and everything it starts. A second host of the same epoch has its own."""
     return f"{session}.{epoch}.{token_hex(4)}"
 
 

@@ -106,11 +106,6 @@ def test_a_mistake_in_the_environment_is_named(monkeypatch: pytest.MonkeyPatch) 
         read_settings()
 
 
-def test_the_mark_of_a_host_is_no_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ROOST_HOST", "codesess_0123456789ab.1")
-    assert read_settings().host == "127.0.0.1"
-
-
 async def test_a_wrong_setting_is_a_usage_error(alone: Roost) -> None:
     told = await alone("up", "--port", "70000", "--json")
     assert (told.code, told.error["code"], told.error["setting"]) == (2, "config_invalid", "port")

@@ -29,7 +29,7 @@ class Found(NamedTuple):
     @property
     def host(self) -> tuple[str, int] | None:
         """Session and epoch if it belongs to a host's tree: what its mark, `session.epoch.instance`, says."""
-        session, _, rest = self.environment.get("ROOST_HOST", "").partition(".")
+        session, _, rest = self.environment.get("ROOST_MARK", "").partition(".")
         return (session, int(rest.partition(".")[0])) if rest else None
 
     def __str__(self) -> str:

@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.fire]
 SHORT: dict[str, Any] = {"grace_seconds": 1, "link_lost_after_seconds": 1, "link_heartbeat_seconds": 0.2}
 TREE = "sleep 1000 & setsid sleep 1001 & env -i setsid sleep 1002 & echo $!; wait"
 """One command of the tree has nothing in its environment by which it could be found."""
-SCAN = "grep -lzaE '^ROOST_HOST={session}[.]{epoch}([.]|$)' /proc/[0-9]*/environ 2>/dev/null; true"
+SCAN = "grep -lzaE '^ROOST_MARK={session}[.]{epoch}([.]|$)' /proc/[0-9]*/environ 2>/dev/null; true"
 
 
 class Overlap:

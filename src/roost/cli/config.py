@@ -24,7 +24,9 @@ ENVIRONMENT: Final[dict[str, tuple[str, str]]] = {
     **{f"ROOST_LINK_{name.upper()}": ("link", name) for name in _LINK},
 }
 """Every variable that is a setting: the table it belongs to, and its name there."""
-OTHER_VARIABLES: Final = frozenset({"ROOST_URL", "ROOST_API_KEY", "ROOST_CONFIG", "ROOST_RUN", "ROOST_COMMAND"})
+OTHER_VARIABLES: Final = frozenset(
+    {"ROOST_URL", "ROOST_API_KEY", "ROOST_CONFIG", "ROOST_MARK", "ROOST_RUN", "ROOST_COMMAND"}
+)
 
 
 def read_settings(flags: Mapping[str, Any] | None = None, *, config: Path | None = None) -> Settings:
@@ -51,17 +53,12 @@ def _from_environment() -> tuple[str, dict[str, Any], bool]:
     values: dict[str, Any] = {}
     for variable, (table, name) in ENVIRONMENT.items():
         text = os.environ.get(variable)
-        if not text or _is_mark(variable, text):
+        if not text:
             continue
         listed = get_origin((_LINK if table else _FIELDS)[name].type) is tuple
         value = [each.strip() for each in text.split(",") if each.strip()] if listed else text
         (values.setdefault(table, {}) if table else values)[name] = value
     return "the environment", values, False
-
-
-def _is_mark(variable: str, text: str) -> bool:
-    """Hosts mark their processes with `ROOST_HOST=<session>.<epoch>`: for us, inside an agent's tool, no address."""
-    return variable == "ROOST_HOST" and text.startswith("codesess_")
 
 
 def _from_file(config: Path | None) -> tuple[str, dict[str, Any], bool]:

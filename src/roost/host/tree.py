@@ -108,7 +108,7 @@ class Tree:
     """Starts commands and ends them all."""
 
     def __init__(self, mark: str, file: Path) -> None:
-        """`mark`: the value of `ROOST_HOST` for everything started here; `file`: what it holds open."""
+        """`mark`: the value of `ROOST_MARK` for everything started here; `file`: what it holds open."""
         self._mark = mark
         file.parent.mkdir(parents=True, exist_ok=True)
         self._file = os.open(file, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
