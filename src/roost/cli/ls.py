@@ -1,6 +1,7 @@
 """`roost ls`: which sessions there are."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -10,12 +11,28 @@ from roost.cli.options import Data, Json, Url
 if TYPE_CHECKING:
     from roost.model.info import SessionInfo
 
+STATUSES = ("creating", "active", "paused", "resuming", "failed", "archived")
+Visibility = Literal["private", "organization", "collaborate"]
 _STYLES = {"busy": "green", "asks": "yellow", "error": "red", "asleep": "dim", "archived": "dim", "failed": "red"}
 
 
 def ls(
     everything: Annotated[bool, typer.Option("--all", "-a", help="Archived and hidden ones too.")] = False,
+    search: Annotated[
+        str | None, typer.Option("--search", "-s", metavar="TEXT", help="With this in label, task or metadata.")
+    ] = None,
+    status: Annotated[
+        list[str] | None,
+        typer.Option("--status", metavar="|".join(STATUSES), help="Where it is in its life; repeats: any of them."),
+    ] = None,
+    tag: Annotated[list[str] | None, typer.Option("--tag", metavar="TAG", help="With this tag; repeats: all.")] = None,
     agent: Annotated[str | None, typer.Option("--agent", help="Only those of this agent.")] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--folder", metavar="FOLDER", help="In this project folder, or below it.")
+    ] = None,
+    owner: Annotated[str | None, typer.Option("--owner", metavar="USER", help="Only this user's.")] = None,
+    visibility: Annotated[Visibility | None, typer.Option("--visibility", help="Seen by these.")] = None,
+    counts: Annotated[bool, typer.Option("--counts", help="How many there are, by status.")] = False,
     order: Annotated[Literal["created", "updated"], typer.Option("--order", help="Newest first by this.")] = "created",
     limit: Annotated[int, typer.Option("--limit", "-n", min=0, help="At most so many; 0: all.")] = 50,
     as_json: Json = False,
@@ -24,24 +41,46 @@ def ls(
 ) -> int:
     """Status: `busy`, `asks` (something waits for a person), `idle`, `error` (the last run failed), `asleep`, and where
     a session is on its way: `creating`, `resuming`, `failed`, `archived`, `ended`. With --json: `{"sessions", "total"}`
-    in one object."""
+    in one object; with --counts: `{"total", "statuses", "buckets"}`, where --status does not count."""
     import anyio
 
-    return anyio.run(_ls, everything, agent, order, limit, as_json, url, data)
+    wanted: dict[str, Any] = {
+        "search": search, "tags": tag, "folder": None if folder is None else str(folder.expanduser().absolute()),
+        "owner": owner, "visibility": visibility,
+    }  # fmt: skip
+    wanted = {name: value for name, value in wanted.items() if value is not None}
+    if counts:
+        return anyio.run(_counts, wanted | {"agent": agent, "hidden": everything}, as_json, url, data)
+    if status:
+        wanted["status"] = status
+    page = {"agent": agent, "order": order, "limit": limit or None}
+    archived = everything or bool(status)
+    return anyio.run(_ls, wanted | page | {"hidden": everything, "archived": archived}, as_json, url, data)
 
 
-async def _ls(
-    everything: bool, agent: str | None, order: Literal["created", "updated"], limit: int, as_json: bool,
-    url: Url, data: Data,
-) -> int:  # fmt: skip
+async def _counts(wanted: dict[str, Any], as_json: bool, url: Url, data: Data) -> int:
+    from roost.cli.hub import open_client
+    from roost.cli.terminal import print_struct
+
+    async with open_client(url, data) as client:
+        found = await client.counts(**wanted)
+    if as_json:
+        print_struct(found)
+        return codes.OK
+    for name, number in sorted(found.statuses.items()):
+        print(f"{number:>7} {name}")
+    print(f"{found.total:>7} in all")
+    return codes.OK
+
+
+async def _ls(wanted: dict[str, Any], as_json: bool, url: Url, data: Data) -> int:
     from roost.cli.hub import open_client
     from roost.cli.terminal import print_struct, progress
 
+    everything = bool(wanted["hidden"])
     async with open_client(url, data) as client:
         with progress("asking the hub"):
-            found = await client.list_sessions(
-                hidden=everything, archived=everything, agent=agent, order=order, limit=limit or None
-            )
+            found = await client.list_sessions(**wanted)
     if as_json:
         print_struct(found)
     elif found.sessions:

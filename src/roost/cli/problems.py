@@ -36,6 +36,9 @@ WAYS_FORWARD: Final[dict[str, str]] = {
     "stream_lost": "the session is kept by its hub; once that runs again: roost ls",
     "unauthorized": "a hub of this machine:  --data FOLDER   finds the key in it\n"
     "another machine:        put its key into ROOST_API_KEY",
+    "forbidden": "whose key this is, and what it may: roost keys   (of an admin)",
+    "key_not_found": "which there are: roost keys",
+    "run_not_found": "which there are: roost runs SESSION",
     "session_not_found": "which there are: roost ls",
     "permission_not_found": "what is open: roost show SESSION",
     "agent_not_configured": "name one:           --agent scripted   does what the task says, to try things out\n"
@@ -43,7 +46,13 @@ WAYS_FORWARD: Final[dict[str, str]] = {
     "agent_unknown": "which there are: roost doctor",
     "session_busy": "join the run:      roost send SESSION --delivery steer ...\n"
     "wait for its end:  roost send SESSION --delivery queue ...\nstop it:           roost abort SESSION",
-    "workspace_dirty": "save the work, or give it up: roost rm --force SESSION",
+    "workspace_dirty": "see what it is:  roost diff SESSION\nsave it:         roost merge SESSION --message TEXT\n"
+    "give it up:      roost discard --force SESSION, or roost rm --force SESSION",
+    "session_asleep": "wake it for this: --wake\nor first:         roost resume SESSION",
+    "merge_conflict": "see the work:          roost diff SESSION\n"
+    "let the agent do it:   roost send SESSION 'merge the branch it came from and resolve the conflicts'",
+    "file_missing": "what there is: roost ls-files SESSION",
+    "not_a_file": "what is in it: roost ls-files SESSION PATH",
     "data_locked": "use the hub that runs:  roost ls\nstop it:                roost down\n"
     "run a second one:       roost up --data FOLDER --port 0",
 }

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from roost.model.record import Run
     from roost.model.snapshot import Snapshot
 
-_TODO: Final = {"pending": "☐", "in_progress": "◐", "completed": "☑", "cancelled": "☒"}
+TODO: Final = {"pending": "☐", "in_progress": "◐", "completed": "☑", "cancelled": "☒"}
 
 
 def show(session: OneSession, as_json: Json = False, url: Url = None, data: Data = None) -> int:
@@ -68,7 +68,7 @@ def facts(info: "SessionInfo", snapshot: "Snapshot") -> Iterator[tuple[str, str]
     if record.queue:
         yield "queue", f"{len(record.queue)} wait" + (", held until resumed" if record.queue_held else "")
     if record.todos:
-        yield "todos", "\n".join(f"{_TODO[todo.status]} {todo.content}" for todo in record.todos)
+        yield "todos", "\n".join(f"{TODO[todo.status]} {todo.content}" for todo in record.todos)
     counted, tokens = record.metrics, record.metrics.tokens
     words = f"{counted.messages} messages, {counted.tool_calls} tool calls, {counted.steps} steps"
     yield "counts", words + f", {count(tokens.input)} tokens in, {count(tokens.output)} out, ${counted.cost:.2f}"

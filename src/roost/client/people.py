@@ -41,7 +41,8 @@ class AsyncPeople:
 
     async def rotate_key(self, key: str) -> NewKey:
         """A new text for the key with this id; the old one is good no more. Raises: KeyNotFound."""
-        return msgspec.json.decode(await self._wire.request("POST", f"/v1/keys/{quote(key, safe='')}/rotate"), type=NewKey)
+        answer = await self._wire.request("POST", f"/v1/keys/{quote(key, safe='')}/rotate")
+        return msgspec.json.decode(answer, type=NewKey)
 
     async def revoke_key(self, key: str) -> KeyInfo:
         """End a key and its open streams. Raises: KeyNotFound."""

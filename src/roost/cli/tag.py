@@ -1,0 +1,46 @@
+"""`roost tag`: words to find sessions by."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from roost.cli import codes
+from roost.cli.options import Data, Json, OneSession, Url
+
+if TYPE_CHECKING:
+    from roost.model.info import SessionInfo
+
+
+def tag(
+    session: OneSession,
+    add: Annotated[list[str] | None, typer.Argument(metavar="[TAG...]", help="Add these.")] = None,
+    remove: Annotated[list[str] | None, typer.Option("--remove", metavar="TAG", help="Take this off.")] = None,
+    as_json: Json = False,
+    url: Url = None,
+    data: Data = None,
+) -> int:
+    """Add or remove tags; without either, list them. `roost ls --tag TAG` finds what has them."""
+    import anyio
+
+    return anyio.run(_tag, session, add or [], remove or [], as_json, url, data)
+
+
+async def _tag(name: str, add: list[str], remove: list[str], as_json: bool, url: Url, data: Data) -> int:
+    from roost.cli.hub import find_session, open_client
+    from roost.cli.terminal import print_struct
+    from roost.cli.words import plain
+
+    async with open_client(url, data) as client:
+        session = await find_session(client, name)
+        info = await session.info()
+        if add or remove:
+            info = await session.update(tags=_changed(info, add, remove))
+    if as_json:
+        print_struct(info)
+    else:
+        print(plain(" ".join(info.tags)) or "no tags")
+    return codes.OK
+
+
+def _changed(info: "SessionInfo", add: list[str], remove: list[str]) -> list[str]:
+    return list(dict.fromkeys(each for each in (*info.tags, *add) if each not in remove))
