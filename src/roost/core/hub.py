@@ -15,8 +15,9 @@ from msgspec import UNSET, UnsetType
 
 from roost.core.blobs import Blobs
 from roost.core.claims import Claim, claim_for
-from roost.core.decisions import HUB, Times, check_input
+from roost.core.decisions import HUB, Times
 from roost.core.feed import Feed
+from roost.core.founding import first_events
 from roost.core.hostlink import Receive, Send
 from roost.core.hosts import Hosts
 from roost.core.keys import Keyring
@@ -32,19 +33,17 @@ from roost.core.workspace import Workspace
 from roost.model import access
 from roost.model import commands as c
 from roost.model import events as e
-from roost.model.envelope import Draft, draft
 from roost.model.errors import (
     AgentNotConfigured,
     AgentUnknown,
     Forbidden,
     HubStopping,
-    InvalidBody,
     RoostError,
     SessionNotFound,
     StateConflict,
     WorkspaceDirty,
 )  # fmt: skip
-from roost.model.ids import SessionId, new_message_id, new_run_id, new_session_id
+from roost.model.ids import SessionId, new_session_id
 from roost.model.info import (
     Accepted,
     Deleted,
@@ -62,7 +61,6 @@ from roost.model.stored import SessionQuery
 from roost.ports import Bell, Clock, Runtime, Store, Workspaces
 from roost.settings import Settings
 
-LABEL_CHARS: Final = 80
 PAUSE_ALL_SECONDS: Final = 20.0
 _LIVE: Final = frozenset((Phase.CREATING.value, Phase.ACTIVE.value, Phase.RESUMING.value))
 
@@ -195,7 +193,7 @@ class Hub:
         session = Session.fresh(self._ground, self._hosts, session_id)
         try:
             command = await self.shelf.given(command, session_id, by)
-            drafts = self._first_events(session_id, command, spec, by)
+            drafts = first_events(session_id, command, spec, self._agent(command.agent), by)
             self._known[session_id] = session
             with anyio.CancelScope(shield=True):
                 await session.found(drafts, command.env, claim)
@@ -204,35 +202,6 @@ class Hub:
             raise
         self._tasks.start_soon(self._hosts.start, session)
         return session
-
-    def _first_events(
-        self, session: SessionId, command: c.CreateSession, spec: e.WorkspaceSpec, by: e.Principal
-    ) -> list[Draft]:
-        parts = () if command.input is UNSET else command.input
-        if command.task is not UNSET:
-            parts = (e.TextInput(text=command.task), *parts)
-        task = " ".join(part.text for part in parts if isinstance(part, e.TextInput)).strip()
-        timeouts = command.timeouts.settled()
-        created = e.SessionCreated(
-            session=session,
-            label=_label(command, task),
-            agent=self._agent(command.agent),
-            workspace=spec,
-            owner=by,
-            task=task or UNSET,
-            model=command.model,
-            visibility=command.visibility,
-            tags=command.tags,
-            metadata=command.metadata or UNSET,
-            env=dict.fromkeys(command.env, "***") or UNSET,
-            timeouts=timeouts if timeouts != e.Timeouts() else UNSET,
-            policy=UNSET if command.policy is UNSET else command.policy.settled(),
-        )
-        drafts = [draft(created, by=by), draft(e.RuntimeStarting(epoch=1), by=HUB)]
-        if parts:
-            begun = e.RunStart(message=new_message_id(), input=check_input(parts))
-            drafts.append(draft(begun, run=new_run_id(), by=by))
-        return drafts
 
     def _agent(self, named: str | UnsetType) -> str:
         agent = self.settings.agent if named is UNSET else named
@@ -392,12 +361,3 @@ def may_see(record: Record, by: e.Principal) -> bool:
 
 def _full_id(session: str) -> SessionId:
     return SessionId(session if session.startswith("codesess_") else f"codesess_{session}")
-
-
-def _label(command: c.CreateSession, task: str) -> str:
-    if command.label is not UNSET:
-        if not 0 < len(command.label.strip()) <= c.MAX_LABEL_CHARS:
-            raise InvalidBody(f"label: 1 to {c.MAX_LABEL_CHARS} characters")
-        return command.label
-    line = " ".join(task.split()) or "untitled"
-    return line if len(line) <= LABEL_CHARS else line[: LABEL_CHARS - 1].rstrip() + "…"
