@@ -10,7 +10,15 @@ from msgspec import UNSET
 
 from roost.client import AsyncClient, AsyncSession
 from roost.core.blobs import MAX_BLOB_BYTES, MAX_INLINE_BYTES
-from roost.model.errors import ArtifactNotFound, BlobNotFound, BodyTooLarge, InvalidBody, NotText
+from roost.model.errors import (
+    ArtifactNotFound,
+    BlobNotFound,
+    BodyTooLarge,
+    Forbidden,
+    InvalidBody,
+    NotText,
+    SessionNotFound,
+)  # fmt: skip
 from roost.model.events import FileInput, InputPart, RunError, RunStart, TextInput
 from roost.testing import HubProcess, hub_process
 from tests.behaviour.conftest import Mark, awake, script, stands
@@ -178,3 +186,47 @@ async def test_a_file_that_cannot_be_read_ends_the_run_with_its_reason(session: 
 @pytest.fixture
 async def session(client: AsyncClient) -> AsyncSession:
     return await awake(client)
+
+
+# --- who may ----------------------------------------------------------------------------------------------------------
+
+
+async def test_blobs_and_artifacts_are_for_those_who_may_see_the_session(hub: HubProcess, client: AsyncClient) -> None:
+    secret = os.urandom(100_000)
+    given_blob = (await client.put_blob(secret)).hash
+    file = FileInput(url=f"blob:{given_blob}", mime="a/b")
+    session = await client.create_session(input=[TextInput(text=script(publish("key", text="mine"))), file])
+    await stands(session, lambda info: info.last_run is not UNSET)
+    key = await client.add_key("stranger", scope="controller")
+    async with hub.client(api_key=key.secret) as stranger:
+        with pytest.raises(BlobNotFound):
+            await stranger.get_blob(given_blob)
+        with pytest.raises(BlobNotFound):  # nor by giving it to a session of one's own
+            await stranger.create_session(input=[TextInput(text="x"), file])
+        theirs = stranger.session(session.id)
+        for attempt in (theirs.list_artifacts(), theirs.get_artifact("key"), theirs.get_file("x"), theirs.shell("id")):
+            with pytest.raises(SessionNotFound):
+                await attempt
+        await session.update(visibility="organization")
+        assert await stranger.get_blob(given_blob) == secret
+        assert await theirs.get_artifact("key") == "mine"
+        assert (await theirs.list_files()).files == []
+        for attempt in (theirs.shell("id"), theirs.put_file("x", ""), theirs.merge(), theirs.discard()):
+            with pytest.raises(Forbidden):
+                await attempt
+
+
+@pytest.mark.parametrize("spelled", ["true", "True", "1"])
+async def test_who_may_only_look_wakes_nobody(hub: HubProcess, client: AsyncClient, spelled: str) -> None:
+    session = await awake(client)
+    await session.pause()
+    await stands(session, lambda info: info.phase == "paused")
+    key = await client.add_key("owner", scope="observer")
+    url = f"{client.address.url}/v1/sessions/{session.id}/files"
+    async with httpx.AsyncClient(headers={"Authorization": f"Bearer {key.secret}"}) as http:
+        answer = await http.get(url, params={"wake": spelled})
+    assert answer.status_code in (400, 403)
+    assert (await session.info()).phase == "paused"
+    async with hub.client(api_key=key.secret) as observer:
+        with pytest.raises(Forbidden):
+            await observer.put_blob(b"x")

@@ -39,10 +39,11 @@ class Inside:
         if asked.is_absolute():
             asked = self._below(asked)
         whole = self.root / asked
-        if follow:
-            real = Path(os.path.realpath(whole))
-        else:
-            real = Path(os.path.realpath(whole.parent)) / whole.name if asked.parts else self.root
+        with _told(path):  # it may vanish while it is resolved
+            if follow or not asked.parts:
+                real = Path(os.path.realpath(whole))
+            else:
+                real = Path(os.path.realpath(whole.parent)) / whole.name
         if not real.is_relative_to(self.root):
             raise PathOutside(path=path)
         return real.relative_to(self.root).parts
