@@ -1,4 +1,4 @@
-"""Who may see a session, and who may act in it (docs/adr/0009): one rule for stores, hub and streams."""
+"""Who may see a session, and who may act in it (docs/adr/0008): one rule for stores, hub and streams."""
 
 from typing import Any, Final, Literal
 
