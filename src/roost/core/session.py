@@ -321,7 +321,10 @@ class Session:
     async def _save_checkpoint(self) -> None:
         """Long open runs are saved now and then; a failure only makes the next start slower."""
         start = self.record_now.open_from
-        if start is UNSET or self.seq - max(self._checkpoint, start) < CHECKPOINT_EVERY:
+        if start is UNSET:
+            return
+        spacing = max(CHECKPOINT_EVERY, (self.seq - start) // 4)  # of a run that goes on and on, ever fewer
+        if self.seq - max(self._checkpoint, start) < spacing:
             return
         self._checkpoint = self.seq
         await self._ground.store.save_checkpoint(self.id, self.seq, encode_snapshot(self._fold.snapshot()))
