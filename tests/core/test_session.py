@@ -1,7 +1,7 @@
 """One session over a real store: commands become events once, hosts are fenced, a failed commit changes nothing."""
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import anyio
 import pytest
@@ -271,6 +271,17 @@ async def test_the_queue_has_a_limit(bench: Bench) -> None:
     with pytest.raises(QueueFull):
         await session.handle(c.Send(text="one more", delivery="queue"), ME)
     assert len(session.record_now.queue) == 100
+
+
+@pytest.mark.parametrize("delivery", ["queue", "steer"])
+async def test_what_waits_is_at_most_four_megabytes(bench: Bench, delivery: Literal["queue", "steer"]) -> None:
+    session = await bench.live(task="one")
+    text = "x" * (128 * 1024 - len('[{"type":"text","text":""}]'))
+    for _ in range(32):
+        await session.handle(c.Send(text=text, delivery=delivery), ME)
+    with pytest.raises(QueueFull) as full:
+        await session.handle(c.Send(text="y", delivery=delivery), ME)
+    assert full.value.details["limit_bytes"] == 4 * 1024 * 1024
 
 
 async def test_a_steer_joins_the_run_and_what_the_host_did_not_read_is_offered_again(bench: Bench) -> None:

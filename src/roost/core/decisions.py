@@ -10,6 +10,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
+from roost.core.waiting import check_room
 from roost.model import commands as c
 from roost.model import events as e
 from roost.model.access import is_owner
@@ -20,7 +21,6 @@ from roost.model.errors import (
     InvalidBody,
     MessageNotFound,
     PermissionNotFound,
-    QueueFull,
     SessionArchived,
     SessionBusy,
     SessionClosed,
@@ -30,7 +30,6 @@ from roost.model.lifecycle import Phase
 from roost.model.record import Pending, Record
 from roost.model.rules import verdict
 
-MAX_QUEUE: Final = 100
 MAX_MESSAGE_CHARS: Final = 32 * 1024
 """What is said to an agent along with a rejection."""
 HUB: Final = e.Principal(user="roost", kind="service")
@@ -253,13 +252,13 @@ def _send(record: Record, command: c.Send, by: e.Principal) -> Decision:
 def _steer(record: Record, command: c.Send, parts: tuple[e.InputPart, ...], by: e.Principal) -> Decision:
     if record.run is UNSET or command.delivery != "steer":
         raise SessionBusy(run=record.run.run if record.run is not UNSET else None)
+    check_room(record, parts, queued=False)
     run = record.run.run
     return Decision([draft(e.Steered(message=new_message_id(), input=parts), run=run, by=by)], run)
 
 
 def _queue(record: Record, parts: tuple[e.InputPart, ...], by: e.Principal) -> Decision:
-    if len(record.queue) >= MAX_QUEUE:
-        raise QueueFull(limit=MAX_QUEUE)
+    check_room(record, parts, queued=True)
     return Decision([draft(e.Queued(message=new_message_id(), input=parts), by=by)])
 
 
