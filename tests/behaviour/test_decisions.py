@@ -1,11 +1,12 @@
 """Who decides: a rule, an earlier "always", a policy, a deadline, or one of many people; once, and it stays decided."""
 
 import anyio
+import httpx
 import pytest
 from msgspec import UNSET
 
 from roost.client import AsyncClient, AsyncSession
-from roost.model.errors import InvalidBody, PermissionNotFound
+from roost.model.errors import InvalidBody, PermissionNotFound, SessionNotFound
 from roost.model.events import PermissionReplied, QuestionReplied, Rule
 from roost.model.info import Accepted
 from roost.model.record import Pending
@@ -267,3 +268,21 @@ async def test_what_is_said_with_a_rejection_is_at_most_32_ki_characters(client:
         await session.reply_to_permission(entry.request, "reject", "x" * (32 * 1024 + 1))
     await session.reply_to_permission(entry.request, "reject", "x" * 32 * 1024)
     await until(session, "run-complete")
+
+
+async def test_who_needs_me_shows_only_what_one_may_see(hub: HubProcess, client: AsyncClient) -> None:
+    address = client.address
+    headers = {"Authorization": f"Bearer {address.api_key}"}
+    async with httpx.AsyncClient(base_url=address.url, headers=headers, timeout=10, trust_env=False) as http:
+        other = (await http.post("/v1/keys", json={"user": "somebody-else"})).json()["secret"]
+    sessions = [await client.create_session(task=script(ask("make")), visibility=v) for v in ("private", "collaborate")]
+    for session in sessions:
+        await asked(session)
+    async with AsyncClient(address.url, other) as theirs:
+        seen = {entry.session for entry in await theirs.pending()}
+        assert seen & {session.id for session in sessions} == {sessions[1].id}
+        (entry,) = await sessions[0].pending()
+        with pytest.raises(SessionNotFound):
+            await theirs.session(sessions[0].id).reply_to_permission(entry.request, "once")
+    for session in sessions:
+        await session.archive()

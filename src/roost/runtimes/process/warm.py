@@ -59,14 +59,22 @@ class WarmHosts:
             while self._count:
                 self._changed = anyio.Event()
                 await anyio.sleep(min(LONGEST_SECONDS, REFILL_SECONDS * 2**self._died))
-                while len(self._waiting) < self._count:
-                    await self._start()
-                await self._changed.wait()
-        except OSError as error:
-            _log.error("no warm hosts: they cannot be started", detail=str(error))
+                if await self._fill():
+                    await self._changed.wait()
         finally:
             with anyio.CancelScope(shield=True):
                 await self._end()
+
+    async def _fill(self) -> bool:
+        """Start what is missing; False: that failed, and should be tried again later."""
+        try:
+            while len(self._waiting) < self._count:
+                await self._start()
+        except OSError as error:
+            self._died = min(self._died + 1, 16)
+            _log.error("a warm host cannot be started", detail=str(error))
+            return False
+        return True
 
     async def _start(self) -> None:
         with anyio.CancelScope(shield=True):  # or nobody would know of the process
