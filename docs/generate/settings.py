@@ -115,7 +115,8 @@ def _type(field: FieldInfo) -> str:
     if field.name.endswith("_bytes"):
         return "bytes"
     kinds = [each for each in get_args(field.type) if each is not type(None)] or [field.type]
-    return {str: "text", int: "whole number", float: "seconds"}[kinds[0]]
+    number = "seconds" if field.name.endswith("_seconds") else "number"
+    return {str: "text", int: "whole number", float: number}[kinds[0]]
 
 
 def _default(field: FieldInfo) -> str:

@@ -61,7 +61,9 @@ if TYPE_CHECKING:
     from roost.model.errors import ProducerGap as ProducerGap
     from roost.model.errors import ProtocolMismatch as ProtocolMismatch
     from roost.model.errors import QueueFull as QueueFull
+    from roost.model.errors import RateLimited as RateLimited
     from roost.model.errors import Refused as Refused
+    from roost.model.errors import RequestTimedOut as RequestTimedOut
     from roost.model.errors import RoostError as RoostError
     from roost.model.errors import RouteNotFound as RouteNotFound
     from roost.model.errors import RunNotFound as RunNotFound
@@ -81,6 +83,7 @@ if TYPE_CHECKING:
     from roost.model.errors import StreamLost as StreamLost
     from roost.model.errors import TimedOut as TimedOut
     from roost.model.errors import TooManyKeys as TooManyKeys
+    from roost.model.errors import TooManyStreams as TooManyStreams
     from roost.model.errors import Unauthorized as Unauthorized
     from roost.model.errors import Unavailable as Unavailable
     from roost.model.errors import WorkspaceDirty as WorkspaceDirty
@@ -143,7 +146,9 @@ __all__ = [
     "ProducerGap",
     "ProtocolMismatch",
     "QueueFull",
+    "RateLimited",
     "Refused",
+    "RequestTimedOut",
     "RoostError",
     "RouteNotFound",
     "RunEventPage",
@@ -169,6 +174,7 @@ __all__ = [
     "StreamLost",
     "TimedOut",
     "TooManyKeys",
+    "TooManyStreams",
     "Unauthorized",
     "Unavailable",
     "WorkspaceDirty",
@@ -234,7 +240,9 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "ProducerGap",
         "ProtocolMismatch",
         "QueueFull",
+        "RateLimited",
         "Refused",
+        "RequestTimedOut",
         "RoostError",
         "RouteNotFound",
         "RunNotFound",
@@ -254,6 +262,7 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "StreamLost",
         "TimedOut",
         "TooManyKeys",
+        "TooManyStreams",
         "Unauthorized",
         "Unavailable",
         "WorkspaceDirty",

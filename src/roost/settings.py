@@ -57,6 +57,12 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Asleep for this long, a session counts as history (it can still be woken by its id). 0: never."""
     sse_heartbeat_seconds: float = 15.0
     """A quiet event stream carries a comment so often."""
+    request_seconds: float = 30.0
+    """How long a client may take to send its headers, and then its body; of a file: each piece of it."""
+    max_streams: int = 1000
+    """Event streams and sockets that one key may have open."""
+    rate_per_second: float = 100.0
+    """What one key may change in a second, on average; twice as much at once. 0: without limit."""
     max_body_bytes: int = 16 * 1024 * 1024
     """The largest request, but for files."""
     max_file_bytes: int = 1024 * 1024 * 1024

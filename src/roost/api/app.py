@@ -9,6 +9,7 @@ import structlog
 from roost import __version__
 from roost.api.admission import check_host, check_origin, key_of
 from roost.api.asgi import Message, Receive, Scope, Send, query_of, refuse_upgrade, respond
+from roost.api.patience import patient
 from roost.api.problems import error_of, problem, send_problem
 from roost.api.rest import check_route, make_rest
 from roost.api.streams import sse
@@ -36,6 +37,7 @@ class App:
         self._hub = hub
         self._settings = settings
         self._streams = Streams(settings.sse_heartbeat_seconds)
+        self.request_seconds = settings.request_seconds
         self._rest = make_rest(settings.max_body_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -107,19 +109,24 @@ class App:
         scope["state"] = {"hub": self._hub, "by": by, "session": await self._admit(scope, by)}
         match scope["path"].rstrip("/").split("/"):
             case ["", "v1", "sessions", session, "events"] if streaming:
-                await sse.events(self._hub, self._streams, session, by, scope, receive, send)
+                with self._hub.limits.stream(by):
+                    await sse.events(self._hub, self._streams, session, by, scope, receive, send)
             case ["", "v1", "feed"] if streaming:
-                await sse.feed(self._hub, self._streams, by, scope, receive, send)
+                with self._hub.limits.stream(by):
+                    await sse.feed(self._hub, self._streams, by, scope, receive, send)
             case ["", "openapi.json"]:
                 _check_method(scope, "GET")
                 await self._openapi(send)
             case _:
-                await self._rest(scope, receive, _noting(scope, by.user, send))
+                wait = patient(receive, self.request_seconds, whole=scope["method"] != "PUT")
+                await self._rest(scope, wait, _noting(scope, by.user, send))
 
     async def _admit(self, scope: Scope, by: Principal) -> Session | None:
         """Every path of a session goes through the hub's gate, and what changes something needs more than a look: also
         what has no route yet. The session, which the route finds again."""
         acts = scope["method"] not in LOOKS or query_of(scope, "wake") == "true"
+        if acts:
+            self._hub.limits.act(by)
         match scope["path"].rstrip("/").split("/"):
             case ["", "v1", "sessions", session, *_] if session not in NO_SESSIONS:
                 try:

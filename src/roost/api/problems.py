@@ -18,6 +18,7 @@ STATUS: Final[dict[str, int]] = {
     "cursor_ahead": 400,
     "body_too_large": 413,
     "method_not_allowed": 405,
+    "request_timed_out": 408,
     "workspace_invalid": 400,
     "agent_unknown": 400,
     "agent_not_configured": 400,
@@ -49,6 +50,8 @@ STATUS: Final[dict[str, int]] = {
     "workspace_dirty": 409,
     "queue_full": 409,
     "too_many_keys": 409,
+    "too_many_streams": 429,
+    "rate_limited": 429,
     "state_conflict": 409,
     "illegal_transition": 409,
     "not_a_file": 409,
@@ -99,8 +102,11 @@ def problem(error: RoostError) -> tuple[int, list[Header], bytes]:
     headers: list[Header] = [(b"content-type", b"application/problem+json"), (b"cache-control", b"no-store")]
     if status == 401:
         headers.append((b"www-authenticate", b'Bearer realm="roost"'))
-    if status in RETRY_AFTER_SECONDS:
-        headers.append((b"retry-after", b"%d" % RETRY_AFTER_SECONDS[status]))
+    wait = error.details.get("retry_after_seconds", RETRY_AFTER_SECONDS.get(status))
+    if wait is not None:
+        headers.append((b"retry-after", b"%d" % wait))
+    if status == 408:
+        headers.append((b"connection", b"close"))  # the rest of it is not waited for
     if isinstance(error, MethodNotAllowed):
         headers.append((b"allow", ", ".join(error.details.get("allow", ())).encode()))
     return status, headers, msgspec.json.encode(told, enc_hook=str)

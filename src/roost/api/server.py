@@ -10,6 +10,7 @@ import uvicorn
 from anyio.lowlevel import checkpoint
 
 from roost.api.app import App
+from roost.api.patience import patient_protocol
 from roost.link.frames import MAX_FRAME_BYTES
 from roost.model.errors import StartFailed
 
@@ -90,7 +91,7 @@ def _config(app: App) -> uvicorn.Config:
     return uvicorn.Config(
         cast(Any, app),
         loop="none",
-        http="httptools",
+        http=patient_protocol(app.request_seconds),
         ws="websockets-sansio",
         ws_max_size=MAX_FRAME_BYTES,
         ws_per_message_deflate=False,

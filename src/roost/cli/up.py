@@ -13,7 +13,12 @@ from roost.cli.options import Json
 if TYPE_CHECKING:
     from roost.settings import Settings
 
-_PANEL = "Limits and times"
+_IDLE = typer.Option(help="Without a run for so long a session sleeps; 0: never.")
+_PARKED = typer.Option(help="Waiting for a person for so long a host is stopped; 0: never.")
+_PAUSED = typer.Option(help="Asleep for so long a session counts as history; 0: never.")
+_REQUEST = typer.Option(help="How long a client may take to send a request.")
+_STREAMS = typer.Option(help="Event streams and sockets that one key may have open.")
+_RATE = typer.Option(help="What one key may change in a second; 0: without limit.")
 
 
 def up(
@@ -31,17 +36,15 @@ def up(
     grace_seconds: Annotated[float | None, typer.Option(help="How long a session waits for its lost host.")] = None,
     warm_hosts: Annotated[int | None, typer.Option(help="Hosts that are started before they are needed.")] = None,
     start_timeout_seconds: Annotated[float | None, typer.Option(help="How long a host may take to start.")] = None,
-    idle_seconds: Annotated[
-        float | None, typer.Option(help="Without a run for so long a session sleeps; 0: never.")
-    ] = None,
-    parked_seconds: Annotated[
-        float | None, typer.Option(help="Waiting for a person for so long a host is stopped; 0: never.")
-    ] = None,
-    paused_seconds: Annotated[
-        float | None, typer.Option(help="Asleep for so long a session counts as history; 0: never.")
-    ] = None,
+    idle_seconds: Annotated[float | None, _IDLE] = None,
+    parked_seconds: Annotated[float | None, _PARKED] = None,
+    paused_seconds: Annotated[float | None, _PAUSED] = None,
     sse_heartbeat_seconds: Annotated[float | None, typer.Option(help="A beat on quiet event streams.")] = None,
-    max_body_bytes: Annotated[int | None, typer.Option(help="The largest request.")] = None,
+    request_seconds: Annotated[float | None, _REQUEST] = None,
+    max_streams: Annotated[int | None, _STREAMS] = None,
+    rate_per_second: Annotated[float | None, _RATE] = None,
+    max_body_bytes: Annotated[int | None, typer.Option(help="The largest request, but for files.")] = None,
+    max_file_bytes: Annotated[int | None, typer.Option(help="The largest file put into a workspace.")] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error; the log is on stderr.")] = None,
     config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Settings, as TOML.")] = None,
     as_json: Json = False,
@@ -59,7 +62,9 @@ def up(
         "allowed_hosts": allowed_hosts or None, "allowed_origins": allowed_origins or None,
         "grace_seconds": grace_seconds, "warm_hosts": warm_hosts, "start_timeout_seconds": start_timeout_seconds,
         "idle_seconds": idle_seconds, "parked_seconds": parked_seconds, "paused_seconds": paused_seconds,
-        "sse_heartbeat_seconds": sse_heartbeat_seconds, "max_body_bytes": max_body_bytes, "log_level": log_level,
+        "sse_heartbeat_seconds": sse_heartbeat_seconds, "request_seconds": request_seconds, "max_streams": max_streams,
+        "rate_per_second": rate_per_second, "max_body_bytes": max_body_bytes, "max_file_bytes": max_file_bytes,
+        "log_level": log_level,
     }  # fmt: skip
     return serve(read_settings(flags, config=config), as_json=as_json)
 

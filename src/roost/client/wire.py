@@ -17,7 +17,7 @@ import msgspec
 
 from roost.client.address import Address, Finder, is_loopback
 from roost.client.answers import problem
-from roost.model.errors import HubStopping, HubUnreachable, RoostError, Unauthorized, Unavailable
+from roost.model.errors import HubStopping, HubUnreachable, RateLimited, RoostError, Unauthorized, Unavailable
 
 REQUEST_SECONDS = 30.0
 """How long one answer may take. Calls that wait for a run to stop say more."""
@@ -269,7 +269,7 @@ def _repeatable(error: RoostError) -> bool:
 def _not_begun(error: RoostError) -> bool:
     """Whether a request that failed like this has had no effect for certain: no hub was there, or one that only just
     starts or already stops."""
-    return error.details.get("sent") is False or error.code in (HubStopping.code, Unavailable.code)
+    return error.details.get("sent") is False or error.code in (HubStopping.code, Unavailable.code, RateLimited.code)
 
 
 def _gateway(refusal: RoostError, response: httpx.Response) -> RoostError:

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
+from roost.core.limits import check_label, check_metadata, check_tags
 from roost.core.waiting import check_room
 from roost.model import commands as c
 from roost.model import events as e
@@ -301,13 +302,15 @@ def _archive(record: Record, command: c.Archive, by: e.Principal) -> Decision:
 
 
 def _update(record: Record, command: c.Update, by: e.Principal) -> Decision:
-    """Raises: SessionClosed; Forbidden: only its owner decides who sees it; InvalidBody."""
+    """Raises: SessionClosed; Forbidden: only its owner decides who sees it; InvalidBody, BodyTooLarge."""
     if record.phase is Phase.ENDED:
         raise SessionClosed
     if command.visibility is not UNSET and not is_owner(record.owner, by):
         raise Forbidden("Only its owner may change who sees a session.")
-    if command.label is not UNSET and not 0 < len(command.label.strip()) <= c.MAX_LABEL_CHARS:
-        raise InvalidBody(f"label: 1 to {c.MAX_LABEL_CHARS} characters")
+    check_label(command.label)
+    check_tags(command.tags)
+    if command.metadata is not UNSET:
+        check_metadata(record.metadata | command.metadata)
     fields = {name: value for name in c.Update.__struct_fields__ if (value := getattr(command, name)) is not UNSET}
     return Decision([draft(e.SessionUpdated(**fields), by=by)]) if fields else Decision()
 

@@ -22,6 +22,7 @@ from roost.core.hostlink import Receive, Send
 from roost.core.hosts import Hosts
 from roost.core.keys import Keyring
 from roost.core.knowing import Knowing
+from roost.core.limits import Limits, check_about
 from roost.core.log import Log
 from roost.core.presence import Presence, lead_of
 from roost.core.reach import Reach
@@ -104,6 +105,7 @@ class Hub:
         self.workspace = Workspace(Reach(self._ground, self._hosts, self._timers, settings), settings)
         self.knowing = Knowing(store, runtime, Path(settings.data))
         self.presence = Presence(clock)
+        self.limits = Limits(max_streams=settings.max_streams, rate=settings.rate_per_second)
         self.keys = Keyring(store, clock, self.presence.end_key)
         self.feed = Feed(store, bell, self._known_record)
         self._hosts.shown_to = self._shown_to
@@ -177,6 +179,7 @@ class Hub:
         Raises: AgentNotConfigured, AgentUnknown, WorkspaceInvalid, InvalidBody, BodyTooLarge, IdempotencyMismatch.
         """
         self._must_run()
+        check_about(command)
         claim = claim_for(by, key, command)
         while True:
             repeated = await self._claimed(claim)

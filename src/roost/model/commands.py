@@ -13,6 +13,12 @@ from roost.model.events import InputPart, Policy, Rule, TextInput, Timeouts
 from roost.model.ids import MessageId, RequestId
 
 MAX_LABEL_CHARS = 200
+MAX_TAGS = 50
+MAX_TAG_CHARS = 64
+MAX_METADATA_BYTES = 64 * 1024
+"""All metadata of a session, as JSON."""
+MAX_ENV_BYTES = 64 * 1024
+"""Names and values."""
 MAX_TASK_BYTES = 200 * 1024
 """The input of one run, encoded. Larger content goes into files of the workspace."""
 MAX_RULES = 200

@@ -3,7 +3,7 @@
 RoostError
 ├── InvalidRequest          the caller sent something that can never work
 │   ├── InvalidBody, InvalidCursor, CursorAhead, BodyTooLarge, MethodNotAllowed, WorkspaceInvalid, AgentUnknown,
-│   │   AgentNotConfigured, NotText
+│   │   AgentNotConfigured, NotText, RequestTimedOut
 ├── Refused                 the caller may not do this
 │   ├── Unauthorized, Forbidden, HostRefused, OriginRefused, PathOutside
 ├── Missing                 nothing has this name
@@ -13,11 +13,12 @@ RoostError
 │   ├── CursorTrimmed, SessionArchived, SessionClosed
 ├── Conflicting             right request, wrong moment
 │   ├── SessionBusy, SessionAsleep, IdempotencyMismatch, WorkspaceDirty, QueueFull, StateConflict, IllegalTransition,
-│   │   TooManyKeys, NotAFile, NotAFolder, ShellTimeout, MergeConflict, MergeRefused
+│   │   TooManyKeys, TooManyStreams, NotAFile, NotAFolder, ShellTimeout, MergeConflict, MergeRefused
 ├── Fencing                 a writer that lost its session
 │   ├── StaleEpoch, ProducerGap
 ├── Unavailable             try again later
-│   ├── HubStopping, StorageUnavailable, StorageFull, HubUnreachable, LinkDown, HostBusy, StreamLost, TimedOut
+│   ├── HubStopping, RateLimited, StorageUnavailable, StorageFull, HubUnreachable, LinkDown,
+│   │   HostBusy, StreamLost, TimedOut
 └── Fatal                   this hub or host cannot start
     ├── DataLocked, SchemaTooNew, SpoolFull, StartFailed, ProtocolMismatch
 """
@@ -96,6 +97,12 @@ class NotText(InvalidRequest):
     """The file is not UTF-8 text: read it as bytes. Details: `path`."""
 
     code = "not_text"
+
+
+class RequestTimedOut(InvalidRequest):
+    """The request was not complete in time; send it again, faster."""
+
+    code = "request_timed_out"
 
 
 class Refused(RoostError):
@@ -272,6 +279,12 @@ class IllegalTransition(Conflicting):
     code = "illegal_transition"
 
 
+class TooManyStreams(Conflicting):
+    """This key has as many streams and sockets open as it may. Details: `limit`."""
+
+    code = "too_many_streams"
+
+
 class NotAFile(Conflicting):
     """It is a folder or something special, not a file. Details: `path`."""
 
@@ -354,6 +367,12 @@ class StreamLost(Unavailable):
     """The event stream broke and could not be taken up again in time."""
 
     code = "stream_lost"
+
+
+class RateLimited(Unavailable):
+    """This key asks for more than it may in so short a time. Details: `retry_after_seconds`."""
+
+    code = "rate_limited"
 
 
 class StorageUnavailable(Unavailable):

@@ -148,14 +148,18 @@ class _Socket:
         self._following = CancelScope()
 
     async def run(self, streams: Streams, receive: Receive) -> RoostError | None:
-        """Until the client leaves or the log ends (None), the visit is over or the hub stops."""
+        """Until the client leaves or the log ends (None), the visit is over or the hub stops.
+
+        Raises: TooManyStreams.
+        """
         visit = Visit(self._hub, self._by, via="socket", session=self._session)
-        async with anyio.create_task_group() as tasks:
-            self._whole = tasks.cancel_scope
-            with streams.open(self._send, self._whole, SOCKET_BEAT), visit.begin(self._whole):
-                tasks.start_soon(self._until_over, self._write_events)
-                tasks.start_soon(self._until_over, self._tell_presence)
-                await self._until_over(partial(self._read, receive))
+        with self._hub.limits.stream(self._by):
+            async with anyio.create_task_group() as tasks:
+                self._whole = tasks.cancel_scope
+                with streams.open(self._send, self._whole, SOCKET_BEAT), visit.begin(self._whole):
+                    tasks.start_soon(self._until_over, self._write_events)
+                    tasks.start_soon(self._until_over, self._tell_presence)
+                    await self._until_over(partial(self._read, receive))
         return self._why if self._ended else await self._why_let_go(streams)
 
     async def follow(self, wanted: _Follow) -> None:
@@ -254,6 +258,7 @@ class _Socket:
                 return _text(await self._do(asked))
 
     async def _do(self, asked: _Do) -> _Accepted:
+        self._hub.limits.act(self._by)
         key = checked_key(None if asked.key is UNSET else asked.key)
         command = _decoded(_commands, asked.command, "command")
         session = await self._hub.admit(self._session.id, self._by, act=True)

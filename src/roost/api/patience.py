@@ -1,0 +1,81 @@
+"""How long a client may take to say what it wants: first its headers, then its body."""
+
+from asyncio import TimerHandle, Transport
+from typing import Final
+
+from anyio import CancelScope, current_time
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from roost.api.asgi import Message, Receive
+from roost.api.problems import problem
+from roost.model.errors import RequestTimedOut
+
+_END: Final = b"\r\n"
+
+
+def patient(receive: Receive, seconds: float, *, whole: bool) -> Receive:
+    """`receive` that waits so long for the whole body, or else for each piece of it; afterwards as long as it takes.
+
+    It raises: RequestTimedOut.
+    """
+    deadline = current_time() + seconds
+    complete = False
+
+    async def take() -> Message:
+        nonlocal complete
+        if complete:
+            return await receive()
+        message: Message | None = None
+        with CancelScope(deadline=deadline if whole else current_time() + seconds):
+            message = await receive()
+        if message is None:
+            raise RequestTimedOut
+        complete = not message.get("more_body", False)
+        return message
+
+    return take
+
+
+def patient_protocol(seconds: float) -> type[HttpToolsProtocol]:
+    """HTTP whose headers must be complete within so many seconds of a connection, or of the request's first byte."""
+    return type("Patient", (_Patient,), {"seconds": seconds})
+
+
+class _Patient(HttpToolsProtocol):
+    seconds: float
+    _timer: TimerHandle | None = None
+
+    def connection_made(self, transport: Transport) -> None:
+        super().connection_made(transport)
+        self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._wait()
+
+    def on_headers_complete(self) -> None:
+        self._stop()
+        super().on_headers_complete()
+
+    def _wait(self) -> None:
+        self._stop()
+        self._timer = self.loop.call_later(self.seconds, self._give_up)
+
+    def _stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _give_up(self) -> None:
+        if self.cycle is not None and not self.cycle.response_complete:  # pyright: ignore[reportUnnecessaryComparison]  # None at first
+            self._wait()  # the request before this one is still being answered
+            return
+        status, headers, body = problem(RequestTimedOut())
+        headers += [(b"content-length", b"%d" % len(body))]
+        lines = [b"HTTP/1.1 %d Request Timeout" % status, *(name + b": " + value for name, value in headers), b"", body]
+        self.transport.write(_END.join(lines))
+        self.transport.close()
