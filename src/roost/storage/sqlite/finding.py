@@ -69,7 +69,7 @@ _rows = msgspec.json.Decoder(list[_SessionRow])
 def list_sessions(connection: sqlite3.Connection, query: SessionQuery, known: dict[Any, dict[str, int]]) -> SessionPage:
     """`known`: counts that still hold, by filter; it is added to."""
     filters = _filters(connection, query)
-    total = sum(_counts(connection, filters, known).values())
+    total = _total(connection, filters, known)
     end = total if query.limit is None else min(total, query.offset + query.limit)
     rows: list[StoredSession] = []
     statement = _statement("list", filters.names, query.order, filters.phase, filters.few)
@@ -87,6 +87,29 @@ def count_sessions(
     connection: sqlite3.Connection, query: SessionQuery, known: dict[Any, dict[str, int]]
 ) -> dict[str, int]:
     return dict(_counts(connection, _filters(connection, query), known))
+
+
+def _total(connection: sqlite3.Connection, filters: _Filters, known: dict[Any, dict[str, int]]) -> int:
+    """How many match. Where nothing but a search leaves any out, its index alone says so."""
+    others = tuple(name for name in filters.names if name != "search")
+    if len(others) < len(filters.names) and "match" in filters.values and _all_pass(connection, filters, others):
+        same = ("search", filters.values["match"])
+        if same not in known:
+            (found,) = connection.execute(SQL["count-found"], {"match": filters.values["match"]}).fetchone()
+            known[same] = {"": found}
+        return known[same][""]
+    return sum(_counts(connection, filters, known).values())
+
+
+def _all_pass(connection: sqlite3.Connection, filters: _Filters, names: tuple[str, ...]) -> bool:
+    """Whether these filters let every session through, as far as the tallies know."""
+    if filters.phase != "phase" or not _TALLIED.issuperset(names):
+        return False
+    every, some = (
+        sum(n for _, n in connection.execute(_statement("tally", each, "created", "phase", False), filters.values))
+        for each in ((), names)
+    )
+    return bool(every == some)
 
 
 def _counts(connection: sqlite3.Connection, filters: _Filters, known: dict[Any, dict[str, int]]) -> dict[str, int]:

@@ -278,6 +278,9 @@ key IN (SELECT value FROM json_each(:tagged));
 -- name: where-inside
 key IN (SELECT value FROM json_each(:inside));
 
+-- name: count-found
+SELECT count(*) FROM trigrams WHERE trigrams MATCH :match;
+
 -- name: few-found
 -- Those that a filter lets through, if these are few.
 SELECT json_group_array(rowid) FROM (SELECT rowid FROM trigrams WHERE trigrams MATCH :match LIMIT :few);
