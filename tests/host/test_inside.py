@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -57,7 +57,7 @@ def test_no_folder_is_made_through_a_link(folder: Path) -> None:
 
 
 @contextmanager
-def exchanging(folder: Path) -> Iterator[None]:
+def exchanging(folder: Path) -> Generator[None]:
     """Meanwhile `sub` is a folder, a link that leads out, nothing, and a folder again, as fast as can be."""
     done = threading.Event()
 
