@@ -13,6 +13,7 @@ from roost.model.envelope import draft
 from roost.model.errors import BlobNotFound, BodyTooLarge
 from roost.model.events import ArtifactPublished, Principal
 from roost.model.made import MAX_ARTIFACTS, Made, find_artifact, with_artifact
+from roost.testing import running_hub
 
 
 async def pieces(*given: bytes) -> AsyncIterator[bytes]:
