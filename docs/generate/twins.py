@@ -288,6 +288,9 @@ if not TYPE_CHECKING:
         if room is None:
             raise AttributeError(f"module 'roost' has no attribute {{name!r}}")
         return getattr(import_module(room), name)
+
+    def __dir__() -> list[str]:
+        return __all__
 '''
 
 PAGES: Final[dict[str, Callable[[], str]]] = {"src/roost/__init__.py": package} | {

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from roost.model.errors import ArtifactNotFound as ArtifactNotFound
     from roost.model.errors import BlobNotFound as BlobNotFound
     from roost.model.errors import BodyTooLarge as BodyTooLarge
+    from roost.model.errors import BundleInvalid as BundleInvalid
     from roost.model.errors import Conflicting as Conflicting
     from roost.model.errors import CursorAhead as CursorAhead
     from roost.model.errors import CursorTrimmed as CursorTrimmed
@@ -72,6 +73,7 @@ if TYPE_CHECKING:
     from roost.model.errors import SessionAsleep as SessionAsleep
     from roost.model.errors import SessionBusy as SessionBusy
     from roost.model.errors import SessionClosed as SessionClosed
+    from roost.model.errors import SessionExists as SessionExists
     from roost.model.errors import SessionNotFound as SessionNotFound
     from roost.model.errors import ShellTimeout as ShellTimeout
     from roost.model.errors import SpoolFull as SpoolFull
@@ -105,6 +107,7 @@ __all__ = [
     "AuditPage",
     "BlobNotFound",
     "BodyTooLarge",
+    "BundleInvalid",
     "Callbacks",
     "Client",
     "Conflicting",
@@ -161,6 +164,7 @@ __all__ = [
     "SessionAsleep",
     "SessionBusy",
     "SessionClosed",
+    "SessionExists",
     "SessionInfo",
     "SessionNotFound",
     "ShellTimeout",
@@ -206,6 +210,7 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "ArtifactNotFound",
         "BlobNotFound",
         "BodyTooLarge",
+        "BundleInvalid",
         "Conflicting",
         "CursorAhead",
         "CursorTrimmed",
@@ -251,6 +256,7 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "SessionAsleep",
         "SessionBusy",
         "SessionClosed",
+        "SessionExists",
         "SessionNotFound",
         "ShellTimeout",
         "SpoolFull",
@@ -282,3 +288,6 @@ if not TYPE_CHECKING:
         if room is None:
             raise AttributeError(f"module 'roost' has no attribute {name!r}")
         return getattr(import_module(room), name)
+
+    def __dir__() -> list[str]:
+        return __all__

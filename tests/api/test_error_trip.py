@@ -29,6 +29,8 @@ async def refusing(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 class _App:
+    request_seconds = 30.0
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await refusing(scope, receive, send)
 

@@ -17,7 +17,7 @@ from litestar.plugins.core import MsgspecDIPlugin
 from roost.api.asgi import ASGIApp, Message, Receive, Scope, Send
 from roost.api.call import Call
 from roost.api.problems import error_of, problem
-from roost.api.v1 import decisions, history, hub, knowing, people, runs, sessions, shelf, workspace
+from roost.api.v1 import bundles, decisions, history, hub, knowing, people, runs, sessions, shelf, workspace
 from roost.model.errors import BodyTooLarge, InvalidBody, InvalidRequest, MethodNotAllowed, RoostError, RouteNotFound
 
 _log = structlog.get_logger("roost.api")
@@ -30,6 +30,7 @@ ROUTES: Final[list[HTTPRouteHandler]] = [
     *knowing.routes,
     *workspace.routes,
     *shelf.routes,
+    *bundles.routes,
     *people.routes,
     *hub.routes,
 ]

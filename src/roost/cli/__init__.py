@@ -40,6 +40,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "artifacts": ("roost.cli.artifacts:artifacts", "List or print what a session has published."),
     "abort": ("roost.cli.abort:abort", "Stop the open run of sessions; they stay usable."),
     "archive": ("roost.cli.archive:archive", "Stop sessions for good and keep their history."),
+    "export": ("roost.cli.bundle:export", "Write a session into one file."),
+    "import": ("roost.cli.bundle:import_", "Take a session from such a file, as history."),
     "rm": ("roost.cli.rm:rm", "Delete sessions, and the folders Roost made for them."),
     "keys": ("roost.cli.keys:keys", "List, add, rotate or revoke API keys."),
     "users": ("roost.cli.users:users", "List who has a key."),

@@ -28,6 +28,8 @@ RETRY_SECONDS = 30.0
 """A hub that has answered before may be away this long: enough for a restart."""
 CONNECT_SECONDS = 5.0
 """A hub that never answered is given this long."""
+BUNDLE_SECONDS = 300.0
+"""How long a hub may take to read a bundle, or to copy its data folder."""
 FULL_ID_DIGITS = 12
 STEP_SECONDS = 120.0
 """How long each step of an upload or download may take."""
@@ -144,6 +146,15 @@ class AsyncClient(AsyncPeople):
             raise SessionNotFound(f"{session!r} is not the id of a session")
         full = session if session.startswith("codesess_") else f"codesess_{session}"
         return AsyncSession(self._wire, SessionId(full), reconnect_seconds=self._reconnect_seconds)
+
+    async def import_session(self, bundle: bytes | AsyncIterable[bytes], *, new_id: bool = False) -> AsyncSession:
+        """A session from what `AsyncSession.export` gave: archived, with the log as it was, yours. `new_id`: under an
+        id of its own, beside the one it was made from. All of it, or nothing.
+
+        Raises: BundleInvalid, SessionExists, BodyTooLarge, StorageFull; Forbidden: not a key of the hub's admin."""
+        params = {"new_id": True} if new_id else None
+        answer = await self._wire.upload("POST", "/v1/import", bundle, params=params, seconds=BUNDLE_SECONDS)
+        return self.session(msgspec.json.decode(answer, type=SessionInfo).session)
 
     async def get_session(self, session: str) -> SessionInfo:
         return await self.session(session).info()

@@ -9,6 +9,7 @@ from msgspec import UNSET, Struct
 
 from roost.client.absent import as_struct, or_absent
 from roost.client.answers import EventPage, MessageList, SendResult
+from roost.client.bundles import AsyncExporting
 from roost.client.callbacks import Callbacks, Listener, PermissionReply, Reply
 from roost.client.knowing import AsyncKnowing
 from roost.client.runs import MOVES, RUN_ENDS, Waiting, ends, is_idle, result_of
@@ -31,7 +32,7 @@ Delivery = Literal["prompt", "steer", "queue"]
 Input = str | Sequence[InputPart]
 
 
-class AsyncSession(AsyncWorkspace, AsyncKnowing):
+class AsyncSession(AsyncWorkspace, AsyncKnowing, AsyncExporting):
     """One session of a hub. Making one asks nothing; a wrong id shows at the first call.
 
     Every method may raise SessionNotFound, HubUnreachable, Unauthorized, and what its own words name.

@@ -125,6 +125,10 @@ class Blobs:
         self._path(name)
         return [place.parent.name for place in self._folder.glob(f"held/*/{name}")]
 
+    def held_by(self, holder: str) -> list[str]:
+        """The names of what it holds."""
+        return sorted(mark.name for mark in self._folder.glob(f"held/{holder}/*"))
+
     def size(self, name: str) -> int:
         """Raises: BlobNotFound."""
         try:

@@ -14,6 +14,7 @@ from anyio.abc import TaskGroup
 from msgspec import UNSET, UnsetType
 
 from roost.core.blobs import Blobs
+from roost.core.bundles import Bundles
 from roost.core.claims import Claim, claim_for
 from roost.core.decisions import HUB, Times
 from roost.core.feed import Feed
@@ -89,9 +90,7 @@ class Hub:
         self.stop_wanted = anyio.Event()
         """Set by `shut_down`: whoever runs this hub should end it."""
         self.log = Log(store, bell)
-        self._store = store
-        self._bell = bell
-        self._clock = clock
+        self._store, self._bell, self._clock = store, bell, clock
         self._runtime = runtime
         self._workspaces = workspaces
         self._agents = tuple(agents)
@@ -107,6 +106,7 @@ class Hub:
         self.presence = Presence(clock)
         self.limits = Limits(max_streams=settings.max_streams, rate=settings.rate_per_second)
         self.keys = Keyring(store, clock, self.presence.end_key)
+        self.bundles = Bundles(self._ground, self._blobs, self.workspace, self.keys, settings)
         self.feed = Feed(store, bell, self._known_record)
         self._hosts.shown_to = self._shown_to
         self._known: WeakValueDictionary[SessionId, Session] = WeakValueDictionary()
@@ -118,6 +118,7 @@ class Hub:
         """Take up every session where it was. Returns when requests can be answered."""
         await self.keys.open(Path(self.settings.data) / "api_key")
         await self._blobs.tidy()
+        await self.bundles.tidy()
         page = await self._store.list(SessionQuery(phases=_LIVE, include_hidden=True))
         for row in page.rows:
             session = await self._session(row.record.session)
@@ -327,6 +328,7 @@ class Hub:
         async with self._loading:
             found = self._known.get(session)
             if found is None or found.deleted:
+                self.bundles.check(session)
                 found = await Session.load(self._ground, self._hosts, session)
                 self._known[session] = found
         self._hosts.hold(found)

@@ -3,7 +3,7 @@
 RoostError
 ├── InvalidRequest          the caller sent something that can never work
 │   ├── InvalidBody, InvalidCursor, CursorAhead, BodyTooLarge, MethodNotAllowed, WorkspaceInvalid, AgentUnknown,
-│   │   AgentNotConfigured, NotText, RequestTimedOut
+│   │   AgentNotConfigured, NotText, BundleInvalid, RequestTimedOut
 ├── Refused                 the caller may not do this
 │   ├── Unauthorized, Forbidden, HostRefused, OriginRefused, PathOutside
 ├── Missing                 nothing has this name
@@ -13,7 +13,8 @@ RoostError
 │   ├── CursorTrimmed, SessionArchived, SessionClosed
 ├── Conflicting             right request, wrong moment
 │   ├── SessionBusy, SessionAsleep, IdempotencyMismatch, WorkspaceDirty, QueueFull, StateConflict, IllegalTransition,
-│   │   TooManyKeys, TooManyStreams, NotAFile, NotAFolder, ShellTimeout, MergeConflict, MergeRefused
+│   │   TooManyKeys, TooManyStreams, NotAFile, NotAFolder, ShellTimeout, MergeConflict, MergeRefused,
+│   │   SessionExists
 ├── Fencing                 a writer that lost its session
 │   ├── StaleEpoch, ProducerGap
 ├── Unavailable             try again later
@@ -103,6 +104,12 @@ class RequestTimedOut(InvalidRequest):
     """The request was not complete in time; send it again, faster."""
 
     code = "request_timed_out"
+
+
+class BundleInvalid(InvalidRequest):
+    """This is no bundle of a session, or not all of one; nothing was made of it."""
+
+    code = "bundle_invalid"
 
 
 class Refused(RoostError):
@@ -271,6 +278,12 @@ class StateConflict(Conflicting):
     """The state moved between decision and commit. Details: `state_seq`."""
 
     code = "state_conflict"
+
+
+class SessionExists(Conflicting):
+    """A session with this id is here already: delete it, or import under a new id. Details: `session`."""
+
+    code = "session_exists"
 
 
 class IllegalTransition(Conflicting):

@@ -126,6 +126,15 @@ class Client(People):
         """The handle of a session, by its id or the 12 digits of it. Asks nothing."""
         return Session(self._portal, self._async.session(session))
 
+    def import_session(self, bundle: bytes | Iterable[bytes], *, new_id: bool = False) -> Session:
+        """A session from what `Session.export` gave: archived, with the log as it was, yours. `new_id`: under an
+        id of its own, beside the one it was made from. All of it, or nothing.
+
+        Raises: BundleInvalid, SessionExists, BodyTooLarge, StorageFull; Forbidden: not a key of the hub's admin."""
+        return Session(
+            self._portal, self._portal.call(self._async.import_session, pieces_in_caller(bundle), new_id=new_id)
+        )
+
     def get_session(self, session: str) -> SessionInfo:
         return self._portal.call(self._async.get_session, session)
 

@@ -10,6 +10,7 @@ from roost.client.answers import EventPage, SendResult
 from roost.client.callbacks import Callbacks, PermissionReply, Reply
 from roost.client.session import AsyncSession, Delivery, Input
 from roost.client.stream import Until
+from roost.client.sync.bundles import Exporting
 from roost.client.sync.knowing import Knowing
 from roost.client.sync.portal import OnLink, callbacks_in_caller, on_link_in_caller
 from roost.client.sync.workspace import Workspace
@@ -23,7 +24,7 @@ from roost.model.record import Pending, Queued
 from roost.model.snapshot import Snapshot
 
 
-class Session(Workspace, Knowing):
+class Session(Workspace, Knowing, Exporting):
     """One session of a hub. Making one asks nothing; a wrong id shows at the first call.
 
     Every method may raise SessionNotFound, HubUnreachable, Unauthorized, and what its own words name.
