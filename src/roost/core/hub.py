@@ -323,11 +323,14 @@ class Hub:
     async def _session(self, session: SessionId) -> Session:
         """The one object of this session in this hub. Live sessions are held; others go when nobody uses them."""
         found = self._known.get(session)
-        if found is not None and not found.deleted:
+        if found is not None and not found.seq:
+            async with found.locked():  # it is being founded just now, or that failed
+                found = self._known.get(session)
+        if found is not None and found.seq and not found.deleted:
             return found
         async with self._loading:
             found = self._known.get(session)
-            if found is None or found.deleted:
+            if found is None or not found.seq or found.deleted:
                 self.bundles.check(session)
                 found = await Session.load(self._ground, self._hosts, session)
                 self._known[session] = found
