@@ -106,6 +106,31 @@ async def session_made(hub: Hub, raw: bytes) -> str:
         return str(json.loads(body or await stream.receive())["session"])
 
 
+async def test_many_who_ask_at_once_with_one_key_get_one_answer(fire: Fire) -> None:
+    hub = await fire.hub()
+    async with hub.client() as client:
+        for number in range(5):
+            sessions: set[str] = set()
+            answers: set[int] = set()
+
+            async def create(key: str = f"make-{number}", sessions: set[str] = sessions) -> None:
+                sessions.add((await client.create_session(key=key)).id)
+
+            async with anyio.create_task_group() as tasks:
+                for _ in range(8):
+                    tasks.start_soon(create)
+            (made,) = sessions
+
+            async def send(key: str = f"send-{number}", to: str = made, answers: set[int] = answers) -> None:
+                answers.add((await client.session(to).start("once", key=key)).seq)
+
+            async with anyio.create_task_group() as tasks:
+                for _ in range(8):
+                    tasks.start_soon(send)
+            assert len(answers) == 1
+            await client.delete_session(made, force=True)
+
+
 async def test_half_a_request_of_a_killed_client_changes_nothing(fire: Fire) -> None:
     hub = await fire.hub()
     async with hub.client() as client:
