@@ -29,7 +29,7 @@ from rich.text import Text
 from roost.client import AsyncClient, AsyncSession
 from roost.model import events as e
 from roost.model.envelope import Event, encode_event
-from roost.processes import HOST_MARK, kill_marked
+from roost.testing.leaving import end_hosts
 
 BOUND_SECONDS: Final = 90
 """The story takes about six seconds. A machine that needs this long has a problem that should be seen."""
@@ -251,11 +251,10 @@ class Stage:
         return -await self.hub.wait()
 
     async def clear_away(self) -> None:
-        """However far the story came. A host outlives its hub, so it is ended here by its mark."""
+        """However far the story came. A host outlives its hub, so it is ended here."""
         if hasattr(self, "hub") and self.hub.returncode is None:
             await self.kill_hub()
-        sessions = {path.stem for path in (self.data / "logs").glob("*.log")}  # made before a host is
-        await to_thread.run_sync(kill_marked, HOST_MARK, lambda mark: mark.partition(".")[0] in sessions)
+        await end_hosts(self.data)
         await to_thread.run_sync(shutil.rmtree, self.folder, True)
 
 

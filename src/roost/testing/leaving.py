@@ -9,5 +9,5 @@ from roost.runtimes import load_runtime
 async def end_hosts(data: Path) -> None:
     """Kill every host that was started for this data folder, with everything it started."""
     runtime = load_runtime("process", data)
-    for note in sorted((data / "hosts").glob("*.json")):
-        await runtime.kill(SessionId(note.stem))
+    for mark in sorted((data / "hosts").glob("*.mark")):  # made before a host is
+        await runtime.kill(SessionId(mark.stem))
