@@ -33,7 +33,11 @@ def page() -> str:
         "",
         "A field that is not required and has no default may be absent; no field is ever `null`.",
     ]
-    for name, schema in sorted(document["components"]["schemas"].items()):
+    schemas: Json = document["components"]["schemas"]
+    bodies = {schema["$ref"].rpartition("/")[2] for schema in schemas["EventBody"]["oneOf"]}
+    for name, schema in sorted(schemas.items()):
+        if name in bodies:
+            continue  # they have a page of their own
         lines += ["", *_type(name, schema)]
     return "\n".join(lines) + "\n"
 
@@ -69,6 +73,8 @@ def _answer(status: str, answer: Json) -> str:
 
 def _content(content: Json) -> str:
     """JSON of a type, or bytes."""
+    if "text/plain" in content:
+        return "text"
     return _kind(content["application/json"]["schema"]) if "application/json" in content else "the bytes"
 
 
@@ -77,6 +83,9 @@ def _type(name: str, schema: Json) -> Iterator[str]:
     if schema.get("description"):
         yield ""
         yield schema["description"]
+    if "oneOf" in schema:
+        yield ""
+        yield "The types and their fields are in [events.md](events.md)."
     if "enum" in schema:
         yield ""
         yield f"One of {_kind(schema)}."

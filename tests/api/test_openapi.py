@@ -8,6 +8,7 @@ import pytest
 
 from roost.api.openapi import build
 from roost.api.rest import ROUTES, paths_of
+from roost.model.envelope import BY_TAG
 from tests.api.served import Served
 
 pytestmark = pytest.mark.anyio
@@ -52,6 +53,7 @@ def test_every_route_is_in_it_once_with_its_own_operation_id() -> None:
         *map(paths_of, ROUTES),
         ("GET", "/healthz"),
         ("GET", "/readyz"),
+        ("GET", "/metrics"),
     }
     ids = [operation["operationId"] for _, _, operation in found]
     assert len(set(ids)) == len(ids)
@@ -71,6 +73,31 @@ def test_every_route_names_its_errors_its_parameters_and_its_key() -> None:
         assert in_path == {part[1:-1] for part in path.split("/") if part.startswith("{")}, (method, path)
         assert operation["summary"]
         assert (operation.get("security") == []) == (path in ("/healthz", "/readyz"))
+
+
+def test_every_type_of_event_is_described_and_told_apart_by_its_type() -> None:
+    schemas = build()["components"]["schemas"]
+    assert schemas["Event"]["properties"]["body"] == {"$ref": "#/components/schemas/EventBody"}
+    union = schemas["EventBody"]
+    mapping = union["discriminator"]["mapping"]
+    assert mapping.keys() == BY_TAG.keys()
+    assert [entry["$ref"] for entry in union["oneOf"]] == [*mapping.values(), "#/components/schemas/NewerEvent"]
+    for tag, reference in mapping.items():
+        assert resolve(build(), reference)["properties"]["type"] == {"enum": [tag]}
+
+
+def test_the_socket_is_described() -> None:
+    assert "/v1/sessions/{session}/socket" in build()["info"]["description"]
+
+
+async def test_each_event_fits_the_schema_of_its_type_alone(api: Served) -> None:
+    session = await api.live(task="hello")
+    page = (await api.http.get(f"/v1/sessions/{session.id}/events")).json()
+    document = build()
+    mapping = document["components"]["schemas"]["EventBody"]["discriminator"]["mapping"]
+    assert len(page["events"]) == session.seq
+    for event in page["events"]:
+        fits(document, {"$ref": mapping[event["body"]["type"]]}, event["body"])
 
 
 async def test_an_answer_has_the_fields_its_schema_names(api: Served) -> None:

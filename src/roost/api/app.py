@@ -4,14 +4,15 @@ from typing import Final
 
 import anyio
 import msgspec
-import structlog
 
 from roost import __version__
+from roost.api import metrics
 from roost.api.admission import check_host, check_origin, key_of
-from roost.api.asgi import Message, Receive, Scope, Send, query_of, refuse_upgrade, respond
+from roost.api.asgi import Receive, Scope, Send, query_of, refuse_upgrade, respond
+from roost.api.entries import UNKNOWN, Entry
 from roost.api.patience import patient
 from roost.api.problems import error_of, problem, send_problem
-from roost.api.rest import check_route, make_rest
+from roost.api.rest import check_route, make_rest, route_of
 from roost.api.streams import sse
 from roost.api.streams.running import Streams
 from roost.api.streams.socket import socket
@@ -24,10 +25,10 @@ from roost.settings import Settings
 
 LOOKS: Final = frozenset(("GET", "HEAD", "OPTIONS"))
 """Methods of requests that change nothing."""
+ALONE: Final = frozenset(("/healthz", "/readyz", "/metrics", "/openapi.json"))
+"""Paths that are answered before the framework."""
 NO_SESSIONS: Final = frozenset(("counts",))
 """What stands in paths where else the id of a session does."""
-
-_log = structlog.get_logger("roost.api")
 
 
 class App:
@@ -77,6 +78,13 @@ class App:
     # --- HTTP ---------------------------------------------------------------------------------------------------------
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        entry = Entry(scope, send, scope["method"], _route(scope))
+        try:
+            await self._answer(scope, receive, entry.send)
+        finally:
+            entry.write()
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             self._check_sender(scope)
             if scope["path"] in ("/healthz", "/readyz"):
@@ -85,9 +93,7 @@ class App:
             self._check_ready()
             await self._authenticated(scope, receive, send)
         except Exception as exc:  # noqa: BLE001  # nothing was sent yet: streams and the framework end their own errors
-            error = error_of(exc, scope)
-            _log.debug("refused", method=scope["method"], path=scope["path"], code=error.code)
-            await send_problem(send, error)
+            await send_problem(send, error_of(exc, scope))
 
     async def _health(self, scope: Scope, send: Send) -> None:
         _check_method(scope, "GET", "HEAD")
@@ -106,6 +112,7 @@ class App:
     async def _authenticated(self, scope: Scope, receive: Receive, send: Send) -> None:
         streaming = sse.wants_events(scope)
         by = await self._hub.authenticate(key_of(scope, in_query=streaming))
+        scope["state"] = {"by": by}  # for the log, should it not be admitted
         scope["state"] = {"hub": self._hub, "by": by, "session": await self._admit(scope, by)}
         match scope["path"].rstrip("/").split("/"):
             case ["", "v1", "sessions", session, "events"] if streaming:
@@ -114,12 +121,17 @@ class App:
             case ["", "v1", "feed"] if streaming:
                 with self._hub.limits.stream(by):
                     await sse.feed(self._hub, self._streams, by, scope, receive, send)
+            case ["", "metrics"]:
+                _check_method(scope, "GET")
+                taken = await self._hub.measures.take(by)
+                await respond(send, 200, [(b"content-type", metrics.MEDIA_TYPE)], metrics.rendered(taken, __version__))
             case ["", "openapi.json"]:
                 _check_method(scope, "GET")
                 await self._openapi(send)
             case _:
-                wait = patient(receive, self.request_seconds, whole=scope["method"] != "PUT")
-                await self._rest(scope, wait, _noting(scope, by.user, send))
+                found = route_of(scope)
+                wait = patient(receive, self.request_seconds, whole=found is None or not found[1])
+                await self._rest(scope, wait, send)
 
     async def _admit(self, scope: Scope, by: Principal) -> Session | None:
         """Every path of a session goes through the hub's gate, and what changes something needs more than a look: also
@@ -146,6 +158,13 @@ class App:
     # --- WebSocket ----------------------------------------------------------------------------------------------------
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        entry = Entry(scope, send, "SOCKET", _socket_route(scope))
+        try:
+            await self._upgrade(scope, receive, entry.send)
+        finally:
+            entry.write()
+
+    async def _upgrade(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             self._check_sender(scope)
             match scope["path"].rstrip("/").split("/"):
@@ -171,15 +190,21 @@ def _check_method(scope: Scope, *methods: str) -> None:
         raise MethodNotAllowed(allow=list(methods))
 
 
-def _noting(scope: Scope, user: str, send: Send) -> Send:
-    """`send` that logs the status of the answer. The path is logged without its query, where a key may stand."""
+def _route(scope: Scope) -> str:
+    if scope["path"] in ALONE:
+        return scope["path"]
+    found = route_of(scope)
+    return UNKNOWN if found is None else found[0]
 
-    async def noting(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            _log.debug("answered", method=scope["method"], path=scope["path"], status=message["status"], user=user)
-        await send(message)
 
-    return noting
+def _socket_route(scope: Scope) -> str:
+    match scope["path"].rstrip("/").split("/"):
+        case ["", "link"]:
+            return "/link"
+        case ["", "v1", "sessions", _, "socket"]:
+            return "/v1/sessions/{session}/socket"
+        case _:
+            return UNKNOWN
 
 
 def make_app(hub: Hub, settings: Settings) -> App:

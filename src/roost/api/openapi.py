@@ -15,6 +15,7 @@ from roost import __version__
 from roost.api.call import MAX_KEY_CHARS
 from roost.api.problems import Problem
 from roost.api.rest import ROUTES, paths_of
+from roost.model.envelope import BODIES, BY_TAG
 from roost.model.info import Health
 
 Json = dict[str, Any]
@@ -46,12 +47,25 @@ IDEMPOTENCY_KEY: Final[Json] = {
 
 LIMITS: Final = ("ge", "le", "max_length")
 BINARY: Final[Json] = {"type": "string", "format": "binary"}
-BODY: Final[Json] = {
-    "type": "object",
-    "properties": {"type": {"type": "string"}},
-    "required": ["type"],
-    "description": "What happened: the bytes its producer wrote. The types that exist are in docs/reference/events.md.",
+BODY: Final = (
+    "What happened, by its `type`: the bytes its producer wrote. A type that is not named here was written by a newer "
+    "version."
+)
+METRICS: Final[Json] = {
+    "operationId": "metrics",
+    "summary": "The hub in numbers, for Prometheus",
+    "description": "None is about one session or person. For keys without an organisation.",
+    "responses": {
+        "200": {"description": "Done.", "content": {"text/plain": {"schema": {"type": "string"}}}},
+        "default": {"$ref": "#/components/responses/Problem"},
+    },
 }
+ABOUT: Final = (
+    "A self-hosted hub for coding-agent sessions. Beside these routes there is one socket for each session, "
+    "`GET /v1/sessions/{session}/socket` upgraded to a WebSocket: it carries events (`Event`), commands (the bodies of "
+    "the routes that act, with their name in `command`) and presence (`Participant`). Its messages, and event streams, "
+    "are described in PROTOCOL.md, sections 3 and 9."
+)
 
 
 @cache
@@ -64,14 +78,21 @@ def build() -> Json:
     wanted = dict.fromkeys([*(kind for handler in ROUTES for kind in _types(handler)), Problem, Health])
     found, components = msgspec.json.schema_components(wanted, ref_template=REF)
     schemas = dict(zip(wanted, found, strict=True))
+    components = _bodies(components) | components
     paths: Json = {path: {"get": _open(path, schemas[Health])} for path in ("/healthz", "/readyz")}
+    paths["/metrics"] = {"get": METRICS}
     for handler in ROUTES:
         method, path = paths_of(handler)
         paths.setdefault(path, {})[method.lower()] = _operation(handler, schemas)
     problem = {"description": "What went wrong.", "content": {"application/problem+json": {"schema": schemas[Problem]}}}
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Roost", "version": __version__, "license": {"name": "Apache-2.0"}},
+        "info": {
+            "title": "Roost",
+            "version": __version__,
+            "license": {"name": "Apache-2.0"},
+            "description": ABOUT,
+        },
         "security": [{name: []} for name in SECURITY if name != "query"],
         "paths": paths,
         "components": {
@@ -80,6 +101,31 @@ def build() -> Json:
             "securitySchemes": SECURITY,
         },
     }
+
+
+def _bodies(taken: Json) -> Json:
+    """Every type of event, what they consist of, and the union of them. One whose name is taken is called `..Event`."""
+    _, components = msgspec.json.schema_components(BODIES, ref_template=REF)
+    mapping: Json = {}
+    for tag, kind in BY_TAG.items():
+        schema = components.pop(kind.__name__)
+        name = f"{kind.__name__}Event" if kind.__name__ in taken else kind.__name__
+        components[name] = schema
+        mapping[tag] = REF.format(name=name)
+    newer = {"type": "string", "not": {"enum": list(mapping)}}
+    components["NewerEvent"] = {
+        "title": "NewerEvent",
+        "type": "object",
+        "properties": {"type": newer},
+        "required": ["type"],
+    }
+    components["EventBody"] = {
+        "title": "EventBody",
+        "description": BODY,
+        "oneOf": [*({"$ref": ref} for ref in mapping.values()), {"$ref": REF.format(name="NewerEvent")}],
+        "discriminator": {"propertyName": "type", "mapping": mapping},
+    }
+    return components
 
 
 def _types(handler: HTTPRouteHandler) -> Iterator[Any]:
@@ -185,7 +231,7 @@ def _tidy(schema: Json) -> Json:
     """A description on one line. A command's tag may be left out where the route says which command it is."""
     told = dict(schema)
     if told.get("title") == "Event":
-        told["properties"] = told["properties"] | {"body": BODY}
+        told["properties"] = told["properties"] | {"body": {"$ref": REF.format(name="EventBody")}}
     if "description" in told:
         told["description"] = " ".join(told["description"].split())
     if "command" in told.get("properties", {}):

@@ -128,7 +128,7 @@ def error_of(exc: Exception, scope: Scope) -> RoostError:
     `internal` without its content."""
     if isinstance(exc, RoostError):
         return exc
-    _log.error("unexpected error", method=scope.get("method"), path=scope.get("path"), exc_info=exc)
+    _log.error("unexpected error", method=scope.get("method"), route=scope.get("roost.route"), exc_info=exc)
     return RoostError("Something went wrong in the hub; its log says what.")
 
 

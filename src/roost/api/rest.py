@@ -78,7 +78,7 @@ def make_rest(max_body_bytes: int) -> ASGIApp:
             if not started:
                 raise
             # the server closes the connection: with its length announced, nobody takes the torn body for a whole one
-            _log.warning("an answer broke off", path=scope["path"], detail=str(exc.__cause__ or exc))
+            _log.warning("an answer broke off", route=scope.get("roost.route"), exc_info=exc)
 
     return rest
 
@@ -112,6 +112,15 @@ def check_route(scope: Scope) -> None:
         raise no_route(scope)
 
 
+def route_of(scope: Scope) -> tuple[str, bool] | None:
+    """The path of the request's route, as OpenAPI writes it, and whether it takes bytes; None if it has no route."""
+    path = scope["path"].rstrip("/")
+    for pattern, method, template, takes in _ROUTES:
+        if method == scope["method"] and pattern.fullmatch(path):
+            return template, takes
+    return None
+
+
 def paths_of(handler: HTTPRouteHandler) -> tuple[str, str]:
     """Method and path of a route, the path as OpenAPI writes it."""
     (path,), (method,) = handler.paths, handler.http_methods
@@ -124,6 +133,7 @@ def _pattern(path: str) -> re.Pattern[str]:
 
 
 _PATTERNS: Final = [(_pattern(path), method) for method, path in map(paths_of, ROUTES)]
+_ROUTES: Final = [(_pattern(p), m, p, "takes" in route.opt) for route in ROUTES for m, p in (paths_of(route),)]
 
 
 def _framework_error(exc: Exception, scope: Scope, max_body_bytes: int) -> RoostError | None:

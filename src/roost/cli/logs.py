@@ -1,4 +1,4 @@
-"""The hub's log: on stderr, a line each, in colour only on a terminal."""
+"""The hub's log, on stderr: for people on a terminal, elsewhere a JSON object on each line."""
 
 import logging
 import sys
@@ -25,14 +25,17 @@ class _Stderr:
 
 
 def log_to_stderr(level: str, *, as_json: bool) -> None:
-    """Raises: ConfigInvalid: no such level."""
+    """`as_json`: on a terminal too. Raises: ConfigInvalid: no such level."""
+    as_json = as_json or not sys.stderr.isatty()
     if level.lower() not in LEVELS:
         raise ConfigInvalid(f"log_level = {level!r}: one of {', '.join(LEVELS)}", setting="log_level")
     number = logging.getLevelNamesMapping()[level.upper()]
     render = (
         structlog.processors.JSONRenderer()
         if as_json
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0)
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), pad_event_to=0, exception_formatter=structlog.dev.plain_traceback
+        )  # a traceback with the values of its variables would show secrets
     )
     structlog.configure(
         processors=[

@@ -25,6 +25,7 @@ from roost.core.keys import Keyring
 from roost.core.knowing import Knowing
 from roost.core.limits import Limits, check_about
 from roost.core.log import Log
+from roost.core.measures import Measures
 from roost.core.presence import Presence, lead_of
 from roost.core.reach import Reach
 from roost.core.session import Ground, Session
@@ -108,6 +109,7 @@ class Hub:
         self.keys = Keyring(store, clock, self.presence.end_key)
         self.bundles = Bundles(self._ground, self._blobs, self.workspace, self.keys, settings)
         self.feed = Feed(store, bell, self._known_record)
+        self.measures = Measures(store, self.feed, self._hosts, self.presence, self.log.appends)
         self._hosts.shown_to = self._shown_to
         self._known: WeakValueDictionary[SessionId, Session] = WeakValueDictionary()
         self._loading = anyio.Lock()

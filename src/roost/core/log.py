@@ -6,11 +6,13 @@ one write of shared bytes.
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from time import perf_counter
 from typing import Any, Final, TypeVar, cast
 
 import msgspec
 from msgspec import Struct
 
+from roost.core.appends import Appends
 from roost.model.envelope import Event, encode_event
 from roost.model.errors import SessionNotFound
 from roost.model.events import SessionEnded
@@ -111,10 +113,13 @@ class Log:
         self._store = store
         self._bell = bell
         self._rings: dict[SessionId, _Ring] = {}
+        self.appends = Appends()
 
     async def append(self, append: Append, events: Sequence[Event], *, new: bool = False) -> Appended:
         """Commit, then tell. `events` are the drafts as they will be stored. Raises what `Store.append` raises."""
+        begun = perf_counter()
         done = await (self._store.create(append) if new else self._store.append(append))
+        self.appends.note(len(append.drafts), perf_counter() - begun)
         if events:
             ring = self._rings.get(append.session)
             if ring is not None:

@@ -1,6 +1,6 @@
 """Who is here: open streams and sockets, with who opened them. Presence is no event and is forgotten with the hub."""
 
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from itertools import count
@@ -70,6 +70,10 @@ class Presence:
         """Who is here, in the order in which they came; with `disconnected` those who left come first."""
         left = list(self._left.get(session, ())) if disconnected else []
         return [*left, *(entry.participant for entry in self._here.get(session, {}).values())]
+
+    def ways(self) -> Counter[str]:
+        """How many are open, by what they are."""
+        return Counter(entry.participant.via for here in self._here.values() for entry in here.values())
 
     def end_key(self, key: str) -> None:
         """End every connection that was opened with this key."""

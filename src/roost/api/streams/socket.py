@@ -38,6 +38,7 @@ from roost.model.errors import (
 from roost.model.events import Principal
 from roost.model.ids import Seq
 from roost.model.info import Accepted, Participant
+from roost.model.unreadable import UNREADABLE
 
 T = TypeVar("T")
 MAX_FRAME_BYTES: Final = 1024 * 1024
@@ -126,6 +127,7 @@ async def _open(hub: Hub, session: str, scope: Scope, send: Send) -> "_Socket":
         raise Unavailable("The hub is taking up its sessions; try again in a moment.")
     key = key_of(scope, in_query=True)
     by = await hub.authenticate(key)
+    scope["state"] = {"by": by}
     opened = _Socket(hub, await hub.admit(session, by, act=False), by, key, send)
     if (after := query_of(scope, "after")) is not None:
         types = tuple(filter(None, (query_of(scope, "types") or "").split(",")))
@@ -298,14 +300,14 @@ def _decoded(decoder: "msgspec.json.Decoder[T]", data: bytes | Raw, where: str =
     """Raises: InvalidBody."""
     try:
         return decoder.decode(data)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise InvalidBody(f"{where}: {error}" if where else str(error)) from None
 
 
 def _id_of(frame: bytes) -> Id:
     """The id of a frame that could not be carried out, if it can be read."""
     if len(frame) <= MAX_FRAME_BYTES:
-        with suppress(msgspec.MsgspecError):
+        with suppress(*UNREADABLE):
             return msgspec.json.decode(frame, type=_Named).id
     return UNSET
 
