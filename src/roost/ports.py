@@ -115,6 +115,11 @@ class Store(Protocol):
 
     async def keys(self) -> Sequence[s.ApiKey]: ...
 
+    async def copy(self, path: Path) -> None:
+        """The whole store as of one moment, in a new file; nobody waits for it. Raises: StorageUnavailable also: this
+        store has no file."""
+        ...
+
     async def close(self) -> None: ...
 
 

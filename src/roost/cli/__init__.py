@@ -42,6 +42,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "archive": ("roost.cli.archive:archive", "Stop sessions for good and keep their history."),
     "export": ("roost.cli.bundle:export", "Write a session into one file."),
     "import": ("roost.cli.bundle:import_", "Take a session from such a file, as history."),
+    "backup": ("roost.cli.backup:backup", "Write the data folder of a running hub into one file."),
+    "restore": ("roost.cli.backup:restore", "Make a data folder of a backup."),
     "rm": ("roost.cli.rm:rm", "Delete sessions, and the folders Roost made for them."),
     "keys": ("roost.cli.keys:keys", "List, add, rotate or revoke API keys."),
     "users": ("roost.cli.users:users", "List who has a key."),

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import AsyncGenerator, AsyncIterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, TypedDict, Unpack, cast
@@ -13,6 +14,7 @@ from msgspec import UNSET
 from roost.client.absent import as_struct, or_absent
 from roost.client.address import Address, Finder
 from roost.client.answers import Agent, AgentList, FeedPage
+from roost.client.bundles import pieces_of
 from roost.client.people import AsyncPeople
 from roost.client.session import AsyncSession, Input
 from roost.client.stream import RECONNECT_SECONDS, follow_feed
@@ -268,6 +270,14 @@ class AsyncClient(AsyncPeople):
                 return False
             raise
         return True
+
+    @asynccontextmanager
+    async def backup(self) -> AsyncGenerator[AsyncGenerator[bytes]]:
+        """The hub's data folder as one file, piece by piece: `async with client.backup() as pieces`. It is whole only
+        if the pieces end without an error; `roost restore` makes a data folder of it. Raises: Forbidden."""
+        download = self._wire.download("/v1/backup", params={}, seconds=BUNDLE_SECONDS, method="POST")
+        async with download as response:
+            yield pieces_of(self._wire, response)
 
     async def shutdown(self) -> None:
         """Put every session to sleep, stop their hosts, stop the hub. Returns once it has begun."""

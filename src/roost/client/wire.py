@@ -162,12 +162,14 @@ class Wire:
             raise self.lost(error) from error
 
     @asynccontextmanager
-    async def download(self, path: str, *, params: Mapping[str, Any], seconds: float) -> AsyncGenerator[httpx.Response]:
-        """A body that is read piece by piece. Until it begins, the request is repeated like any other GET."""
+    async def download(
+        self, path: str, *, params: Mapping[str, Any], seconds: float, method: str = "GET"
+    ) -> AsyncGenerator[httpx.Response]:
+        """A body that is read piece by piece. Until it begins, the request is repeated, whatever its `method`."""
         backoff = self.backoff()
         while True:
             try:
-                response = await self._begin(path, params, seconds)
+                response = await self._begin(method, path, params, seconds)
                 break
             except (HubUnreachable, Unavailable) as error:
                 if not _repeatable(error) or not await backoff.again():
@@ -178,11 +180,11 @@ class Wire:
             with anyio.CancelScope(shield=True):
                 await response.aclose()
 
-    async def _begin(self, path: str, params: Mapping[str, Any], seconds: float) -> httpx.Response:
+    async def _begin(self, method: str, path: str, params: Mapping[str, Any], seconds: float) -> httpx.Response:
         address = self.address()
         http = self._open()
         request = http.build_request(
-            "GET", address.url + path, params=_present(params), headers=_headers(address), timeout=seconds
+            method, address.url + path, params=_present(params), headers=_headers(address), timeout=seconds
         )
         try:
             response = await http.send(request, stream=True)

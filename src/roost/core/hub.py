@@ -13,6 +13,7 @@ from anyio import to_thread
 from anyio.abc import TaskGroup
 from msgspec import UNSET, UnsetType
 
+from roost.core.backups import Backups
 from roost.core.blobs import Blobs
 from roost.core.bundles import Bundles
 from roost.core.claims import Claim, claim_for
@@ -92,8 +93,7 @@ class Hub:
         """Set by `shut_down`: whoever runs this hub should end it."""
         self.log = Log(store, bell)
         self._store, self._bell, self._clock = store, bell, clock
-        self._runtime = runtime
-        self._workspaces = workspaces
+        self._runtime, self._workspaces = runtime, workspaces
         self._agents = tuple(agents)
         self._tasks = tasks
         self._blobs = Blobs(Path(settings.data) / "blobs")
@@ -108,6 +108,7 @@ class Hub:
         self.limits = Limits(max_streams=settings.max_streams, rate=settings.rate_per_second)
         self.keys = Keyring(store, clock, self.presence.end_key)
         self.bundles = Bundles(self._ground, self._blobs, self.workspace, self.keys, settings)
+        self.backups = Backups(store, clock, self.keys, Path(settings.data))
         self.feed = Feed(store, bell, self._known_record)
         self.measures = Measures(store, self.feed, self._hosts, self.presence, self.log.appends)
         self._hosts.shown_to = self._shown_to
@@ -121,6 +122,7 @@ class Hub:
         await self.keys.open(Path(self.settings.data) / "api_key")
         await self._blobs.tidy()
         await self.bundles.tidy()
+        self.backups.tidy()
         page = await self._store.list(SessionQuery(phases=_LIVE, include_hidden=True))
         for row in page.rows:
             session = await self._session(row.record.session)

@@ -20,6 +20,13 @@ MAX_UNPACKED: Final = 16
 """A bundle may unpack to so many times the largest file, `max_file_bytes`."""
 
 
+BACKUP: Final = "roost-backup"
+BACKUP_HEAD: Final = "roost-backup.json"
+STORE: Final = "roost.db"
+FOLDERS: Final = "folders.json"
+"""What sessions work in: listed, not copied."""
+
+
 class BundleHead(Struct, frozen=True, kw_only=True):
     """The first member. `head`: the last seq in it; `at`: when it was made (ms)."""
 
@@ -34,3 +41,17 @@ class BundleHead(Struct, frozen=True, kw_only=True):
 class BundleEnd(Struct, frozen=True, kw_only=True):
     events: int
     blobs: int
+
+
+class BackupHead(Struct, frozen=True, kw_only=True):
+    """The first member of a backup. `data`: the folder it was made of."""
+
+    format: str
+    version: int
+    at: int
+    roost: str
+    data: str
+
+
+class BackupEnd(Struct, frozen=True, kw_only=True):
+    files: int

@@ -36,4 +36,14 @@ async def import_session(request: Call, new_id: FromQuery[bool] = False) -> Sess
     return (await request.hub.find(session, request.by)).info()
 
 
-routes = [export_session, import_session]
+@post("/v1/backup", opt=GIVES_BYTES, status_code=200)
+async def back_up(request: Call) -> Stream:
+    """The data folder as one file (a gzipped tar), while the hub runs: the store as of now, keys, blobs, spools. What
+    sessions work in is listed, not copied. Admins of the whole hub only."""
+    request.check_unrecorded()
+    pieces = await request.hub.backups.begin(request.by)
+    told = {"content-disposition": 'attachment; filename="backup.roost.tar.gz"', "x-content-type-options": "nosniff"}
+    return Stream(pieces, media_type=BYTES, headers=told)
+
+
+routes = [export_session, import_session, back_up]

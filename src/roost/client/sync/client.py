@@ -5,6 +5,7 @@ A hub, seen from Python: make, find and list sessions.
 
 import os
 from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Literal, Self, Unpack, cast
 
@@ -228,6 +229,13 @@ class Client(People):
     def ready(self) -> bool:
         """Whether the hub has taken up its sessions. One look, never repeated. Raises: HubUnreachable."""
         return self._portal.call(self._async.ready)
+
+    @contextmanager
+    def backup(self) -> Generator[Generator[bytes]]:
+        """The hub's data folder as one file, piece by piece: `with client.backup() as pieces`. It is whole only
+        if the pieces end without an error; `roost restore` makes a data folder of it. Raises: Forbidden."""
+        with self._portal.enter(self._async.backup()) as given:
+            yield self._portal.iterate(given)
 
     def shutdown(self) -> None:
         """Put every session to sleep, stop their hosts, stop the hub. Returns once it has begun."""

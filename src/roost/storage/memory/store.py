@@ -206,6 +206,9 @@ class MemoryStore:
         self._check_open()
         return sorted(self._keys.values(), key=lambda key: (key.created_at, key.id))
 
+    async def copy(self, path: Path) -> None:
+        raise StorageUnavailable("A store in memory cannot be copied.")
+
     async def close(self) -> None:
         self._closed = True
 

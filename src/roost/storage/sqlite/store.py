@@ -25,7 +25,7 @@ from roost.model.stored import (
     StoredSession,
 )
 from roost.storage.sqlite import finding, reader
-from roost.storage.sqlite.connect import storage_error
+from roost.storage.sqlite.connect import copy_store, storage_error
 from roost.storage.sqlite.reader import Readers
 from roost.storage.sqlite.transaction import Transaction
 from roost.storage.sqlite.turns import Turns
@@ -37,7 +37,8 @@ FILE = "roost.db"
 class SqliteStore:
     """One writer thread, a few readers. Use it on the event loop that opened it."""
 
-    def __init__(self, writer: Writer, readers: Readers) -> None:
+    def __init__(self, path: Path, writer: Writer, readers: Readers) -> None:
+        self._path = path
         self._writer = writer
         self._readers = readers
         self._totals = finding.Totals()
@@ -112,6 +113,12 @@ class SqliteStore:
     async def keys(self) -> Sequence[ApiKey]:
         return await self._readers.call(reader.read_keys)
 
+    async def copy(self, path: Path) -> None:
+        try:
+            await to_thread.run_sync(copy_store, self._path, path)
+        except (sqlite3.Error, OSError) as error:
+            raise storage_error(error) from error
+
     async def close(self) -> None:
         """Readers first: the last connection to close tidies the file up, and that must be one that may write."""
         await self._readers.close()
@@ -127,4 +134,4 @@ async def open_sqlite(data: Path) -> SqliteStore:
     loop = asyncio.get_running_loop()
     turns = Turns(loop)
     writer.start(loop, turns)
-    return SqliteStore(writer, Readers(data / FILE, turns))
+    return SqliteStore(data / FILE, writer, Readers(data / FILE, turns))

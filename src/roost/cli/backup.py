@@ -1,0 +1,56 @@
+"""`roost backup` and `roost restore`: a data folder as one file."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from roost.cli import codes
+from roost.cli.options import Data, Json, Url
+
+
+def backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to; - is standard output.", show_default=False)],
+    as_json: Json = False,
+    url: Url = None,
+    data: Data = None,
+) -> int:
+    """While the hub runs: its log and keys as of one moment, blobs, spools. What sessions work in (worktrees, clones)
+    is listed, not copied. FILE is there once it is whole; keep it like a password. With --json: `{"file", "bytes"}`."""
+    import anyio
+
+    return anyio.run(_backup, file, as_json, url, data)
+
+
+async def _backup(file: Path, as_json: bool, url: Url, data: Data) -> int:
+    from roost.cli.bundle import write_whole
+    from roost.cli.hub import open_client
+    from roost.cli.terminal import print_struct, progress
+
+    async with open_client(url, data) as client:
+        with progress("backing up"):
+            async with client.backup() as pieces:
+                size = await write_whole(file, pieces)
+    if file != Path("-"):
+        print_struct({"file": str(file), "bytes": size}) if as_json else print(
+            f"The backup is in {file} ({size} bytes)."
+        )
+    return codes.OK
+
+
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A backup.", show_default=False)],
+    data: Annotated[
+        Path, typer.Option("--data", metavar="FOLDER", help="The data folder to make.", show_default=False)
+    ],
+    as_json: Json = False,
+) -> int:
+    """FOLDER must not be there, or be empty. Start a hub on it with `roost up`: sessions that were at work are
+    interrupted and can be woken where what they worked in is still there. With --json: `{"data", "files"}`."""
+    from roost.cli.restore import unpack
+    from roost.cli.terminal import print_struct, progress
+
+    with progress("restoring"):
+        files = unpack(file, data)
+    print_struct({"data": str(data), "files": files}) if as_json else print(f"{data} is ready: roost up --data {data}")
+    return codes.OK
