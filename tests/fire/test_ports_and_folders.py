@@ -26,9 +26,11 @@ async def test_hosts_and_observers_find_a_hub_that_comes_back_on_another_port(fi
                 stranger.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 stranger.bind(("127.0.0.1", old))
                 stranger.listen()
+                stranger.setblocking(False)
                 await hub.start()
                 assert hub.port != old
                 end = await watch.until("run-complete")
+                assert not somebody_knocked(stranger), "whoever has the old port must be sent neither key nor token"
             assert hub.host(session) == host
             assert numbers(watch.events, end.run) == list(range(300))
         assert list(check_log(watch.events)) == [end.run]
@@ -77,6 +79,14 @@ async def test_the_folder_of_a_killed_hub_is_free_at_once(fire: Fire) -> None:
                 await hub.restart()
             assert (await session.send("still here")).text == "still here"
         assert "runtime-lost" not in watch.types()
+
+
+def somebody_knocked(stranger: socket.socket) -> bool:
+    try:
+        stranger.accept()[0].close()
+    except BlockingIOError:
+        return False
+    return True
 
 
 def second_hub(hub: Hub) -> "subprocess.CompletedProcess[str]":
