@@ -1,0 +1,47 @@
+"""The hub's log is for people on a terminal and JSON elsewhere; no traceback shows what its variables held."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+FAILS = """
+import structlog
+from roost.cli.logs import log_to_stderr
+
+log_to_stderr("info", as_json={as_json})
+secret = "pa55" + "word"
+try:
+    [][len(secret)]
+except IndexError as error:
+    structlog.get_logger("x").error("it broke", exc_info=error)
+"""
+
+
+def logged(*, terminal: bool, as_json: bool) -> str:
+    command = [sys.executable, "-c", FAILS.format(as_json=as_json)]
+    if not terminal:
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stderr
+    ours, theirs = os.openpty()
+    try:
+        subprocess.run(command, stderr=theirs, check=True, timeout=30)
+        os.close(theirs)
+        return os.read(ours, 65536).decode()
+    finally:
+        os.close(ours)
+
+
+@pytest.mark.parametrize(("terminal", "as_json"), [(True, False), (True, True), (False, False), (False, True)])
+def test_people_read_lines_machines_json_and_nobody_a_secret(*, terminal: bool, as_json: bool) -> None:
+    text = logged(terminal=terminal, as_json=as_json)
+    assert "it broke" in text
+    assert "IndexError" in text
+    assert "pa55word" not in text
+    lines = [line for line in text.splitlines() if line]
+    if terminal and not as_json:
+        assert len(lines) > 1
+    else:
+        (line,) = lines
+        assert json.loads(line)["event"] == "it broke"
