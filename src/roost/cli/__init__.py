@@ -51,6 +51,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "up": ("roost.cli.up:up", "Serve a hub here until it is stopped."),
     "down": ("roost.cli.down:down", "Put every session to sleep and stop the hub."),
     "doctor": ("roost.cli.doctor:doctor", "Check this machine, the data folder and the hub."),
+    "completion": ("roost.cli.shells:completion", "Print what a shell needs to complete commands and sessions."),
     "version": ("roost.cli.version:version", "Say which Roost this is, and which the hub is."),
 }
 """Name: where the command is, and what it does in one line."""
