@@ -6,7 +6,7 @@ import re
 import signal
 import sys
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import cast
 
 import httpx
@@ -59,9 +59,9 @@ async def token_of(fire: Fire, session: AsyncSession, epoch: int) -> str:
 
 
 @asynccontextmanager
-async def link(hub: Hub, token: str | None, **headers: str) -> AsyncGenerator[ClientConnection]:
+async def link(hub: Hub, token: str | None, *, path: str = "/link", **headers: str) -> AsyncGenerator[ClientConnection]:
     given = ({"Authorization": f"Bearer {token}"} if token else {}) | {n.capitalize(): v for n, v in headers.items()}
-    async with connect(f"ws{hub.url.removeprefix('http')}/link", additional_headers=given, proxy=None) as socket:
+    async with connect(f"ws{hub.url.removeprefix('http')}{path}", additional_headers=given, proxy=None) as socket:
         yield socket
 
 
@@ -124,16 +124,34 @@ async def test_every_route_refuses_no_key_a_wrong_key_a_foreign_host_and_a_forei
             await watch.until("run-complete")
 
 
-async def test_the_link_refuses_a_foreign_host_and_a_foreign_origin(fire: Fire) -> None:
+async def test_link_and_socket_refuse_a_foreign_host_and_a_foreign_origin(fire: Fire) -> None:
     hub = await leaky_hub(fire)
     async with hub.client() as client:
         session = await client.create_session()
-        token = await token_of(fire, session, 1)
-        for headers in ({"origin": "https://evil.example"}, {"host": "evil.example"}):
-            with pytest.raises(InvalidStatus) as refused:
-                async with link(hub, token, **headers):
-                    pass
-            assert refused.value.response.status_code == 403
+        ways = {"/link": await token_of(fire, session, 1), f"/v1/sessions/{session.id}/socket": key_of(hub)}
+        for path, secret in ways.items():
+            for headers in ({"origin": "https://evil.example"}, {"host": "evil.example"}):
+                with pytest.raises(InvalidStatus) as refused:
+                    async with link(hub, secret, path=path, **headers):
+                        pass
+                assert refused.value.response.status_code == 403
+
+
+async def test_a_socket_refuses_no_key_a_wrong_key_and_a_link_token(fire: Fire) -> None:
+    hub = await leaky_hub(fire)
+    async with hub.client() as client:
+        session = await client.create_session()
+        seq = (await session.info()).seq
+        for secret in (None, "agc_" + "0" * 40, await token_of(fire, session, 1)):
+            async with link(hub, secret, path=f"/v1/sessions/{session.id}/socket") as socket:
+                with suppress(ConnectionClosed):
+                    await socket.send(json.dumps({"type": "command", "command": {"command": "send", "text": "go"}}))
+                assert json.loads(await socket.recv())["code"] == "unauthorized"
+                with pytest.raises(ConnectionClosed):
+                    await socket.recv()
+                assert socket.close_code == 4401
+        log = await whole_log(session)
+        assert [event.type for event in log if event.type == "run-start"] == [] and len(log) <= seq + 1
 
 
 async def test_a_link_token_opens_its_own_session_in_its_own_epoch_and_nothing_else(fire: Fire) -> None:
