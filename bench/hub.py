@@ -21,11 +21,14 @@ from roost.processes import kill_marked
 MARK: Final = "BENCH_HUB"
 """In the environment of a hub and of all it starts, so that nothing is left behind."""
 PATIENCE_SECONDS: Final = 60.0
-ROOST: Final = (sys.executable, "-m", "roost", "up", "--json", "--agent", "scripted")
+UP: Final = ("up", "--json", "--agent", "scripted", "--config", os.devnull)
+ROOST: Final = (sys.executable, "-m", "roost", *UP)
 COLD: Final = (*ROOST, "--warm-hosts", "0")
 """A hub that starts no process before it is needed: none gets in the way of what is measured."""
-RECORDED: Final = (sys.executable, "-m", "bench.tickets")
+RECORDED: Final = (sys.executable, "-m", "bench.tickets", *UP, "--warm-hosts", "0")
 """A hub whose hosts are not started: their tickets are written down (bench/tickets.py)."""
+LIMITS: Final = {"ROOST_MAX_STREAMS": "8192", "ROOST_RATE_PER_SECOND": "0"}
+"""One key stands for many people here."""
 
 
 class Hub:
@@ -40,7 +43,7 @@ class Hub:
         self.process = machine.spawn(
             [*command, "--data", str(data), "--port", str(port)],
             core,
-            env=environment | {MARK: self._mark},
+            env=environment | LIMITS | {MARK: self._mark},
             stdout=subprocess.PIPE,
             stderr=self._log,
             start_new_session=True,

@@ -1,26 +1,20 @@
-"""A hub whose hosts somebody else plays: `python -m bench.tickets --data FOLDER --port PORT --agent scripted`.
+"""A hub whose hosts somebody else plays: `python -m bench.tickets up ...`, with the options of `roost up`.
 
 All of it is the hub as it is, but for the runtime: one that hands tickets to a file instead of starting processes.
 """
 
-import argparse
-import json
 import os
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-import anyio
 import msgspec
-import structlog
 
+from roost.cli import main
 from roost.model.ids import Epoch, SessionId
 from roost.ports import Ticket
 from roost.runtimes.process import runtime
 from roost.runtimes.process.runtime import ProcessRuntime
-from roost.settings import Settings
-from roost.wiring import run_hub
 
 FILE: Final = "tickets.jsonl"
 
@@ -53,23 +47,6 @@ def read_tickets(data: Path) -> list[Ticket]:
     return [msgspec.json.decode(line, type=Ticket) for line in lines]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--data", required=True)
-    parser.add_argument("--port", type=int, default=0)
-    given = parser.parse_args()
-    runtime.ProcessRuntime = TicketRuntime  # before the hub is wired
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-    serve = partial(
-        run_hub, Settings(data=given.data, port=given.port, agent="scripted", warm_hosts=0), on_ready=_say_ready
-    )
-    anyio.run(serve, backend_options={"use_uvloop": True})
-
-
-def _say_ready(url: str) -> None:
-    sys.stdout.write(json.dumps({"url": url}) + "\n")
-    sys.stdout.flush()
-
-
 if __name__ == "__main__":
-    main()
+    runtime.ProcessRuntime = TicketRuntime  # before the hub is wired
+    sys.exit(main())
