@@ -150,5 +150,11 @@ class Fire:
     def story(self) -> str:
         """The ends of all logs, for whoever must find out why a test failed."""
         logs = [path for hub in self.hubs for path in (hub.log, *sorted((hub.seen / "logs").glob("*.log")))]
-        texts = [(path, path.read_text(errors="replace")[-3000:]) for path in logs if path.exists()]
+        texts = [(path, _tail(path)) for path in logs if path.exists()]
         return "\n".join(f"--- {path}\n{text}" for path, text in texts if text)
+
+
+def _tail(log: Path) -> str:
+    """The end of a log, without the requests that were answered well."""
+    lines = log.read_text(errors="replace").splitlines()
+    return "\n".join(line for line in lines if '"event": "request", "level": "info"' not in line)[-4000:]
