@@ -11,6 +11,7 @@ from litestar import Request, Response
 from roost.core.hub import Hub
 from roost.model.errors import InvalidBody, InvalidRequest
 from roost.model.events import Principal
+from roost.model.unreadable import UNREADABLE
 
 T = TypeVar("T")
 MAX_KEY_CHARS: Final = 200
@@ -82,7 +83,7 @@ class Call(Request[Any, Any, Any]):
         wanted = self.route_handler.parsed_data_field
         try:
             return msgspec.json.decode(await self.body(), type=Any if wanted is None else wanted.annotation)
-        except msgspec.MsgspecError as error:
+        except UNREADABLE as error:
             raise InvalidBody(str(error)) from None
 
 

@@ -25,6 +25,7 @@ from roost.model.envelope import Event, decode_event
 from roost.model.errors import BundleInvalid, RoostError
 from roost.model.events import MAX_BODY_BYTES
 from roost.model.snapshot import Fold
+from roost.model.unreadable import UNREADABLE
 
 BLOCK: Final = 512
 BROKEN: Final = (tarfile.TarError, EOFError, OSError, zlib.error, ValueError, OverflowError)
@@ -157,5 +158,5 @@ def _read(file: IO[bytes], size: int) -> bytes:
 def _decode(file: IO[bytes], size: int, kind: type[S]) -> S:
     try:
         return msgspec.json.decode(_read(file, size), type=kind)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise BundleInvalid(f"this is no bundle: {error}") from None

@@ -8,6 +8,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from roost.model.envelope import Event
 from roost.model.errors import InvalidBody
 from roost.model.ids import Epoch, RunId, Seq, SessionId
+from roost.model.unreadable import UNREADABLE
 
 PROTOCOL = 1
 """The link protocol spoken here. A hub accepts its own and the one before."""
@@ -121,7 +122,7 @@ def decode_from_host(raw: bytes | str) -> FromHost:
     """Raises: InvalidBody: not a frame a host may send."""
     try:
         return _from_host.decode(raw)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise InvalidBody(f"not a frame: {error}") from None
 
 
@@ -129,5 +130,5 @@ def decode_from_hub(raw: bytes | str) -> FromHub:
     """Raises: InvalidBody: not a frame a hub may send."""
     try:
         return _from_hub.decode(raw)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise InvalidBody(f"not a frame: {error}") from None

@@ -9,6 +9,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType, field
 from roost.model import events as e
 from roost.model.errors import InvalidBody
 from roost.model.ids import RunId, Seq
+from roost.model.unreadable import UNREADABLE
 
 
 class Unknown(Struct, frozen=True, kw_only=True):
@@ -61,12 +62,12 @@ def decode_body(raw: bytes | Raw) -> AnyBody:
     except msgspec.ValidationError as error:
         try:
             tag = _tag_decoder.decode(raw).type
-        except msgspec.MsgspecError:
+        except UNREADABLE:
             raise InvalidBody(f"not an event: {error}") from None
         if tag in BY_TAG:
             raise InvalidBody(f"{tag}: {error}") from None
         return Unknown(type=tag, raw=bytes(raw))
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise InvalidBody(f"not an event: {error}") from None
 
 
@@ -80,7 +81,7 @@ def read_body(raw: bytes | Raw) -> AnyBody:
     except InvalidBody:
         try:
             return Unknown(type=_tag_decoder.decode(raw).type, raw=bytes(raw))
-        except msgspec.MsgspecError as error:
+        except UNREADABLE as error:
             raise InvalidBody(f"not an event: {error}") from None
 
 
@@ -134,7 +135,7 @@ def decode_event(raw: bytes | str) -> Event:
     """Raises: InvalidBody: these bytes are not an event."""
     try:
         return _event_decoder.decode(raw)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise InvalidBody(f"not an event: {error}") from None
 
 

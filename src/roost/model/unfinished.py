@@ -25,6 +25,7 @@ from roost.model.messages import (
     ToolPart,
     ToolState,
 )  # fmt: skip
+from roost.model.unreadable import UNREADABLE
 
 
 def _chunks(text: str | UnsetType) -> list[str]:
@@ -141,7 +142,7 @@ def _parsed(raw: list[str]) -> Any:
     """What the streamed input says, if it is whole JSON; else None."""
     try:
         return msgspec.json.decode("".join(raw))
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return None
 
 

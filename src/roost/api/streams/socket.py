@@ -38,6 +38,7 @@ from roost.model.errors import (
 from roost.model.events import Principal
 from roost.model.ids import Seq
 from roost.model.info import Accepted, Participant
+from roost.model.unreadable import UNREADABLE
 
 T = TypeVar("T")
 MAX_FRAME_BYTES: Final = 1024 * 1024
@@ -299,14 +300,14 @@ def _decoded(decoder: "msgspec.json.Decoder[T]", data: bytes | Raw, where: str =
     """Raises: InvalidBody."""
     try:
         return decoder.decode(data)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise InvalidBody(f"{where}: {error}" if where else str(error)) from None
 
 
 def _id_of(frame: bytes) -> Id:
     """The id of a frame that could not be carried out, if it can be read."""
     if len(frame) <= MAX_FRAME_BYTES:
-        with suppress(msgspec.MsgspecError):
+        with suppress(*UNREADABLE):
             return msgspec.json.decode(frame, type=_Named).id
     return UNSET
 
