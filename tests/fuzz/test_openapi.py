@@ -80,12 +80,12 @@ async def bobs(scene: Scene) -> str:
 async def play(scene: Scene, number: int, examples: int) -> int:
     """So many requests for each operation, half of them as the document wants them. How many were sent."""
     document = await request(scene.hub, scene.bob, "GET", "/openapi.json")
-    schema = schemathesis.openapi.from_dict(document)
+    schema: Any = schemathesis.openapi.from_dict(document)
     sent = 0
     failures: list[str] = []
     mine = await bobs(scene)
     for found in schema.get_all_operations():
-        operation: Any = found.ok()
+        operation = found.ok()
         for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
             one = partial(send_and_check, scene, [mine, scene.ann])
             play = partial(operate, operation, mode, one, number, examples)
