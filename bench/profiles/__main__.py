@@ -1,5 +1,6 @@
 """Record the two hot paths, and write down what they cost."""
 
+import platform
 import shutil
 import subprocess
 import sys
@@ -56,6 +57,8 @@ def _record(spy: str, pid: int, raw: Path) -> None:
     time.sleep(1.5)  # until the load flows
     command = [spy, "record", "--pid", str(pid), "--duration", str(SECONDS), "--rate", str(PER_SECOND)]
     options = ["--threads", "--function", "--format", "raw", "--output", str(raw)]
+    if platform.machine() == "x86_64":
+        options.append("--native")  # shows what Python itself does: the garbage collector, sleeps, system calls
     subprocess.run([*command, *options], check=True, capture_output=True)
 
 
@@ -65,8 +68,13 @@ def _page(name: str, raw: str) -> str:
     for thread in THREADS:
         mine = [(frames[1:], count) for frames, count in stacks if frames[0].endswith(f": {thread}")]
         lines += [f"== {thread}", "", *_table("itself", mine, lambda frames: frames[-1:]), ""]
-        lines += [*_table("with what it calls", mine, lambda frames: tuple(dict.fromkeys(frames))), ""]
+        lines += [*_table("with what it calls", mine, _python), ""]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _python(frames: Frames) -> Frames:
+    """Each function of Python on the stack once."""
+    return tuple(dict.fromkeys(frame for frame in frames if ".py:" in frame))
 
 
 def _stack(line: str) -> tuple[Frames, int]:
