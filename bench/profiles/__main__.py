@@ -1,6 +1,7 @@
 """Record the two hot paths, and write down what they cost."""
 
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -25,6 +26,9 @@ SHOWN: Final = 30
 ALWAYS: Final = 0.995
 """What is on nearly every stack says nothing."""
 THREADS: Final = ("MainThread", "roost-store")
+
+NAMELESS: Final = re.compile(r"\b0x[0-9a-f]+\b")
+"""Functions of libraries without symbols; in libc.so.6 mostly a wait."""
 
 Frames = tuple[str, ...]
 LOADS: Final[dict[str, Callable[[Bench, Callable[[int], None]], object]]] = {
@@ -78,7 +82,7 @@ def _python(frames: Frames) -> Frames:
 
 
 def _stack(line: str) -> tuple[Frames, int]:
-    frames, _, count = line.rpartition(" ")
+    frames, _, count = NAMELESS.sub("?", line).rpartition(" ")
     return tuple(frames.split(";")), int(count)
 
 
