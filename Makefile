@@ -26,9 +26,9 @@ test: setup ## all tests except the long ones; more options: make test ARGS="-k 
 	@scripts/need git:git
 	@$(BIN)/python -m pytest -m "not long" $(ARGS)
 
-test-fast: setup ## the same without the tests that kill processes
+test-fast: setup ## the same without the tests that start or kill processes
 	@scripts/need git:git
-	@$(BIN)/python -m pytest -m "not long and not fire" $(ARGS)
+	@$(BIN)/python -m pytest -m "not long and not fire and not process" $(ARGS)
 
 test-long: setup ## the tests that take minutes
 	@scripts/need git:git

@@ -17,6 +17,8 @@ settings.load_profile("roost")
 
 FIXTURES_MAY_TAKE_SECONDS = 30
 LIMIT = pytest.StashKey[float]()
+WITH_PROCESSES = frozenset({"behaviour", "bench", "cli", "demo", "docs", "fuzz", "testing"})
+"""Rooms of tests that start hubs, hosts and commands: minutes in all. `make test-fast` leaves them out."""
 
 
 @pytest.fixture(scope="session")
@@ -53,6 +55,8 @@ def seconds_allowed(item: pytest.Item) -> float:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
+        if item.path.parent.name in WITH_PROCESSES:
+            item.add_marker(pytest.mark.process)
         if "anyio_backend" in getattr(item, "fixturenames", ()):
             limit = seconds_allowed(item)
             item.stash[LIMIT] = limit
