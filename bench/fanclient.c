@@ -30,7 +30,7 @@
 #define MARK "\"T\":\""
 enum {
     MARK_BYTES = sizeof MARK - 1,
-    STAMP_BYTES = MARK_BYTES + 19 + 1 + 10,
+    STAMP_BYTES = MARK_BYTES + 19 + 1 + 10 + 1,  // with the quote that ends it: what follows may be old bytes
     READ_BYTES = 1 << 18,
     MAX_READY = 512,
     PATIENCE_SECONDS = 60,
