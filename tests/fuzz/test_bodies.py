@@ -17,3 +17,12 @@ async def test_a_body_that_is_nested_too_deeply_or_no_text_is_refused(api: Serve
     with no_surprise():
         answer = await api.http.post("/v1/sessions", content=b'{"metadata":{"a":%b}}' % value, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_body")
+
+
+@pytest.mark.parametrize(("depth", "status"), [(126, 201), (127, 400), (974, 400)])
+async def test_metadata_may_be_nested_so_deep_and_no_deeper(api: Served, depth: int, status: int) -> None:
+    value = b"[" * depth + b"]" * depth
+    body = b'{"agent":"scripted","metadata":{"a":%b}}' % value
+    with no_surprise():
+        answer = await api.http.post("/v1/sessions", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == status

@@ -11,7 +11,7 @@ from litestar import Request, Response
 from roost.core.hub import Hub
 from roost.model.errors import InvalidBody, InvalidRequest
 from roost.model.events import Principal
-from roost.model.unreadable import UNREADABLE
+from roost.model.unreadable import MAX_NESTING, UNREADABLE, too_deep
 
 T = TypeVar("T")
 MAX_KEY_CHARS: Final = 200
@@ -81,8 +81,11 @@ class Call(Request[Any, Any, Any]):
         Raises: InvalidBody: it does not fit; the message names the field.
         """
         wanted = self.route_handler.parsed_data_field
+        body = await self.body()
+        if too_deep(body):
+            raise InvalidBody(f"nested more than {MAX_NESTING} deep")
         try:
-            return msgspec.json.decode(await self.body(), type=Any if wanted is None else wanted.annotation)
+            return msgspec.json.decode(body, type=Any if wanted is None else wanted.annotation)
         except UNREADABLE as error:
             raise InvalidBody(str(error)) from None
 

@@ -34,6 +34,7 @@ from roost.link.spool import Spool
 from roost.model.envelope import Event, encode_body
 from roost.model.events import MAX_BODY_BYTES, Native
 from roost.model.ids import Epoch, RunId, Seq, SessionId
+from roost.model.unreadable import MAX_NESTING, UNREADABLE, too_deep
 
 WINDOW_FRAMES = 8
 """At most this many append frames are unacknowledged on a connection."""
@@ -160,9 +161,12 @@ def _fitting(body: bytes) -> Raw:
     """The body as it can be sent: JSON, in one line, not too large."""
     if len(body) > MAX_BODY_BYTES:
         return _native(reason=f"body of {len(body)} bytes is larger than {MAX_BODY_BYTES}")
+    if too_deep(body):
+        text = body.decode(errors="replace")[: MAX_BODY_BYTES // 8]
+        return _native(raw=text, reason=f"nested more than {MAX_NESTING} deep")
     try:
         raw = _json.decode(body)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         return _native(raw=body.decode(errors="replace")[: MAX_BODY_BYTES // 8], reason=f"not JSON: {error}")
     return Raw(body.replace(b"\n", b" ")) if b"\n" in body else raw
 

@@ -9,7 +9,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType, field
 from roost.model import events as e
 from roost.model.errors import InvalidBody
 from roost.model.ids import RunId, Seq
-from roost.model.unreadable import UNREADABLE
+from roost.model.unreadable import MAX_NESTING, UNREADABLE, too_deep
 
 
 class Unknown(Struct, frozen=True, kw_only=True):
@@ -55,8 +55,11 @@ def encode_body(body: AnyBody) -> bytes:
 def decode_body(raw: bytes | Raw) -> AnyBody:
     """The typed body of these bytes; `Unknown` if its type is not known here.
 
-    Raises: InvalidBody: not a JSON object with a `type`, or a known type with fields of the wrong shape.
+    Raises: InvalidBody: not a JSON object with a `type`, or a known type with fields of the wrong shape, or nested too
+    deeply.
     """
+    if too_deep(bytes(raw)):
+        raise InvalidBody(f"nested more than {MAX_NESTING} deep")
     try:
         return _body_decoder.decode(raw)
     except msgspec.ValidationError as error:

@@ -1,7 +1,26 @@
-"""What decoding raises for bytes that are not what they should be: the wrong shape, no UTF-8, nested too deeply."""
+"""What cannot be read, or could be read here and not be written again elsewhere: wrong shape, no UTF-8, too deep."""
 
+import re
 from typing import Final
 
 from msgspec import MsgspecError
 
 UNREADABLE: Final = (MsgspecError, UnicodeError, RecursionError)
+"""What decoding raises for bytes that are not what they should be."""
+MAX_NESTING: Final = 128
+"""Objects and lists within each other, in a request or in an event. Far below what any reader of JSON gives up at."""
+
+_TOKENS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{\]}]', re.DOTALL)
+
+
+def too_deep(raw: bytes) -> bool:
+    """Whether this JSON is nested deeper than `MAX_NESTING`."""
+    if raw.count(b"[") + raw.count(b"{") <= MAX_NESTING:
+        return False
+    depth = 0
+    for token in _TOKENS.finditer(raw):
+        first = token[0][0]
+        depth += (first in b"[{") - (first in b"]}")
+        if depth > MAX_NESTING:
+            return True
+    return False

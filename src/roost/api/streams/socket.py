@@ -38,7 +38,7 @@ from roost.model.errors import (
 from roost.model.events import Principal
 from roost.model.ids import Seq
 from roost.model.info import Accepted, Participant
-from roost.model.unreadable import UNREADABLE
+from roost.model.unreadable import MAX_NESTING, UNREADABLE, too_deep
 
 T = TypeVar("T")
 MAX_FRAME_BYTES: Final = 1024 * 1024
@@ -298,6 +298,8 @@ def _events(events: Sequence[bytes], seq: Seq) -> str:
 
 def _decoded(decoder: "msgspec.json.Decoder[T]", data: bytes | Raw, where: str = "") -> T:
     """Raises: InvalidBody."""
+    if too_deep(bytes(data)):
+        raise InvalidBody(f"nested more than {MAX_NESTING} deep")
     try:
         return decoder.decode(data)
     except UNREADABLE as error:

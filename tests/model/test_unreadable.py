@@ -1,0 +1,31 @@
+"""How deep JSON may be nested, to the level."""
+
+import json
+
+import pytest
+
+from roost.model.envelope import decode_body
+from roost.model.errors import InvalidBody
+from roost.model.unreadable import MAX_NESTING, too_deep
+
+
+def nested(depth: int) -> bytes:
+    """A tool call whose input makes it `depth` levels deep in all."""
+    value = b"[" * (depth - 1) + b"]" * (depth - 1)
+    return b'{"type":"tool-start","message":"m","part":"p","call":"c","tool":"t","input":%b}' % value
+
+
+@pytest.mark.parametrize(("depth", "deep"), [(2, False), (MAX_NESTING, False), (MAX_NESTING + 1, True), (5000, True)])
+def test_the_limit_of_nesting_is_exact(depth: int, deep: bool) -> None:
+    assert too_deep(nested(depth)) is deep
+
+
+def test_many_brackets_side_by_side_or_in_text_are_not_deep() -> None:
+    wide = json.dumps({"a": [[] for _ in range(1000)], "b": "[" * 1000, "c": '\\"' + "{" * 1000}).encode()
+    assert not too_deep(wide)
+
+
+def test_an_event_at_the_limit_is_read_and_one_beyond_it_is_refused() -> None:
+    assert decode_body(nested(MAX_NESTING))
+    with pytest.raises(InvalidBody, match="nested"):
+        decode_body(nested(MAX_NESTING + 1))
