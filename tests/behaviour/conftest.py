@@ -28,7 +28,7 @@ async def client(hub: HubProcess) -> AsyncIterator[AsyncClient]:
         yield opened
 
 
-@pytest.fixture(params=["stays", "is restarted", "is killed"])
+@pytest.fixture(params=["stays", pytest.param("is restarted", marks=pytest.mark.long), "is killed"])
 def mark(request: pytest.FixtureRequest, hub: HubProcess) -> Mark:
     """What becomes of the hub in the middle of the test."""
 
