@@ -111,7 +111,6 @@ class Hub:
         self.backups = Backups(store, clock, self.keys, Path(settings.data))
         self.feed = Feed(store, bell, self._known_record)
         self.measures = Measures(store, self.feed, self._hosts, self.presence, self.log.appends)
-        self._hosts.shown_to = self._shown_to
         self._known: WeakValueDictionary[SessionId, Session] = WeakValueDictionary()
         self._loading = anyio.Lock()
 
@@ -119,6 +118,7 @@ class Hub:
 
     async def open(self) -> None:
         """Take up every session where it was. Returns when requests can be answered."""
+        self._hosts.shown_to = self._shown_to
         await self.keys.open(Path(self.settings.data) / "api_key")
         await self._blobs.tidy()
         await self.bundles.tidy()
