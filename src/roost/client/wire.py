@@ -301,4 +301,16 @@ def _http(finder: Finder) -> httpx.AsyncClient:
     remote = finder.url is not None and not is_loopback(finder.url)
     secure = finder.url is not None and finder.url.startswith("https:")
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
-    return httpx.AsyncClient(verify=secure, trust_env=remote, limits=limits, follow_redirects=False)
+    return _Http(verify=secure, trust_env=remote, limits=limits, follow_redirects=False)
+
+
+class _Http(httpx.AsyncClient):
+    """A connection that breaks the moment it is made has no socket to be asked about any more (anyio on uvloop)."""
+
+    async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        try:
+            return await super().send(request, **options)
+        except AttributeError as error:
+            if error.name != "getpeername":
+                raise
+            raise httpx.ConnectError("the connection broke the moment it was made", request=request) from error
