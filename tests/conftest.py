@@ -3,6 +3,7 @@
 import functools
 import inspect
 import os
+import signal
 import traceback
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -31,8 +32,11 @@ def anyio_backend() -> tuple[str, dict[str, Any]]:
 def strangers_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Neither a hub nor a git configuration of one's own: tests, and the processes they start, see a fresh machine.
 
-    `ROOST_TEST_*` stays, for the seeds of random tests. Whoever commits in a test says who they are.
+    `ROOST_TEST_*` stays, for the seeds of random tests. Whoever commits in a test says who they are. A shell that runs
+    the tests in its background has them ignore Ctrl-C, and every process they start; those are pressed here.
     """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     ours = [name for name in os.environ if name.startswith(("ROOST_", "GIT_")) and not name.startswith("ROOST_TEST_")]
     home = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
