@@ -20,6 +20,8 @@ from roost.model.ids import RunId, SessionId, new_message_id
 from roost.model.lifecycle import COMMANDS
 from roost.ports import Ticket
 
+LOOK_SECONDS = 0.05
+
 
 class TinyHub:
     """Keeps the log over connections; `events` from a host are checked to be contiguous."""
@@ -67,7 +69,8 @@ class TinyHub:
         """Wait until `found` gives something true."""
         with anyio.fail_after(seconds):
             while not (value := found()):
-                await self.grown.wait()
+                with anyio.move_on_after(LOOK_SECONDS):  # what is looked for may be a process or a file
+                    await self.grown.wait()
         return value
 
     def _commit(self, raw: Raw, run: RunId | None) -> None:
