@@ -101,6 +101,7 @@ def _is_loopback(name: str) -> bool:
     if name == "localhost":
         return True
     try:
-        return ip_address(name).is_loopback
+        address = ip_address(name)
     except ValueError:
         return False
+    return address.is_loopback and getattr(address, "ipv4_mapped", None) is None  # Python 3.13 calls those loopback too
