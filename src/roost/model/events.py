@@ -172,6 +172,75 @@ class Policy(Fact, frozen=True, kw_only=True):
     action: Literal["reject", "allow"] = "reject"
 
 
+class Skill(Fact, frozen=True, kw_only=True):
+    """A skill a session was given: `content` is its SKILL.md, copied, so that the library may forget it."""
+
+    skill: str
+    repo: str
+    name: str | UnsetType = UNSET
+    url: str | UnsetType = UNSET
+    content: str | UnsetType = UNSET
+
+
+class GivenFile(Fact, frozen=True, kw_only=True):
+    """A file that lies in the workspace before the agent starts. `path`: relative to it."""
+
+    path: str
+    blob: Blob
+
+
+class Instructions(Fact, frozen=True, kw_only=True):
+    """What the agent is told before everything else: after its own system prompt, or in place of it."""
+
+    text: str
+    mode: Literal["append", "overwrite"] = "append"
+
+
+class Persona(Fact, frozen=True, kw_only=True):
+    """The published version of a custom agent that a session works as. `thinking`: how long its model may think."""
+
+    agent: str
+    slug: str
+    version: int
+    model: str | UnsetType = UNSET
+    thinking: str | UnsetType = UNSET
+    tools: tuple[str, ...] = ()
+
+
+class Template(Fact, frozen=True, kw_only=True):
+    """The saved workspace of the library that a session was made from."""
+
+    id: str
+    name: str
+    scope: Literal["user", "org"] = "user"
+
+
+class Kit(Fact, frozen=True, kw_only=True):
+    """What a session was given to work with, beside its task. `repos`: as the caller wrote them. `wishes`: what was
+    asked of the runtime (resources, network, ...), kept as given and applied where the runtime can."""
+
+    default_agent: str | UnsetType = UNSET
+    enabled_agents: tuple[str, ...] = ()
+    skills: tuple[Skill, ...] = ()
+    repos: tuple[dict[str, Any], ...] = ()
+    files: tuple[GivenFile, ...] = ()
+    instructions: Instructions | UnsetType = UNSET
+    persona: Persona | UnsetType = UNSET
+    template: Template | UnsetType = UNSET
+    builder: dict[str, Any] | UnsetType = UNSET
+    wishes: dict[str, Any] | UnsetType = UNSET
+
+
+class Loop(Fact, frozen=True, kw_only=True):
+    """What a loop over runs works towards. `max_iterations`: absent, no end. `auto_continue`: the next iteration begins
+    by itself, else a person is waited for. `allow_detached`: also while nobody watches."""
+
+    goal: str | UnsetType = UNSET
+    max_iterations: int | UnsetType = UNSET
+    auto_continue: bool = True
+    allow_detached: bool = True
+
+
 # --- session ----------------------------------------------------------------------------------------------------------
 
 
@@ -197,16 +266,20 @@ class SessionCreated(Body, frozen=True, kw_only=True, tag="session-created"):
     mode: Literal["sandbox", "tui"] = "sandbox"
     timeouts: Timeouts | UnsetType = UNSET
     policy: Policy | UnsetType = UNSET
+    kit: Kit | UnsetType = UNSET
+    loop: Loop | UnsetType = UNSET
 
 
 class SessionUpdated(Body, frozen=True, kw_only=True, tag="session-updated"):
-    """Only what changed is present. `metadata` merges key by key; `hidden` takes the session off default lists."""
+    """Only what changed is present. `metadata` merges key by key; `hidden` takes the session off default lists; `kit`
+    replaces the kit as a whole."""
 
     label: str | UnsetType = UNSET
     tags: tuple[str, ...] | UnsetType = UNSET
     metadata: dict[str, Any] | UnsetType = UNSET
     visibility: Literal["private", "organization", "collaborate"] | UnsetType = UNSET
     hidden: bool | UnsetType = UNSET
+    kit: Kit | UnsetType = UNSET
 
 
 class ConfigChanged(Body, frozen=True, kw_only=True, tag="config-changed"):
@@ -592,10 +665,16 @@ class SubtaskEnd(Body, frozen=True, kw_only=True, tag="subtask-end"):
 
 
 class LoopUpdated(Body, frozen=True, kw_only=True, tag="loop-updated"):
-    """How a loop over many runs stands."""
+    """How a loop over runs stands. `completed`, `cancelled` and `blocked` are its ends; `awaiting_input` waits for a
+    person. `iteration`: of the run that goes on or went last, from 1. `loop`: what it works towards from now on, if
+    that has changed. `id`: of a loop that begins."""
 
-    status: str
+    status: Literal["idle", "starting", "running", "paused", "completed", "cancelled", "blocked", "awaiting_input"]
     iteration: int = 0
+    id: str | UnsetType = UNSET
+    loop: Loop | UnsetType = UNSET
+    summary: str | UnsetType = UNSET
+    next_action: str | UnsetType = UNSET
     data: dict[str, Any] | UnsetType = UNSET
 
 

@@ -6,7 +6,6 @@
 """
 
 from collections.abc import Callable
-from glob import escape
 from typing import Any, Final, cast
 
 import msgspec
@@ -18,7 +17,9 @@ from roost.model.envelope import DELTAS, AnyBody, Event, Unknown
 from roost.model.errors import IllegalTransition, PermissionNotFound
 from roost.model.ids import Epoch, MessageId, RequestId, RunId, Seq, SessionId
 from roost.model.lifecycle import CLOSES_EPOCH, MOVES_STATE, NEEDS_RUN, NEXT, RUN_STATUS, Phase, RunStatus, step
+from roost.model.loops import LoopState, looped
 from roost.model.made import Made, with_artifact, with_files
+from roost.model.rules import always
 
 MAX_GRANTED: Final = 200
 """Rules that "always" has made; beyond them the oldest are forgotten, and asked about again."""
@@ -105,6 +106,8 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
     options: dict[str, Any] = {}
     timeouts: e.Timeouts = e.Timeouts()
     policy: e.Policy = e.Policy()
+    kit: e.Kit = e.Kit()
+    loop: LoopState | UnsetType = UNSET
     granted: tuple[e.Rule, ...] = ()
     idle_at: int = 0
     slept_at: int = 0
@@ -214,12 +217,14 @@ def _created(body: e.SessionCreated, event: Event) -> Record:
         metadata={} if body.metadata is UNSET else body.metadata,
         timeouts=e.Timeouts() if body.timeouts is UNSET else body.timeouts,
         policy=e.Policy() if body.policy is UNSET else body.policy,
+        kit=e.Kit() if body.kit is UNSET else body.kit,
+        loop=UNSET if body.loop is UNSET else LoopState(loop=body.loop),
         idle_at=event.at,
     )
 
 
 def _updated(record: Record, body: e.SessionUpdated, _: Event) -> Record:
-    plain = {n: v for n in ("label", "tags", "visibility", "hidden") if (v := getattr(body, n)) is not UNSET}
+    plain = {n: v for n in ("label", "tags", "visibility", "hidden", "kit") if (v := getattr(body, n)) is not UNSET}
     merged = record.metadata if body.metadata is UNSET else record.metadata | body.metadata
     return replace(record, metadata=merged, **plain)
 
@@ -343,18 +348,10 @@ def _answered(record: Record, body: e.PermissionReplied | e.QuestionReplied, _: 
         raise PermissionNotFound(f"request {body.request} is not open")
     granted = record.granted
     if isinstance(body, e.PermissionReplied) and body.reply == "always":
-        new = (rule for rule in _always(record, body.request) if rule not in granted)
+        asked = next(p.asked for p in record.pending if p.request == body.request)
+        new = (rule for rule in always(asked) if rule not in granted)
         granted = (*granted, *new)[-MAX_GRANTED:]
     return replace(record, pending=tuple(p for p in record.pending if p.request != body.request), granted=granted)
-
-
-def _always(record: Record, request: RequestId) -> list[e.Rule]:
-    """The rules that an "always" to this request grants: its own proposal, else to the letter what it asked for."""
-    asked = next(p.asked for p in record.pending if p.request == request)
-    if not isinstance(asked, e.PermissionAsked):
-        return []
-    patterns = asked.always or tuple(map(escape, asked.patterns)) or ("*",)
-    return [e.Rule(permission=asked.permission, pattern=pattern, action="allow") for pattern in patterns]
 
 
 _FOLDS: Final[dict[type, Callable[[Record, Any, Event], Record]]] = {
@@ -371,6 +368,7 @@ _FOLDS: Final[dict[type, Callable[[Record, Any, Event], Record]]] = {
     e.RunComplete: _run_ended,
     e.RunAborted: _run_ended,
     e.RunError: _run_ended,
+    e.LoopUpdated: lambda record, body, event: replace(record, loop=looped(record.loop, body, event.at)),
     e.PauseRequested: lambda record, _body, _event: replace(record, pause_requested=True),
     e.SessionPaused: _paused,
     e.SessionResuming: _resuming,

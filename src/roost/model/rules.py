@@ -5,8 +5,9 @@ One engine: deny > granted (by "always") > ask > allow > the default, ask. A req
 
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
+from glob import escape
 
-from roost.model.events import Action, Rule
+from roost.model.events import Action, PermissionAsked, QuestionAsked, Rule
 
 
 def verdict(rules: Sequence[Rule], granted: Sequence[Rule], permission: str, patterns: Sequence[str]) -> Action:
@@ -26,3 +27,11 @@ def _judge(rules: Sequence[Rule], granted: Sequence[Rule], permission: str, patt
 
 def _matching(rules: Iterable[Rule], permission: str, pattern: str) -> list[Rule]:
     return [rule for rule in rules if fnmatchcase(permission, rule.permission) and fnmatchcase(pattern, rule.pattern)]
+
+
+def always(asked: PermissionAsked | QuestionAsked) -> list[Rule]:
+    """The rules that an "always" to this request grants: its own proposal, else to the letter what it asked for."""
+    if not isinstance(asked, PermissionAsked):
+        return []
+    patterns = asked.always or tuple(map(escape, asked.patterns)) or ("*",)
+    return [Rule(permission=asked.permission, pattern=pattern, action="allow") for pattern in patterns]
