@@ -31,9 +31,18 @@ async def busy(site: Site) -> list[psutil.Process]:
     with anyio.fail_after(10):
         while True:
             below = psutil.Process(site.pid).children(recursive=True)
-            if sorted(p.cmdline()[-1] for p in below if p.name() == "sleep") == ["300", "301", "302"]:
+            lines = (command_of(process) for process in below)
+            if sorted(line[-1] for line in lines if line[:1] == ["sleep"]) == ["300", "301", "302"]:
                 return below
             await anyio.sleep(0.01)
+
+
+def command_of(process: psutil.Process) -> list[str]:
+    """Its command line; nothing of one that has just ended."""
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
 
 
 async def until(true: Callable[[], bool]) -> None:
