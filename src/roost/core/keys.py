@@ -14,7 +14,7 @@ from roost.model.access import RANK, Scope, org_of
 from roost.model.errors import Forbidden, InvalidBody, KeyNotFound, TooManyKeys, Unauthorized
 from roost.model.events import Principal
 from roost.model.keys import MAX_KEY_LABEL_CHARS, MAX_KEYS, MAX_NAME_CHARS, AddKey, KeyInfo, NewKey, User
-from roost.model.stored import ApiKey, KeyFact
+from roost.model.stored import ApiKey, Deed
 from roost.ports import Clock, Store
 
 KEY_PREFIX: Final = "agc_"
@@ -175,8 +175,8 @@ class Keyring:
         who = key.principal
         details: Mapping[str, Any] = {"key": key.id, "user": who.user, "scope": key.scope, "label": key.label}
         org = {"org": who.org} if who.org is not UNSET else {}
-        fact = KeyFact(action=action, by=by, at=self._clock.now_ms(), details={**details, **org})
-        await self._store.put_key(key, fact)
+        deed = Deed(action=action, by=by, at=self._clock.now_ms(), details={**details, **org})
+        await self._store.put_key(key, deed)
         self._keep(key)
 
     def _keep(self, key: ApiKey) -> None:

@@ -125,8 +125,8 @@ class StoredRun(Struct, frozen=True, kw_only=True):
 
 
 class AuditEntry(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a person or program did: the event `action` of a `session` (at `seq`, unless it is deleted), or an operation
-    on an API key (`details` say which)."""
+    """What a person or program did: the event `action` of a `session` (at `seq`, unless it is deleted), or what
+    befell an API key or something in the library (`details` say which)."""
 
     pos: Pos
     at: int
@@ -161,10 +161,29 @@ class ApiKey(Struct, frozen=True, kw_only=True):
     expires_at: int | None = None
 
 
-class KeyFact(Struct, frozen=True, kw_only=True):
-    """An operation on a key, for the audit: kept in the same commit."""
+class Deed(Struct, frozen=True, kw_only=True):
+    """What was done to a key or to something in the library, for the audit: kept in the same commit."""
 
-    action: Literal["key-added", "key-rotated", "key-revoked"]
+    action: str
     by: Principal
     at: int
     details: dict[str, Any]
+
+
+KeyFact = Deed
+
+
+class Item(Struct, frozen=True, kw_only=True):
+    """Something in the library (model/library.py), as `data`. `name`: no two of a kind have the same. `of`: the item it
+    belongs to and goes with. `revision`: counts its changes, from 1."""
+
+    kind: str
+    id: str
+    name: str
+    owner: Principal
+    created_at: int
+    updated_at: int
+    data: bytes
+    visibility: Literal["private", "organization"] = "private"
+    of: str = ""
+    revision: int = 1

@@ -17,9 +17,10 @@ from roost.model.stored import (
     Append,
     Appended,
     AuditEntry,
+    Deed,
     FeedEntry,
+    Item,
     KeyClaim,
-    KeyFact,
     Page,
     SessionPage,
     SessionQuery,
@@ -28,6 +29,7 @@ from roost.model.stored import (
     StoredSession,
 )
 from roost.storage import finding, rules
+from roost.storage.memory.items import Items
 
 _NOBODY = Principal(user="", kind="service")
 """Instead of who deleted a session, where nobody in particular did."""
@@ -65,6 +67,7 @@ class MemoryStore:
         self._feed: list[FeedEntry] = []
         self._audit: list[AuditEntry] = []
         self._keys: dict[str, ApiKey] = {}
+        self._items = Items()
         self._pos: Pos = 0
         self._closed = False
 
@@ -193,18 +196,32 @@ class MemoryStore:
         self._check_open()
         return [entry for entry in self._audit if entry.pos > after and self._kept(entry)][: max(limit, 0)]
 
-    async def put_key(self, key: ApiKey, fact: KeyFact | None = None) -> None:
+    async def put_key(self, key: ApiKey, deed: Deed | None = None) -> None:
         self._check_open()
         self._keys[key.id] = key
-        if fact is not None:
-            self._pos += 1
-            self._note(
-                AuditEntry(pos=self._pos, at=fact.at, by=fact.by, action=fact.action, details=dict(fact.details))
-            )
+        self._done(deed)
 
     async def keys(self) -> Sequence[ApiKey]:
         self._check_open()
         return sorted(self._keys.values(), key=lambda key: (key.created_at, key.id))
+
+    async def put_items(self, *items: Item, deed: Deed | None = None) -> None:
+        self._check_open()
+        self._items.put(items)
+        self._done(deed)
+
+    async def item(self, kind: str, item: str) -> Item | None:
+        self._check_open()
+        return self._items.find(kind, item)
+
+    async def items(self, kind: str, *, visible_to: Principal | None = None, of: str | None = None) -> Sequence[Item]:
+        self._check_open()
+        return self._items.all(kind, visible_to, of)
+
+    async def drop_item(self, kind: str, item: str, deed: Deed | None = None) -> None:
+        self._check_open()
+        if self._items.drop(kind, item):
+            self._done(deed)
 
     async def copy(self, path: Path) -> None:
         raise StorageUnavailable("A store in memory cannot be copied.")
@@ -230,6 +247,12 @@ class MemoryStore:
         held = self._claims.get((claim.principal, claim.key)) if claim else None
         if claim and held and not rules.expired(held[0], append.at):
             raise rules.taken(claim, held[1].body_hash)
+
+    def _done(self, deed: Deed | None) -> None:
+        if deed is not None:
+            self._pos += 1
+            details = dict(deed.details)
+            self._note(AuditEntry(pos=self._pos, at=deed.at, by=deed.by, action=deed.action, details=details))
 
     def _note(self, entry: AuditEntry) -> None:
         if entry.by.kind != "service":
