@@ -6,7 +6,8 @@ import pytest
 from msgspec import UNSET
 
 from roost.core.bell import LocalBell
-from roost.core.decisions import HUB, Decision, Times, next_due, overdue
+from roost.core.decision import HUB, Decision
+from roost.core.due import Times, next_due, overdue
 from roost.core.log import Log
 from roost.core.session import Ground, Session
 from roost.model import commands as c

@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, Literal, cast
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET
 from msgspec.structs import replace
 
+from roost.core.answering import answered_by_policy
+from roost.core.decision import HUB, Decision
 from roost.core.limits import check_label, check_metadata, check_tags
 from roost.core.waiting import check_room
 from roost.model import commands as c
@@ -26,33 +28,14 @@ from roost.model.errors import (
     SessionBusy,
     SessionClosed,
 )  # fmt: skip
-from roost.model.ids import RunId, new_message_id, new_run_id
+from roost.model.ids import new_message_id, new_run_id
 from roost.model.lifecycle import Phase
 from roost.model.record import Pending, Record
-from roost.model.rules import verdict
 
 MAX_MESSAGE_CHARS: Final = 32 * 1024
 """What is said to an agent along with a rejection."""
-HUB: Final = e.Principal(user="roost", kind="service")
-"""Who acts when the hub itself does."""
 
 _LIVE: Final = (Phase.CREATING, Phase.ACTIVE, Phase.RESUMING)
-
-
-class Times(Struct, frozen=True):
-    """The hub's defaults, in seconds, for sessions that say nothing. 0 is never."""
-
-    idle: float
-    parked: float
-
-
-class Decision(Struct, frozen=True):
-    """Drafts to commit together, the run they make or concern, and what to do once they are committed: `start` a host,
-    `stop` the one there is."""
-
-    drafts: Sequence[Draft] = ()
-    run: RunId | UnsetType = UNSET
-    then: Literal["start", "stop", None] = None
 
 
 def decide(record: Record, command: c.AnyCommand, by: e.Principal) -> Decision:
@@ -132,106 +115,6 @@ def _next_of_queue(record: Record) -> Decision:
     head, run = record.queue[0], new_run_id()
     begun = e.RunStart(message=head.message, input=head.input, delivery="queue")
     return Decision([draft(e.Dequeued(message=head.message), by=HUB), draft(begun, run=run, by=head.by)], run)
-
-
-def answered_by_policy(record: Record, entry: Pending) -> Draft | None:
-    """The reply that the session's rules, or its policy for when nobody is there, give to a request; None: a person
-    decides. What a rule denies is feedback to the agent and stops nothing."""
-    asked, policy = entry.asked, record.policy
-    if not isinstance(asked, e.PermissionAsked):
-        return None if policy.headless == "park" else _unanswered(entry, "headless")
-    said = verdict(policy.rules, (), asked.permission, asked.patterns)
-    if said == "ask" and verdict(policy.rules, record.granted, asked.permission, asked.patterns) == "allow":
-        return _by_policy(entry, "once", "granted", None)
-    if said != "ask":
-        refused = f"a rule of this session denies {asked.permission}: {', '.join(asked.patterns) or '*'}"
-        return _by_policy(entry, "reject" if said == "deny" else "once", "rule", refused)
-    if policy.headless != "park":
-        refused = "nobody is there to ask: this session rejects what its rules leave open"
-        return _by_policy(entry, "once" if policy.headless == "allow" else "reject", "headless", refused)
-    return None
-
-
-def _unanswered(entry: Pending, why: Literal["headless", "deadline"]) -> Draft:
-    """Reject a question that nobody answers: the agent goes on without."""
-    return draft(e.QuestionReplied(request=entry.request, reply="reject", why=why), run=entry.run, by=HUB)
-
-
-def _by_policy(
-    entry: Pending, reply: Literal["once", "reject"], why: Literal["rule", "granted", "headless", "deadline"],
-    refused: str | None,
-) -> Draft:  # fmt: skip
-    message = refused if reply == "reject" and refused else UNSET
-    return draft(
-        e.PermissionReplied(request=entry.request, reply=reply, message=message, why=why), run=entry.run, by=HUB
-    )
-
-
-def overdue(record: Record, now: int, times: Times) -> Decision:
-    """What is due at `now` (ms) because its time has come: requests past their deadline, a run past its time, a session
-    that waited too long for a person or had nothing to do."""
-    if (at := deadline_at(record)) is not None and at <= now:
-        return Decision([_past_deadline(record, p) for p in record.pending if _deadline(record, p) <= now])
-    if (at := parked_at(record, times)) is not None and at <= now:
-        return _park(record)
-    if (at := execution_at(record)) is not None and at <= now:
-        return _abort(record, c.Abort(reason="execution-timeout"), HUB)
-    if (at := idle_at(record, times)) is not None and at <= now:
-        return Decision([draft(e.PauseRequested(reason="idle"), by=HUB)])
-    return Decision()
-
-
-def next_due(record: Record, times: Times) -> int | None:
-    """When `overdue` will have something (ms), unless the session changes before."""
-    found = (deadline_at(record), parked_at(record, times), execution_at(record), idle_at(record, times))
-    return min((at for at in found if at is not None), default=None)
-
-
-def deadline_at(record: Record) -> int | None:
-    waits = record.pending and record.policy.deadline and record.phase is Phase.ACTIVE
-    return min(_deadline(record, entry) for entry in record.pending) if waits else None
-
-
-def parked_at(record: Record, times: Times) -> int | None:
-    wait = times.parked if record.timeouts.parked is UNSET else record.timeouts.parked
-    if not record.pending or not wait or record.phase is not Phase.ACTIVE:
-        return None
-    return min(entry.at for entry in record.pending) + int(wait * 1000)
-
-
-def execution_at(record: Record) -> int | None:
-    limit = record.timeouts.execution
-    if record.run is UNSET or record.run.abort_requested or limit is UNSET or not limit:
-        return None
-    return record.run.started_at + int(limit * 1000)
-
-
-def idle_at(record: Record, times: Times) -> int | None:
-    wait = times.idle if record.timeouts.idle is UNSET else record.timeouts.idle
-    rests = record.phase is Phase.ACTIVE and record.run is UNSET and not record.pause_requested
-    return record.idle_at + int(wait * 1000) if rests and wait else None
-
-
-def _deadline(record: Record, entry: Pending) -> int:
-    return entry.at + int((record.policy.deadline or 0) * 1000)
-
-
-def _past_deadline(record: Record, entry: Pending) -> Draft:
-    if isinstance(entry.asked, e.QuestionAsked):
-        return _unanswered(entry, "deadline")
-    reply: Literal["once", "reject"] = "once" if record.policy.action == "allow" else "reject"
-    return _by_policy(entry, reply, "deadline", "nobody answered in time")
-
-
-def _park(record: Record) -> Decision:
-    """Stop waiting with a process: settle the requests, keep the input for when the session wakes, go to sleep."""
-    drafts = interrupted(record.pending)
-    if record.run is not UNSET:
-        run = record.run
-        again = e.Queued(message=run.message, input=run.input, again=True)
-        drafts.append(draft(e.RunAborted(reason="parked", read=record.starting), run=run.run, by=HUB))
-        drafts.append(draft(again, by=run.by))
-    return Decision([*drafts, draft(e.SessionPaused(reason="parked"), by=HUB)], then="stop")
 
 
 def _send(record: Record, command: c.Send, by: e.Principal) -> Decision:

@@ -17,7 +17,8 @@ from roost.core.backups import Backups
 from roost.core.blobs import Blobs
 from roost.core.bundles import Bundles
 from roost.core.claims import Claim, claim_for
-from roost.core.decisions import HUB, Times
+from roost.core.decision import HUB
+from roost.core.due import Times
 from roost.core.feed import Feed
 from roost.core.founding import first_events
 from roost.core.hostlink import Receive, Send

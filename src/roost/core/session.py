@@ -9,8 +9,10 @@ import msgspec
 from msgspec import UNSET, Raw
 from msgspec.structs import replace
 
+from roost.core.answering import answered_by_policy
 from roost.core.claims import Claim, claim_for
-from roost.core.decisions import Decision, answered_by_policy, decide, settle
+from roost.core.decision import Decision
+from roost.core.decisions import decide, settle
 from roost.core.ground import Ground
 from roost.model import commands as c
 from roost.model.envelope import Draft, Event

@@ -4,7 +4,8 @@ import anyio
 import structlog
 from msgspec.structs import replace
 
-from roost.core.decisions import Decision, Times, next_due, overdue
+from roost.core.decision import Decision
+from roost.core.due import Times, next_due, overdue
 from roost.core.session import Session
 from roost.model.errors import RoostError
 from roost.model.ids import SessionId
