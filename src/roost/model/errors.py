@@ -3,23 +3,23 @@
 RoostError
 ├── InvalidRequest          the caller sent something that can never work
 │   ├── InvalidBody, InvalidCursor, CursorAhead, BodyTooLarge, MethodNotAllowed, WorkspaceInvalid, AgentUnknown,
-│   │   AgentNotConfigured, NotText, BundleInvalid, RequestTimedOut
+│   │   AgentNotConfigured, NotText, BundleInvalid, RequestTimedOut, PersonaUnpublished
 ├── Refused                 the caller may not do this
 │   ├── Unauthorized, Forbidden, HostRefused, OriginRefused, PathOutside
 ├── Missing                 nothing has this name
 │   ├── SessionNotFound, RunNotFound, MessageNotFound, PermissionNotFound, RouteNotFound, FileMissing,
-│   │   ArtifactNotFound, BlobNotFound, KeyNotFound
+│   │   ArtifactNotFound, BlobNotFound, KeyNotFound, NotInLibrary
 ├── Gone
 │   ├── CursorTrimmed, SessionArchived, SessionClosed
 ├── Conflicting             right request, wrong moment
 │   ├── SessionBusy, SessionAsleep, IdempotencyMismatch, WorkspaceDirty, QueueFull, StateConflict, IllegalTransition,
 │   │   TooManyKeys, TooManyStreams, NotAFile, NotAFolder, ShellTimeout, MergeConflict, MergeRefused,
-│   │   SessionExists
+│   │   SessionExists, NameTaken, LibraryFull, ForgeNotConnected
 ├── Fencing                 a writer that lost its session
 │   ├── StaleEpoch, ProducerGap
 ├── Unavailable             try again later
 │   ├── HubStopping, RateLimited, StorageUnavailable, StorageFull, HubUnreachable, LinkDown,
-│   │   HostBusy, StreamLost, TimedOut
+│   │   HostBusy, StreamLost, TimedOut, ForgeFailed
 └── Fatal                   this hub or host cannot start
     ├── DataLocked, SchemaTooNew, SpoolFull, StartFailed, ProtocolMismatch
 """
@@ -110,6 +110,12 @@ class BundleInvalid(InvalidRequest):
     """This is no bundle of a session, or not all of one; nothing was made of it."""
 
     code = "bundle_invalid"
+
+
+class PersonaUnpublished(InvalidRequest):
+    """This persona was never published, or is archived: no session can work as it. Details: `slug`."""
+
+    code = "persona_unpublished"
 
 
 class Refused(RoostError):
@@ -206,6 +212,12 @@ class BlobNotFound(Missing):
     """No session that you may see refers to this blob."""
 
     code = "blob_not_found"
+
+
+class NotInLibrary(Missing):
+    """Nothing in the library that you may see has this id. Details: `kind`, `id`."""
+
+    code = "not_in_library"
 
 
 class Gone(RoostError):
@@ -328,6 +340,24 @@ class MergeRefused(Conflicting):
     code = "merge_refused"
 
 
+class NameTaken(Conflicting):
+    """The library holds something of this kind by this name already. Details: `name`."""
+
+    code = "name_taken"
+
+
+class LibraryFull(Conflicting):
+    """The library holds as much of this kind as it may; delete some. Details: `kind`, `limit`."""
+
+    code = "library_full"
+
+
+class ForgeNotConnected(Conflicting):
+    """The hub has no sign-in for GitHub, or GitHub does not accept it: see "Connect GitHub" in the how-to guides."""
+
+    code = "forge_not_connected"
+
+
 class Fencing(RoostError):
     """This writer does not hold the session any more."""
 
@@ -404,6 +434,12 @@ class TimedOut(Unavailable):
     """It did not happen within the given time."""
 
     code = "timed_out"
+
+
+class ForgeFailed(Unavailable):
+    """GitHub could not be asked, or gave no answer that can be used."""
+
+    code = "forge_failed"
 
 
 class Fatal(RoostError):
