@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
+# Tests mostly wait for processes, so one worker more than the machine has cores; a file's tests stay with one worker.
+WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1) + 1)))
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 # pyright comes with its own node and its own copy of the checker; it must neither look for others nor call home.
 export PYRIGHT_PYTHON_GLOBAL_NODE = 0
@@ -24,11 +27,11 @@ demo: setup ## see a session survive a killed hub, without any key or agent
 
 test: setup ## all tests except the long ones; more options: make test ARGS="-k cursor -x"
 	@scripts/need git:git
-	@$(BIN)/python -m pytest -m "not long" $(ARGS)
+	@$(PYTEST) -m "not long" $(ARGS)
 
 test-fast: setup ## the same without the tests that start or kill processes
 	@scripts/need git:git
-	@$(BIN)/python -m pytest -m "not long and not fire and not process" $(ARGS)
+	@$(PYTEST) -m "not long and not fire and not process" $(ARGS)
 
 test-long: setup ## the tests that take minutes
 	@scripts/need git:git
