@@ -106,14 +106,33 @@ class Store(Protocol):
     async def feed_head(self) -> Pos: ...
 
     async def audit(self, *, after: Pos = 0, limit: int = 500) -> Sequence[s.AuditEntry]:
-        """What people and programs did, with pos > after, in commit order: sessions that exist, deletions, keys."""
+        """What people and programs did, with pos > after, in commit order: sessions that exist, deletions, keys,
+        the library."""
         ...
 
-    async def put_key(self, key: s.ApiKey, fact: s.KeyFact | None = None) -> None:
+    async def put_key(self, key: s.ApiKey, deed: s.Deed | None = None) -> None:
         """Keep a key, or what has become of it, and what the audit says of it."""
         ...
 
     async def keys(self) -> Sequence[s.ApiKey]: ...
+
+    async def put_items(self, *items: s.Item, deed: s.Deed | None = None) -> None:
+        """Keep things of the library, all or none. Raises: StateConflict: one has changed since it was read (its
+        revision is not the next); NameTaken: another one of its kind has its name; LibraryFull: it is new, and there
+        are `rules.MAX_ITEMS` of its kind of this organisation, or of what it belongs to."""
+        ...
+
+    async def item(self, kind: str, item: str) -> s.Item | None: ...
+
+    async def items(
+        self, kind: str, *, visible_to: e.Principal | None = None, of: str | None = None
+    ) -> Sequence[s.Item]:
+        """Oldest first. None: everybody's; whatever they belong to."""
+        ...
+
+    async def drop_item(self, kind: str, item: str, deed: s.Deed | None = None) -> None:
+        """Forget it and what belongs to it; nothing happens if it is not there."""
+        ...
 
     async def copy(self, path: Path) -> None:
         """The whole store as of one moment, in a new file; nobody waits for it. Raises: StorageUnavailable also: this

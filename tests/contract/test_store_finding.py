@@ -27,7 +27,7 @@ from roost.model.events import (
 )
 from roost.model.ids import MessageId, RunId, SessionId
 from roost.model.lifecycle import Phase
-from roost.model.stored import ApiKey, AuditEntry, KeyFact, SessionQuery
+from roost.model.stored import ApiKey, AuditEntry, Deed, SessionQuery
 from roost.ports import Store
 from roost.storage import SCHEMES, open_store
 from tests.contract.given import ANNA, NOON, append, created, fact, new_session, record, text
@@ -395,7 +395,7 @@ async def test_the_audit_says_who_did_what_and_leaves_the_hub_and_agents_out(sto
 
 async def test_operations_on_keys_are_in_the_audit_and_not_in_the_feed(store: Store) -> None:
     key = ApiKey(id="k", hash=b"h", principal=BERT, created_at=1, scope="observer", label="mine", expires_at=9)
-    await store.put_key(key, KeyFact(action="key-added", by=ANNA, at=5, details={"key": "k"}))
+    await store.put_key(key, Deed(action="key-added", by=ANNA, at=5, details={"key": "k"}))
     assert await store.keys() == [key]
     (entry,) = await store.audit()
     assert entry == AuditEntry(pos=entry.pos, at=5, by=ANNA, action="key-added", details={"key": "k"})

@@ -341,7 +341,7 @@ class MergeRefused(Conflicting):
 
 
 class NameTaken(Conflicting):
-    """The library holds something of this kind by this name already. Details: `name`."""
+    """The library holds something of this kind by this name already. Details: `kind`."""
 
     code = "name_taken"
 

@@ -11,8 +11,6 @@ from msgspec import UNSET, Struct, UnsetType
 
 from roost.model.events import Principal, Skill
 
-MAX_KEPT: Final = 1000
-"""Things of one kind that an organisation may keep."""
 MAX_NAME_CHARS: Final = 200
 """Of a name, an id that the caller chooses, a package or a tool."""
 MAX_LINE_CHARS: Final = 2000

@@ -170,9 +170,6 @@ class Deed(Struct, frozen=True, kw_only=True):
     details: dict[str, Any]
 
 
-KeyFact = Deed
-
-
 class Item(Struct, frozen=True, kw_only=True):
     """Something in the library (model/library.py), as `data`. `name`: no two of a kind have the same. `of`: the item it
     belongs to and goes with. `revision`: counts its changes, from 1."""

@@ -10,6 +10,8 @@ from roost.model.errors import (
     CursorAhead,
     CursorTrimmed,
     IdempotencyMismatch,
+    LibraryFull,
+    NameTaken,
     ProducerGap,
     RoostError,
     StaleEpoch,
@@ -18,12 +20,16 @@ from roost.model.errors import (
 from roost.model.events import Principal
 from roost.model.ids import Epoch, Seq, SessionId
 from roost.model.record import Record
-from roost.model.stored import Append, KeyClaim
+from roost.model.stored import Append, Item, KeyClaim
 
 CLAIM_MS: Final = 24 * 60 * 60 * 1000
 """How long an idempotency key is held."""
 TAGS: Final[dict[type, str]] = {cls: str(cls.__struct_config__.tag) for cls in BODIES}
 DELTA_TAGS: Final = frozenset(TAGS[cls] for cls in DELTAS)
+
+
+MAX_ITEMS: Final = 1000
+"""Things of one kind in the library that one organisation may keep, or that may belong to one other."""
 
 
 class Fence(Struct):
@@ -34,6 +40,17 @@ class Fence(Struct):
     epoch: Epoch = 0
     produced: int = 0
     state_seq: Seq = 0
+
+
+def admit_item(item: Item, revision: int, *, taken: bool, kept: int) -> None:
+    """Whether this may be kept, where there is `revision` of it (0: nothing), another one of this name or not, and
+    `kept` like it. Raises: StateConflict, NameTaken, LibraryFull."""
+    if item.revision != revision + 1:
+        raise StateConflict(f"The {item.kind} {item.id} has changed meanwhile.")
+    if taken:
+        raise NameTaken(f"The library holds another {item.kind} by this name.", kind=item.kind)
+    if not revision and kept >= MAX_ITEMS:
+        raise LibraryFull(kind=item.kind, limit=MAX_ITEMS)
 
 
 def admit(fence: Fence, append: Append) -> int:

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from roost.model.access import may_see
-from roost.model.errors import StateConflict
+from roost.model.access import may_see, org_of
 from roost.model.events import Principal
 from roost.model.stored import Item
+from roost.storage import rules
 
 
 class Items:
@@ -13,16 +13,17 @@ class Items:
         self._items: dict[tuple[str, str], Item] = {}
 
     def put(self, items: Sequence[Item]) -> None:
-        """All or none. Raises: StateConflict."""
+        """All or none. Raises: StateConflict, NameTaken, LibraryFull."""
         for item in items:
             before = self._items.get((item.kind, item.id))
-            if item.revision != 1 + (0 if before is None else before.revision):
-                raise StateConflict(f"The {item.kind} {item.id} has changed meanwhile.")
-            if any(
-                each.kind == item.kind and each.name == item.name and each.id != item.id
-                for each in self._items.values()
-            ):
-                raise StateConflict(f"Another {item.kind} has this name.")
+            others = [each for each in self._items.values() if each.kind == item.kind and each.id != item.id]
+            like_it = [each for each in others if each.of == item.of and org_of(each.owner) == org_of(item.owner)]
+            rules.admit_item(
+                item,
+                0 if before is None else before.revision,
+                taken=any(each.name == item.name for each in others),
+                kept=len(like_it),
+            )
         for item in items:
             self._items[item.kind, item.id] = item
 

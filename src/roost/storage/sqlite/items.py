@@ -7,22 +7,21 @@ from typing import Any, Final
 import msgspec
 
 from roost.model.access import org_of
-from roost.model.errors import StateConflict
 from roost.model.events import Principal
 from roost.model.stored import Item
+from roost.storage import rules
 from roost.storage.sqlite.sql import SQL
 
 _principal: Final = msgspec.json.Decoder(Principal)
 
 
 def put_items(connection: sqlite3.Connection, items: Sequence[Item]) -> None:
-    """All or none: nothing is written before everything is checked. Raises: StateConflict."""
+    """All or none: nothing is written before everything is checked. Raises: StateConflict, NameTaken,
+    LibraryFull."""
     for item in items:
-        row = connection.execute(SQL["item-revision"], (item.kind, item.id)).fetchone()
-        if item.revision != 1 + (0 if row is None else row[0]):
-            raise StateConflict(f"The {item.kind} {item.id} has changed meanwhile.")
-        if connection.execute(SQL["item-named"], (item.kind, item.name, item.id)).fetchone() is not None:
-            raise StateConflict(f"Another {item.kind} has this name.")
+        given = {"kind": item.kind, "id": item.id, "name": item.name, "of": item.of, "org": org_of(item.owner)}
+        revision, taken, kept = connection.execute(SQL["item-admitted"], given).fetchone()
+        rules.admit_item(item, revision, taken=bool(taken), kept=kept)
     for item in items:
         who = msgspec.json.encode(item.owner).decode()
         row = (

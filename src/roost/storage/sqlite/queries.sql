@@ -45,7 +45,7 @@ VALUES
 -- name: insert-deletion
 INSERT INTO events (pos, at, by, type, fact, body) VALUES (?, ?, nullif(?, ''), 'session-deleted', 1, ?);
 
--- name: insert-key-fact
+-- name: insert-deed
 -- For the audit alone: no fact of the feed.
 INSERT INTO events (pos, at, by, type, fact, body) VALUES (?, ?, ?, ?, 0, ?);
 
@@ -114,6 +114,27 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: leave-over
 INSERT OR REPLACE INTO leftovers (session, before) VALUES (?, ?);
+-- name: item-admitted
+-- Which revision of it there is, whether another one has its name, and how many there are like it.
+SELECT
+    coalesce((SELECT revision FROM items WHERE kind = :kind AND id = :id), 0),
+    EXISTS (SELECT 1 FROM items WHERE kind = :kind AND name = :name AND id <> :id),
+    (SELECT count(*) FROM items WHERE kind = :kind AND org = :org AND of = :of);
+
+-- name: put-item
+INSERT INTO items (kind, id, name, of, owner, user, org, visibility, created_at, updated_at, revision, data)
+VALUES
+(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (kind, id) DO UPDATE SET
+    name = excluded.name, visibility = excluded.visibility, updated_at = excluded.updated_at,
+    revision = excluded.revision, data = excluded.data;
+
+-- name: drop-item
+DELETE FROM items WHERE kind = ? AND id = ?;
+
+-- name: drop-items-of
+DELETE FROM items WHERE of = ?;
+
 
 -- name: leftover
 SELECT session, before FROM leftovers LIMIT 1;
@@ -354,3 +375,15 @@ SELECT at, body_hash, outcome FROM claims WHERE principal = ? AND key = ?;
 
 -- name: keys
 SELECT id, hash, principal, created_at, revoked_at, scope, label, expires_at FROM api_keys ORDER BY created_at, id;
+
+-- name: item
+SELECT kind, id, name, of, owner, visibility, created_at, updated_at, revision, data
+FROM items WHERE kind = ? AND id = ?;
+
+-- name: items
+-- Those that somebody may see: as model/access.py says of sessions.
+SELECT kind, id, name, of, owner, visibility, created_at, updated_at, revision, data
+FROM items
+WHERE kind = :kind AND (:of IS NULL OR of = :of)
+    AND (:all OR (org = :org AND (user = :user OR visibility <> 'private')))
+ORDER BY created_at, id;

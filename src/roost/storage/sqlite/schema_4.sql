@@ -18,4 +18,5 @@ CREATE TABLE items (
     UNIQUE (kind, name)
 );
 CREATE INDEX items_by_age ON items (kind, created_at, id);
+CREATE INDEX items_kept ON items (kind, org, of);
 CREATE INDEX items_of ON items (of) WHERE of <> '';

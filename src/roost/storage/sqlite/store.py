@@ -14,9 +14,10 @@ from roost.model.stored import (
     Append,
     Appended,
     AuditEntry,
+    Deed,
     FeedEntry,
+    Item,
     KeyClaim,
-    KeyFact,
     Page,
     SessionPage,
     SessionQuery,
@@ -26,6 +27,7 @@ from roost.model.stored import (
 )
 from roost.storage.sqlite import finding, reader
 from roost.storage.sqlite.connect import copy_store, storage_error
+from roost.storage.sqlite.items import read_item, read_items
 from roost.storage.sqlite.reader import Readers
 from roost.storage.sqlite.transaction import Transaction
 from roost.storage.sqlite.turns import Turns
@@ -107,11 +109,23 @@ class SqliteStore:
     async def audit(self, *, after: Pos = 0, limit: int = 500) -> Sequence[AuditEntry]:
         return await self._readers.call(reader.read_audit, after=after, limit=limit)
 
-    async def put_key(self, key: ApiKey, fact: KeyFact | None = None) -> None:
-        await self._writer.call(Transaction.put_key, key, fact)
+    async def put_key(self, key: ApiKey, deed: Deed | None = None) -> None:
+        await self._writer.call(Transaction.put_key, key, deed)
 
     async def keys(self) -> Sequence[ApiKey]:
         return await self._readers.call(reader.read_keys)
+
+    async def put_items(self, *items: Item, deed: Deed | None = None) -> None:
+        await self._writer.call(Transaction.put_items, items, deed)
+
+    async def item(self, kind: str, item: str) -> Item | None:
+        return await self._readers.call(read_item, kind, item)
+
+    async def items(self, kind: str, *, visible_to: Principal | None = None, of: str | None = None) -> Sequence[Item]:
+        return await self._readers.call(read_items, kind, visible_to=visible_to, of=of)
+
+    async def drop_item(self, kind: str, item: str, deed: Deed | None = None) -> None:
+        await self._writer.call(Transaction.drop_item, kind, item, deed)
 
     async def copy(self, path: Path) -> None:
         try:

@@ -18,9 +18,10 @@ from roost.model.errors import CursorAhead, SessionNotFound, StateConflict
 from roost.model.events import Principal
 from roost.model.ids import MessageId, Pos, Seq, SessionId
 from roost.model.record import Record, encode_record
-from roost.model.stored import ApiKey, Append, Appended, KeyFact, StoredMessage
+from roost.model.stored import ApiKey, Append, Appended, Deed, Item, StoredMessage
 from roost.storage import rules
 from roost.storage.finding import fade_of, folder_of, words_of
+from roost.storage.sqlite import items as library
 from roost.storage.sqlite.leftovers import any_left
 from roost.storage.sqlite.sql import SQL, repeated
 
@@ -53,6 +54,7 @@ class Transaction:
     def __init__(self, connection: sqlite3.Connection, fences: Fences) -> None:
         self.relisted = False
         """Whether a filter may let other sessions through afterwards."""
+        self._connection = connection
         self._execute = connection.execute
         self._fences = fences
         self._events: list[Any] = []
@@ -121,17 +123,28 @@ class Transaction:
     def set_token(self, session: SessionId, token_hash: bytes) -> None:
         self._execute(SQL["set-token"], (token_hash, self._find(session).key))
 
-    def put_key(self, key: ApiKey, fact: KeyFact | None) -> None:
+    def put_key(self, key: ApiKey, deed: Deed | None) -> None:
         row = (
             key.id, key.hash, _json(key.principal), key.created_at, key.revoked_at, key.scope, key.label,
             key.expires_at,
         )  # fmt: skip
         self._execute(SQL["put-key"], row)
-        if fact is not None:
+        self._audit(deed)
+
+    def put_items(self, items: Sequence[Item], deed: Deed | None) -> None:
+        library.put_items(self._connection, items)
+        self._audit(deed)
+
+    def drop_item(self, kind: str, item: str, deed: Deed | None) -> None:
+        if library.drop_item(self._connection, kind, item):
+            self._audit(deed)
+
+    def _audit(self, deed: Deed | None) -> None:
+        if deed is not None:
             self.flush()
             self._fences.pos += 1
-            body = msgspec.json.encode(fact.details)
-            self._execute(SQL["insert-key-fact"], (self._fences.pos, fact.at, _json(fact.by), fact.action, body))
+            body = msgspec.json.encode(deed.details)
+            self._execute(SQL["insert-deed"], (self._fences.pos, deed.at, _json(deed.by), deed.action, body))
 
     def _leave_over(self, key: int, before: Seq) -> None:
         self._execute(SQL["leave-over"], (key, before))
