@@ -1,6 +1,7 @@
 """The whole API as one ASGI app: who may knock, is the hub up, streams and link past the framework, REST through it."""
 
-from typing import Final
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
 
 import anyio
 import msgspec
@@ -9,10 +10,11 @@ from roost import __version__
 from roost.api import metrics
 from roost.api.admission import check_host, check_origin, key_of
 from roost.api.asgi import Receive, Scope, Send, query_of, refuse_upgrade, respond
+from roost.api.coder.envelope import send_envelope
 from roost.api.entries import UNKNOWN, Entry
 from roost.api.patience import patient
 from roost.api.problems import error_of, problem, send_problem
-from roost.api.rest import check_route, make_rest, route_of
+from roost.api.rest import REST
 from roost.api.streams import sse
 from roost.api.streams.running import Streams
 from roost.api.streams.socket import socket
@@ -22,6 +24,9 @@ from roost.model.errors import Forbidden, HubStopping, MethodNotAllowed, RouteNo
 from roost.model.events import Principal
 from roost.model.info import Health
 from roost.settings import Settings
+
+if TYPE_CHECKING:
+    from roost.api.coder.app import Coder
 
 LOOKS: Final = frozenset(("GET", "HEAD", "OPTIONS"))
 """Methods of requests that change nothing."""
@@ -39,7 +44,7 @@ class App:
         self._settings = settings
         self._streams = Streams(settings.sse_heartbeat_seconds)
         self.request_seconds = settings.request_seconds
-        self._rest = make_rest(settings.max_body_bytes)
+        self._rest = REST.app(settings.max_body_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -48,6 +53,13 @@ class App:
             await self._websocket(scope, receive, send)
         else:
             await self._lifespan(receive, send)
+
+    @cached_property
+    def coder(self) -> "Coder":
+        """The same hub as the published clients of Coder know one."""
+        from roost.api.coder.app import Coder  # only whoever uses it pays for it
+
+        return Coder(self._hub, self._settings, self._streams)
 
     def end_streams(self) -> None:
         """End every event stream, and every later one at once: the server is about to stop."""
@@ -78,11 +90,18 @@ class App:
     # --- HTTP ---------------------------------------------------------------------------------------------------------
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        entry = Entry(scope, send, scope["method"], _route(scope))
+        entry = Entry(scope, send, scope["method"], self._route(scope))
         try:
             await self._answer(scope, receive, entry.send)
         finally:
             entry.write()
+
+    def _route(self, scope: Scope) -> str:
+        """The template of the route, for the log."""
+        if scope["path"] in ALONE:
+            return scope["path"]
+        found = (self.coder if _is_coders(scope) else REST).route_of(scope)
+        return UNKNOWN if found is None else found[0]
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -91,9 +110,9 @@ class App:
                 await self._health(scope, send)
                 return
             self._check_ready()
-            await self._authenticated(scope, receive, send)
+            await (self.coder if _is_coders(scope) else self._authenticated)(scope, receive, send)
         except Exception as exc:  # noqa: BLE001  # nothing was sent yet: streams and the framework end their own errors
-            await send_problem(send, error_of(exc, scope))
+            await (send_envelope if _is_coders(scope) else send_problem)(send, error_of(exc, scope))
 
     async def _health(self, scope: Scope, send: Send) -> None:
         _check_method(scope, "GET", "HEAD")
@@ -129,7 +148,7 @@ class App:
                 _check_method(scope, "GET")
                 await self._openapi(send)
             case _:
-                found = route_of(scope)
+                found = REST.route_of(scope)
                 wait = patient(receive, self.request_seconds, whole=found is None or not found[1])
                 await self._rest(scope, wait, send)
 
@@ -144,7 +163,7 @@ class App:
                 try:
                     return await self._hub.admit(session, by, act=acts)
                 except (SessionNotFound, Forbidden):
-                    check_route(scope)
+                    REST.check(scope)
                     raise
             case _:
                 self._hub.keys.check(by, "controller" if acts else "observer")
@@ -190,11 +209,9 @@ def _check_method(scope: Scope, *methods: str) -> None:
         raise MethodNotAllowed(allow=list(methods))
 
 
-def _route(scope: Scope) -> str:
-    if scope["path"] in ALONE:
-        return scope["path"]
-    found = route_of(scope)
-    return UNKNOWN if found is None else found[0]
+def _is_coders(scope: Scope) -> bool:
+    """Whether this is asked of the Coder view (api/coder)."""
+    return scope["path"] == "/coder" or scope["path"].startswith("/api/")
 
 
 def _socket_route(scope: Scope) -> str:

@@ -25,6 +25,7 @@ from roost.core.hostlink import Receive, Send
 from roost.core.hosts import Hosts
 from roost.core.keys import Keyring
 from roost.core.knowing import Knowing
+from roost.core.library import Library
 from roost.core.limits import Limits, check_about
 from roost.core.log import Log
 from roost.core.measures import Measures
@@ -62,7 +63,7 @@ from roost.model.info import (
 )  # fmt: skip
 from roost.model.lifecycle import Phase
 from roost.model.record import Record
-from roost.model.stored import SessionQuery
+from roost.model.stored import SessionPage, SessionQuery
 from roost.ports import Bell, Clock, Runtime, Store, Workspaces
 from roost.settings import Settings
 
@@ -104,6 +105,7 @@ class Hub:
         self._timers = Timers(clock, Times(idle=settings.idle_seconds, parked=settings.parked_seconds))
         self._hosts = Hosts(self._ground, runtime, self._spools, self._timers, settings, tasks)
         self.workspace = Workspace(Reach(self._ground, self._hosts, self._timers, settings), settings)
+        self.library = Library(store, clock)
         self.knowing = Knowing(store, runtime, Path(settings.data))
         self.presence = Presence(clock)
         self.limits = Limits(max_streams=settings.max_streams, rate=settings.rate_per_second)
@@ -114,6 +116,14 @@ class Hub:
         self.measures = Measures(store, self.feed, self._hosts, self.presence, self.log.appends)
         self._known: WeakValueDictionary[SessionId, Session] = WeakValueDictionary()
         self._loading = anyio.Lock()
+
+    @property
+    def tasks(self) -> TaskGroup:
+        """Where work goes on that outlives the request that began it. What fails there ends the hub: catch it."""
+        return self._tasks
+
+    def now_ms(self) -> int:
+        return self._clock.now_ms()
 
     # --- from start to stop -------------------------------------------------------------------------------------------
 
@@ -241,8 +251,12 @@ class Hub:
                 raise Forbidden("This session may be watched, not acted in: it is another user's.")
         return found
 
+    async def page(self, query: SessionQuery, by: e.Principal) -> SessionPage:
+        """Those that match and this principal may see, as they are stored."""
+        return await self._store.list(self._seen_by(query, by))
+
     async def list_sessions(self, query: SessionQuery, by: e.Principal) -> SessionList:
-        page = await self._store.list(self._seen_by(query, by))
+        page = await self.page(query, by)
         sessions = [self.info(row.record, row.head, detail=False) for row in page.rows]
         return SessionList(sessions=sessions, total=page.total)
 
@@ -255,25 +269,35 @@ class Hub:
 
     def participants(self, session: Session, *, disconnected: bool = False) -> list[Participant]:
         """Who is here: the agent, then those who watch or control, in the order in which they came."""
-        lead = lead_of(session.record_now.agent, linked=session.linked)
+        lead = lead_of(session.record_now, linked=session.linked)
         return [lead, *self.presence.of(session.id, disconnected=disconnected)]
 
     def role_of(self, session: Session, by: e.Principal) -> str:
         """What a connection of this principal is: whether it may act or only watch."""
-        record = session.record_now
-        acts = access.may_act(record.visibility, record.owner, by) and self.keys.scope_of(by) != "observer"
-        return "controller" if acts else "observer"
+        return "controller" if self.may_act(session.record_now, by) else "observer"
 
-    async def delete(self, session: str, by: e.Principal, *, force: bool = False) -> Deleted:
-        """Remove log and folders. Raises: SessionNotFound; Forbidden: not its owner; WorkspaceDirty: unsaved work, and
-        no force."""
+    def linked(self, record: Record) -> bool:
+        """Whether the link of its host is up."""
+        found = self._known.get(record.session)
+        return found is not None and found.linked
+
+    def may_act(self, record: Record, by: e.Principal) -> bool:
+        """Whether this principal may act in a session that it may see."""
+        return access.may_act(record.visibility, record.owner, by) and self.keys.scope_of(by) != "observer"
+
+    async def delete(self, session: str, by: e.Principal, *, force: bool = False, keep: bool = False) -> Deleted:
+        """Remove log and folders; with `keep`, a folder with unsaved work stays.
+
+        Raises: SessionNotFound; Forbidden: not its owner; WorkspaceDirty: unsaved work, and neither force nor keep.
+        """
         found = await self.admit(session, by, act=True)
         if not access.is_owner(found.record_now.owner, by):
             raise Forbidden("Only its owner may delete a session.")
         spec = found.record_now.workspace
-        if not force and await self._workspaces.dirty(spec):
+        unsaved = not force and await self._workspaces.dirty(spec)
+        if unsaved and not keep:
             raise WorkspaceDirty(path=spec.root)
-        kept = spec.path if spec.kind == "folder" else UNSET
+        kept = spec.root if unsaved else spec.path if spec.kind == "folder" else UNSET
         pos = 0
         with anyio.CancelScope(shield=True):
             async with found.locked():
@@ -284,15 +308,17 @@ class Hub:
             self._known.pop(found.id, None)
             self.log.forget(found.id)
             self.presence.forget(found.id)
-            kept = await self._clear_away(found, spec) or kept
+            kept = await self._clear_away(found, spec, keep=unsaved) or kept
         return Deleted(session=found.id, pos=pos, kept=kept)
 
-    async def _clear_away(self, session: Session, spec: e.WorkspaceSpec) -> str | UnsetType:
-        """End what a deleted session left: its processes, then its folder. The path of a folder that would not go."""
+    async def _clear_away(self, session: Session, spec: e.WorkspaceSpec, *, keep: bool) -> str | UnsetType:
+        """End what a deleted session left: its processes, and its folder unless that is to stay. The path of a folder
+        that would not go."""
         try:
             await self._blobs.release(session.id)
             await self._hosts.gone(session)
-            await self._workspaces.remove(spec)
+            if not keep:
+                await self._workspaces.remove(spec)
         except (RoostError, OSError) as error:
             _log.error("folder of a deleted session is left", session=session.id, path=spec.root, detail=str(error))
             return spec.root
@@ -300,7 +326,7 @@ class Hub:
 
     def info(self, record: Record, seq: int, *, detail: bool = True) -> SessionInfo:
         return info_of(
-            record, seq=seq, linked=self._linked(record), detail=detail, now=self._clock.now_ms(),
+            record, seq=seq, linked=self.linked(record), detail=detail, now=self._clock.now_ms(),
             paused=self.settings.paused_seconds,
         )  # fmt: skip
 
@@ -358,10 +384,6 @@ class Hub:
     def _shown_to(self, session: Session) -> None:
         """Its visibility has changed: whoever may not see it any more is let go."""
         self.presence.end_unseen(session.id, lambda by: may_see(session.record_now, by))
-
-    def _linked(self, record: Record) -> bool:
-        found = self._known.get(record.session)
-        return found is not None and found.linked
 
     def _must_run(self) -> None:
         if self.stopping.is_set():

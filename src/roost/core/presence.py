@@ -6,13 +6,14 @@ from contextlib import contextmanager
 from itertools import count
 from typing import Final
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from roost.core.bell import LocalBell
 from roost.model.events import Principal
 from roost.model.ids import SessionId
 from roost.model.info import Participant
+from roost.model.record import Record
 from roost.ports import Clock
 
 LEFT_PER_SESSION: Final = 50
@@ -105,6 +106,9 @@ class Presence:
             self._left.popitem(last=False)
 
 
-def lead_of(agent: str, *, linked: bool) -> Participant:
-    """The driver: it leads, from beside the workspace."""
-    return Participant(id="lead", role="lead", via="link", user=agent, kind="service", connected=linked)
+def lead_of(record: Record, *, linked: bool) -> Participant:
+    """The driver: it leads, from beside the workspace, since its host came."""
+    since = record.ready_at or UNSET
+    return Participant(
+        id="lead", role="lead", via="link", user=record.agent, kind="service", connected=linked, since=since
+    )

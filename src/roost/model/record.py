@@ -19,7 +19,9 @@ from roost.model.ids import Epoch, MessageId, RequestId, RunId, Seq, SessionId
 from roost.model.lifecycle import CLOSES_EPOCH, MOVES_STATE, NEEDS_RUN, NEXT, RUN_STATUS, Phase, RunStatus, step
 from roost.model.loops import LoopState, looped
 from roost.model.made import Made, with_artifact, with_files
+from roost.model.metrics import Metrics
 from roost.model.rules import always
+from roost.model.tasks import Task, cut, with_end, with_start
 
 MAX_GRANTED: Final = 200
 """Rules that "always" has made; beyond them the oldest are forgotten, and asked about again."""
@@ -68,22 +70,11 @@ class Pending(Struct, frozen=True, kw_only=True, omit_defaults=True):
     run: RunId | UnsetType = UNSET
 
 
-class Metrics(Struct, frozen=True, kw_only=True):
-    """Counts over this session's log. `tool_calls` is the sum of `tool_usage`; `cost` in US dollars."""
-
-    messages: int = 0
-    steps: int = 0
-    tool_calls: int = 0
-    tool_usage: dict[str, int] = {}
-    tokens: e.Tokens = e.Tokens()
-    cost: float = 0.0
-
-
 class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A session, without its conversation. `state_seq`: the last session, run or people event. `open_from`: where a
     replay must begin to rebuild what of the conversation is still open; absent when nothing is. `idle_at`: when the
-    session was last ready without a run; `slept_at`: when it was put to sleep (both ms). `granted`: what "always" has
-    allowed."""
+    session was last ready without a run; `ready_at`: when its host came; `slept_at`: when it was put to sleep (all in
+    ms). `granted`: what "always" has allowed."""
 
     session: SessionId
     phase: Phase
@@ -110,6 +101,7 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
     loop: LoopState | UnsetType = UNSET
     granted: tuple[e.Rule, ...] = ()
     idle_at: int = 0
+    ready_at: int = 0
     slept_at: int = 0
     hidden: bool = False
     run: Run | UnsetType = UNSET
@@ -118,6 +110,7 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
     queue: tuple[Queued, ...] = ()
     queue_held: bool = False
     todos: tuple[e.Todo, ...] = ()
+    tasks: tuple[Task, ...] = ()
     made: Made = Made()
     metrics: Metrics = Metrics()
     compacting: bool = False
@@ -314,13 +307,14 @@ def _run_ended(record: Record, body: e.RunComplete | e.RunAborted | e.RunError, 
         last_run=ended,
         queue=(*unread, *record.queue),
         queue_held=held,
+        tasks=cut(record.tasks, event.at),
         compacting=False,
         idle_at=event.at,
     )
 
 
 def _ready(record: Record, _body: e.RuntimeReady, event: Event) -> Record:
-    return replace(record, idle_at=event.at)
+    return replace(record, idle_at=event.at, ready_at=event.at)
 
 
 def _paused(record: Record, _body: e.SessionPaused, event: Event) -> Record:
@@ -380,6 +374,8 @@ _FOLDS: Final[dict[type, Callable[[Record, Any, Event], Record]]] = {
     e.PermissionReplied: _answered,
     e.QuestionReplied: _answered,
     e.TodosUpdated: lambda record, body, _event: replace(record, todos=body.todos),
+    e.SubtaskStart: lambda r, body, ev: replace(r, tasks=with_start(r.tasks, body, ev.at, ev.run)),
+    e.SubtaskEnd: lambda r, body, ev: replace(r, tasks=with_end(r.tasks, body, ev.at)),
     e.FilesChanged: lambda record, body, _event: replace(record, made=with_files(record.made, body)),
     e.ArtifactPublished: lambda r, body, ev: replace(r, made=with_artifact(r.made, body, ev.seq, ev.at, ev.run)),
     e.Compacting: lambda record, _body, _event: replace(record, compacting=True),

@@ -1,0 +1,152 @@
+"""The conversation as entries: what a client of Coder is shown when it comes late, and as a replay.
+
+A message is several entries: what is said, thought, called and returned, each with the time at which it began.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, Literal
+
+from msgspec import UNSET, UnsetType
+
+from roost.api.coder.shapes import Shape
+from roost.core.session import Session
+from roost.model.events import Principal
+from roost.model.messages import FilePart, Message, ReasoningPart, TextPart, ToolPart, decode_message
+from roost.model.record import Record
+from roost.model.snapshot import Snapshot
+
+PAGE: Final = 500
+ACTORS: Final[dict[str, Literal["user", "api_key", "service"]]] = {
+    "user": "user",
+    "api-key": "api_key",
+    "service": "service",
+}
+"""Their word for what kind of principal somebody is."""
+
+
+class Author(Shape, frozen=True, kw_only=True):
+    user_id: str
+    actor_type: Literal["user", "api_key", "service"]
+
+
+class Attached(Shape, frozen=True, kw_only=True):
+    """A file that was given. What the hub keeps apart has no address that a client could open."""
+
+    type: str
+    mime_type: str
+    name: str | UnsetType = UNSET
+    url: str | UnsetType = UNSET
+
+
+class Entry(Shape, frozen=True, kw_only=True):
+    """One thing that was said or done. `timestamp` in ms; `reply_id` is the message, `turn_id` the run."""
+
+    type: Literal["user_prompt", "message", "thinking", "tool_call", "tool_result", "task_result"]
+    timestamp: int
+    content: str | UnsetType = UNSET
+    agent: str | UnsetType = UNSET
+    task_id: str | UnsetType = UNSET
+    turn_id: str | UnsetType = UNSET
+    reply_id: str | UnsetType = UNSET
+    tool_name: str | UnsetType = UNSET
+    tool_call_id: str | UnsetType = UNSET
+    tool_args: dict[str, Any] | UnsetType = UNSET
+    is_error: bool | UnsetType = UNSET
+    attachments: tuple[Attached, ...] | UnsetType = UNSET
+    author: Author | UnsetType = UNSET
+
+
+async def conversation_of(session: Session) -> tuple[Snapshot, list[Entry]]:
+    """All entries there are, up to the seq of the snapshot, in the order of time."""
+    messages: dict[str, Message] = {}
+    before, pages = None, list[list[Message]]()
+    while stored := await session.messages(before, PAGE):
+        pages.append([decode_message(message.data) for message in stored])
+        before = stored[0].first
+    for page in reversed(pages):
+        messages |= {message.info.id: message for message in page}
+    snapshot = await session.snapshot()  # after the store: what was finished since then is in both
+    messages |= {message.info.id: message for message in snapshot.messages}
+    return snapshot, entries_of(messages.values(), snapshot.record)
+
+
+def entries_of(messages: Iterable[Message], record: Record) -> list[Entry]:
+    """The entries of these messages, and what became of sub-agents' tasks, in the order of time."""
+    said = sorted(messages, key=lambda message: message.info.first)
+    found = [entry for message in said for entry in _entries(message, record)]
+    return sorted((*found, *_results(record)), key=lambda entry: entry.timestamp)
+
+
+def _entries(message: Message, record: Record) -> Iterator[Entry]:
+    info = message.info
+    if info.role == "user":
+        files = tuple(_attached(part) for part in message.parts if isinstance(part, FilePart))
+        yield Entry(
+            type="user_prompt",
+            timestamp=info.created,
+            content=message.text,
+            turn_id=info.run,
+            reply_id=info.id,
+            attachments=files or UNSET,
+            author=UNSET if info.by is UNSET else author_of(info.by),
+        )
+        return
+    agent = record.agent if info.agent is UNSET else info.agent
+    about: dict[str, Any] = {"agent": agent, "task_id": info.task, "turn_id": info.run, "reply_id": info.id}
+    for part in message.parts:
+        match part:
+            case TextPart():
+                yield Entry(type="message", timestamp=part.start, content=part.text, **about)
+            case ReasoningPart():
+                yield Entry(type="thinking", timestamp=part.start, content=part.text, **about)
+            case ToolPart():
+                yield from _tool(part, info.created, about)
+            case FilePart():
+                yield Entry(type="message", timestamp=info.created, content="", attachments=(_attached(part),), **about)
+            case _:
+                pass
+    if info.error is not UNSET:
+        at = info.created if info.completed is UNSET else info.completed
+        yield Entry(type="message", timestamp=at, content=info.error.message, is_error=True, **about)
+
+
+def _tool(part: ToolPart, created: int, about: dict[str, Any]) -> Iterator[Entry]:
+    """A call, and what it returned. Before it runs it is being written, and has no time of its own."""
+    state = part.state
+    begun = created if state.start is UNSET else state.start
+    name = "tool" if part.tool is UNSET else part.tool
+    given = {} if state.input is UNSET else state.input
+    arguments = given if isinstance(given, dict) else {"input": given}
+    about = about | {"tool_name": name, "tool_call_id": part.call}
+    yield Entry(type="tool_call", timestamp=begun, tool_args=arguments, **about)
+    if state.end is not UNSET:
+        failed = state.status == "error"
+        said = state.error if failed else state.output
+        yield Entry(
+            type="tool_result", timestamp=state.end, content="" if said is UNSET else said, is_error=failed, **about
+        )
+
+
+def _results(record: Record) -> Iterator[Entry]:
+    for task in record.tasks:
+        if task.ended_at is not UNSET:
+            yield Entry(
+                type="task_result",
+                timestamp=task.ended_at,
+                content=task.status if task.result is UNSET else task.result,
+                agent=task.agent,
+                task_id=task.task,
+                turn_id=task.run,
+                is_error=task.status != "completed",
+            )
+
+
+def author_of(by: Principal) -> Author:
+    return Author(user_id=by.user, actor_type=ACTORS[by.kind])
+
+
+def _attached(part: FilePart) -> Attached:
+    url = UNSET if part.url is UNSET or part.url.startswith("blob:") else part.url
+    return Attached(
+        type="image" if part.mime.startswith("image/") else "file", mime_type=part.mime, name=part.filename, url=url
+    )

@@ -1,0 +1,14 @@
+"""Every route of the Coder view but its streams (app.py)."""
+
+from typing import Final
+
+from litestar.handlers import HTTPRouteHandler
+
+from roost.api.coder import sessions
+from roost.api.coder.envelope import envelope
+from roost.api.routing import Routing
+
+ROUTES: Final[list[HTTPRouteHandler]] = [
+    *sessions.routes,
+]
+CODER: Final = Routing(ROUTES, envelope)
