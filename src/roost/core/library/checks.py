@@ -6,7 +6,6 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from roost.model import events as e
-from roost.model.addresses import check_address
 from roost.model.errors import BodyTooLarge, InvalidBody
 from roost.model.library import (
     MAX_KIT_BYTES,
@@ -57,15 +56,12 @@ def _check_list(name: str, values: tuple[Any, ...]) -> None:
 
 
 def check_repos(repos: tuple[dict[str, Any], ...]) -> None:
-    """Raises: InvalidBody; WorkspaceInvalid: an address that is not cloned here."""
+    """Raises: InvalidBody."""
     if len(repos) > MAX_REPOS:
         raise InvalidBody(f"repos: at most {MAX_REPOS}")
     for repo in repos:
         if len(msgspec.json.encode(repo)) > MAX_REPO_BYTES:
             raise InvalidBody(f"repos: each at most {MAX_REPO_BYTES} bytes, as JSON")
-        address = repo.get("url") or repo.get("cloneUrl")
-        if isinstance(address, str):
-            check_address(address)
 
 
 def check_kit(kit: e.Kit) -> None:
