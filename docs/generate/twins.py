@@ -97,7 +97,7 @@ def method(function: Function) -> str:
         return f"@property\n{head}\n{doc(function)}return self._async.{named}"
     if "asynccontextmanager" in decorators(function):
         block = f"with self._portal.enter(self._async.{named}({given})) as given:"
-        inner = "self._portal.iterate(given)" if returns.startswith("Generator[Generator") else "given"
+        inner = entered(function)
         return f"@contextmanager\n{head}\n{doc(function)}{block}\n yield {inner}"
     if returns.startswith("Generator["):
         return f"{head}\n{doc(function)}return self._portal.iterate(self._async.{named}({given}))"
@@ -107,6 +107,14 @@ def method(function: Function) -> str:
     if function.returns is not None and words(function.returns) != ast.unparse(function.returns):
         calls = f"{returns}(self._portal, {calls})"
     return f"{head}\n{doc(function)}{'' if returns == 'None' else 'return '}{calls}"
+
+
+def entered(function: Function) -> str:
+    """What the block is given: an iterator, the twin of a handle, or the thing itself."""
+    kind = ast.unparse(function.returns or ast.Constant(None)).removeprefix("AsyncGenerator[").removesuffix("]")
+    if kind.startswith("AsyncGenerator"):
+        return "self._portal.iterate(given)"
+    return "given" if sync_name(kind) == kind else f"{sync_name(kind)}(self._portal, given)"
 
 
 def doc(node: Function | ast.ClassDef) -> str:
@@ -132,6 +140,8 @@ def __exit__(
     self._exit(self._async.__aexit__, kind, error, trace)
 """
 
+ITERATED: Final = "def __iter__(self) -> {}:\n    return self._portal.iterate(aiter(self._async))"
+
 
 def twin(cls: ast.ClassDef) -> str:
     functions = [node for node in cls.body if isinstance(node, Function)]
@@ -145,6 +155,7 @@ def twin(cls: ast.ClassDef) -> str:
     casted = f"return cast({cls.name}, self._twin)"
     parts.append(f"@property\ndef _async(self) -> {cls.name}:\n{casted}")
     parts += [ENTERED] if opened else list(attributes(named.get("__init__")))
+    parts += [ITERATED.format(words(named["__aiter__"].returns))] if "__aiter__" in named else []
     parts += [method(function) for function in functions if not function.name.startswith("_")]
     return f"class {sync_name(cls.name)}({', '.join(above)}):\n" + indented("\n".join(parts))
 

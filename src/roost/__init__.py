@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from roost.client import Agent as Agent
     from roost.client import AsyncClient as AsyncClient
     from roost.client import AsyncSession as AsyncSession
+    from roost.client import AsyncSocket as AsyncSocket
     from roost.client import AuditPage as AuditPage
     from roost.client import Callbacks as Callbacks
     from roost.client import Client as Client
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from roost.client import SendResult as SendResult
     from roost.client import SequenceBroken as SequenceBroken
     from roost.client import Session as Session
+    from roost.client import Socket as Socket
     from roost.model.envelope import Event as Event
     from roost.model.errors import AgentNotConfigured as AgentNotConfigured
     from roost.model.errors import AgentUnknown as AgentUnknown
@@ -104,6 +106,7 @@ __all__ = [
     "ArtifactNotFound",
     "AsyncClient",
     "AsyncSession",
+    "AsyncSocket",
     "AuditPage",
     "BlobNotFound",
     "BodyTooLarge",
@@ -169,6 +172,7 @@ __all__ = [
     "SessionNotFound",
     "ShellTimeout",
     "Snapshot",
+    "Socket",
     "SpoolFull",
     "StaleEpoch",
     "StartFailed",
@@ -192,6 +196,7 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "Agent",
         "AsyncClient",
         "AsyncSession",
+        "AsyncSocket",
         "AuditPage",
         "Callbacks",
         "Client",
@@ -202,6 +207,7 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "SendResult",
         "SequenceBroken",
         "Session",
+        "Socket",
     ),
     "roost.model.envelope": ("Event",),
     "roost.model.errors": (

@@ -1,4 +1,5 @@
-"""A small real HTTP server on loopback that answers as a test tells it, down to where a connection breaks."""
+"""Real servers on loopback: one that answers HTTP as a test tells it, down to where a connection breaks; and one that
+stands between a client and its hub."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -97,4 +98,56 @@ async def loopback(*handlers: Handler, port: int = 0) -> AsyncGenerator[Loopback
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(listener.serve, server.serve)
             yield server
+            tasks.cancel_scope.cancel()
+
+
+@dataclass
+class Relay:
+    """Passes connections on to a hub, and can be cut. While it is `deaf`, what the hub says is let go."""
+
+    port: int
+    url: str = ""
+    deaf: bool = False
+    passed: int = 0
+    """Connections so far."""
+    open: set[anyio.CancelScope] = field(default_factory=set)
+
+    def cut(self) -> None:
+        for scope in self.open:
+            scope.cancel()
+
+    async def serve(self, client: SocketStream) -> None:
+        self.passed += 1
+        async with client:
+            with suppress(OSError), anyio.CancelScope() as scope:
+                self.open.add(scope)
+                async with await anyio.connect_tcp("127.0.0.1", self.port) as hub:
+                    await self.join(client, hub)
+            self.open.discard(scope)
+
+    async def join(self, client: SocketStream, hub: SocketStream) -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self.pump, client, hub, tasks.cancel_scope)
+            await self.pump(hub, client, tasks.cancel_scope, heard=True)
+
+    async def pump(
+        self, source: SocketStream, sink: SocketStream, until: anyio.CancelScope, *, heard: bool = False
+    ) -> None:
+        with suppress(anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
+            while True:
+                piece = await source.receive()
+                if not (heard and self.deaf):
+                    await sink.send(piece)
+        until.cancel()
+
+
+@asynccontextmanager
+async def relay(url: str) -> AsyncGenerator[Relay]:
+    """A relay before the hub at this URL."""
+    passing = Relay(int(urlsplit(url).port or 0))
+    async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener:
+        passing.url = f"http://127.0.0.1:{listener.extra(SocketAttribute.local_port)}"
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(listener.serve, passing.serve)
+            yield passing
             tasks.cancel_scope.cancel()

@@ -15,7 +15,7 @@ from anyio import to_thread
 
 import roost
 from docs.generate import twins
-from roost import AsyncClient, AsyncSession, Client, RoostError, Session
+from roost import AsyncClient, AsyncSession, AsyncSocket, Client, RoostError, Session, Socket
 from roost.model.errors import ERRORS
 from roost.testing import RunningHub
 
@@ -41,7 +41,7 @@ def test_a_twin_is_what_its_original_makes_of_it(path: str) -> None:
     assert (ROOT / path).read_text(encoding="utf-8") == twins.PAGES[path](), f"{path} is out of date: make docs"
 
 
-@pytest.mark.parametrize(("original", "twin"), [(AsyncClient, Client), (AsyncSession, Session)])
+@pytest.mark.parametrize(("original", "twin"), [(AsyncClient, Client), (AsyncSession, Session), (AsyncSocket, Socket)])
 def test_names_and_parameters_are_the_same_in_both(original: type, twin: type) -> None:
     def public(cls: type) -> dict[str, list[str]]:
         found = {name: member for name, member in inspect.getmembers(cls) if not name.startswith("_")}
@@ -104,6 +104,23 @@ async def test_a_stream_left_early_is_closed_and_the_client_goes_on(sync: Client
         return first.seq, rest[0].seq, links.count(True)
 
     assert await apart(work) == (1, 2, 1)
+
+
+async def test_a_socket_is_a_block_whose_events_are_iterated(sync: Client) -> None:
+    def work() -> tuple[list[int], bool, set[str]]:
+        session = sync.create_session()
+        with session.connect() as socket:
+            here = {each.via for each in next(socket.presence())}
+            accepted = socket.queue("count to 2")
+            seen: list[int] = []
+            for event in socket:
+                seen.append(event.seq)
+                if event.type == "run-complete":
+                    break
+        return seen, accepted.seq in seen, here
+
+    seen, there, here = await apart(work)
+    assert seen == list(range(1, len(seen) + 1)) and there and "socket" in here
 
 
 async def test_files_go_in_pieces_both_ways(sync: Client) -> None:

@@ -79,6 +79,15 @@ def workspace(session: Session) -> bytes:
         return b"".join(pieces) + text.encode()
 
 
+def one_connection(session: Session) -> int:
+    with session.connect(types=["run-start", "run-complete"]) as socket:
+        seq: int = socket.start("count to 3").seq
+        for event in socket.events(until="run-complete"):
+            seq = event.seq
+        print([each.user for each in socket.participants])
+        return seq
+
+
 async def the_same_awaited(text: str) -> list[Event]:
     async with AsyncClient() as client:
         session: AsyncSession = await client.create_session(task=text)

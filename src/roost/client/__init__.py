@@ -5,9 +5,10 @@ from roost.client.answers import Agent, AuditPage, EventPage, FeedPage, RunEvent
 from roost.client.callbacks import Callbacks
 from roost.client.client import AsyncClient, Filters
 from roost.client.session import AsyncSession
-from roost.client.sync import Client, Session
+from roost.client.socket import AsyncSocket
+from roost.client.sync import Client, Session, Socket
 
 __all__ = [
-    "Address", "Agent", "AsyncClient", "AsyncSession", "AuditPage", "Callbacks", "Client", "EventPage", "FeedPage",
-    "Filters", "RunEventPage", "SendResult", "SequenceBroken", "Session",
+    "Address", "Agent", "AsyncClient", "AsyncSession", "AsyncSocket", "AuditPage", "Callbacks", "Client", "EventPage",
+    "FeedPage", "Filters", "RunEventPage", "SendResult", "SequenceBroken", "Session", "Socket",
 ]  # fmt: skip

@@ -1,5 +1,6 @@
 """Answers that are shapes of the wire alone, and what a hub's refusals become on this side."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
@@ -94,7 +95,7 @@ class SendResult(Struct, frozen=True, kw_only=True):
     error: Failure | UnsetType = UNSET
 
 
-_NOT_DETAILS = frozenset({"type", "title", "status", "detail", "code", "instance", "message"})
+_NOT_DETAILS = frozenset({"type", "title", "status", "detail", "code", "instance", "message", "id"})
 
 
 def problem(response: httpx.Response) -> RoostError:
@@ -105,6 +106,10 @@ def problem(response: httpx.Response) -> RoostError:
         said = None
     if not isinstance(said, dict) or "code" not in said:
         return error_from(f"http_{response.status_code}", f"{response.url} answered {response.status_code}")
-    fields: dict[str, Any] = {str(name): value for name, value in said.items()}  # pyright: ignore[reportUnknownVariableType,reportUnknownArgumentType]  # JSON
+    return refusal_of({str(name): value for name, value in said.items()})  # pyright: ignore[reportUnknownVariableType,reportUnknownArgumentType]  # JSON
+
+
+def refusal_of(fields: Mapping[str, Any]) -> RoostError:
+    """The error that a problem stands for, in an answer or in a frame of a socket."""
     message = str(fields.get("detail") or fields.get("title") or "")
     return error_from(str(fields["code"]), message, {k: v for k, v in fields.items() if k not in _NOT_DETAILS})

@@ -15,8 +15,9 @@ from roost.client.absent import as_struct, or_absent
 from roost.client.address import Address, Finder
 from roost.client.answers import Agent, AgentList, FeedPage
 from roost.client.bundles import pieces_of
+from roost.client.commanding import Input
 from roost.client.people import AsyncPeople
-from roost.client.session import AsyncSession, Input
+from roost.client.session import AsyncSession
 from roost.client.stream import RECONNECT_SECONDS, follow_feed
 from roost.client.wire import Wire, new_key
 from roost.model.commands import CreateSession, PolicyRequest, TimeoutsRequest, WorkspaceRequest

@@ -10,16 +10,27 @@ from msgspec import UNSET, Struct
 from roost.client.absent import as_struct, or_absent
 from roost.client.answers import EventPage, MessageList, SendResult
 from roost.client.bundles import AsyncExporting
-from roost.client.callbacks import Callbacks, Listener, PermissionReply, Reply
+from roost.client.callbacks import Callbacks, Listener, PermissionReply
+from roost.client.commanding import AsyncCommanding, Delivery, Input, route_of
 from roost.client.knowing import AsyncKnowing
 from roost.client.runs import MOVES, RUN_ENDS, Waiting, ends, is_idle, result_of
+from roost.client.socket import AsyncConnecting
 from roost.client.stream import OnLink, Until, follow_events
 from roost.client.wire import REQUEST_SECONDS, Wire, new_key
 from roost.client.workspace import AsyncWorkspace
-from roost.model.commands import Abort, Configure, PolicyRequest, RuleRequest, Send, TimeoutsRequest, Update
+from roost.model.commands import (
+    Abort,
+    AnyCommand,
+    Archive,
+    Configure,
+    PolicyRequest,
+    RuleRequest,
+    TimeoutsRequest,
+    Update,
+)  # fmt: skip
 from roost.model.envelope import Event
 from roost.model.errors import RunNotFound
-from roost.model.events import InputPart, PermissionAsked, Rule, StepFinish
+from roost.model.events import PermissionAsked, Rule, StepFinish
 from roost.model.ids import RunId, Seq, SessionId
 from roost.model.info import Accepted, Deleted, PendingList, Queue, SessionConfig, SessionInfo
 from roost.model.messages import Message
@@ -28,11 +39,9 @@ from roost.model.snapshot import Snapshot, decode_snapshot
 
 STOP_SECONDS = 120.0
 """How long a call may take that answers only once a run has stopped."""
-Delivery = Literal["prompt", "steer", "queue"]
-Input = str | Sequence[InputPart]
 
 
-class AsyncSession(AsyncWorkspace, AsyncKnowing, AsyncExporting):
+class AsyncSession(AsyncCommanding, AsyncConnecting, AsyncWorkspace, AsyncKnowing, AsyncExporting):
     """One session of a hub. Making one asks nothing; a wrong id shows at the first call.
 
     Every method may raise SessionNotFound, HubUnreachable, Unauthorized, and what its own words name.
@@ -100,16 +109,6 @@ class AsyncSession(AsyncWorkspace, AsyncKnowing, AsyncExporting):
 
     # --- running ---
 
-    async def start(self, given: Input, *, delivery: Delivery = "prompt", key: str | None = None) -> Accepted:
-        """Hand over input and return once it is recorded. `key`: your own idempotency key, to repeat the call safely
-        from another process too.
-
-        Raises: SessionBusy (delivery `prompt`), SessionArchived, SessionClosed, QueueFull, BodyTooLarge.
-        """
-        text, parts = (given, UNSET) if isinstance(given, str) else (UNSET, tuple(given))
-        body = Send(text=text, input=parts, delivery=delivery)
-        return await self._post("/input", body, key=key)
-
     async def send(
         self,
         given: Input,
@@ -136,23 +135,9 @@ class AsyncSession(AsyncWorkspace, AsyncKnowing, AsyncExporting):
         last, steps = await listener.follow(run, accepted.seq - 1)
         return result_of(self.id, last, steps, await self.messages(before=last.seq + 1))
 
-    async def steer(self, given: Input, *, key: str | None = None) -> Accepted:
-        """Input that joins the open run; without one it is a prompt. What the run did not take in any more goes to the
-        head of the queue. Returns once it is recorded; `events_of` it shows the rest."""
-        return await self.start(given, delivery="steer", key=key)
-
-    async def queue(self, given: Input, *, key: str | None = None) -> Accepted:
-        """Input that waits for its own run; without anything to wait for it is a prompt. Raises: QueueFull."""
-        return await self.start(given, delivery="queue", key=key)
-
     async def queued(self) -> tuple[Queued, ...]:
         """The inputs that wait, in their order."""
         return msgspec.json.decode(await self._get("/queue"), type=Queue).queue
-
-    async def unqueue(self, message: str) -> Accepted:
-        """Give up an input that waits. Raises: MessageNotFound: it does not wait (any more)."""
-        answer = await self._wire.request("DELETE", f"{self._path}/queue/{message}", key=new_key())
-        return msgspec.json.decode(answer, type=Accepted)
 
     async def stream(
         self, given: Input, *, delivery: Delivery = "prompt", key: str | None = None
@@ -207,23 +192,12 @@ class AsyncSession(AsyncWorkspace, AsyncKnowing, AsyncExporting):
     async def abort(self, *, reason: str = "requested", wait: bool = True) -> Accepted:
         """Stop the open run; returns when the session is idle, or with `wait=False` once that is recorded. Without a
         run it does nothing."""
-        return await self._post(
-            "/abort", Abort(reason=reason), params=None if wait else {"wait": False}, seconds=STOP_SECONDS
-        )
+        return await self._stop("/abort", Abort(reason=reason), wait=wait)
 
     async def pause(self, *, wait: bool = True) -> Accepted:
         """Put to sleep; an open run is aborted first. Returns when the session sleeps, or with `wait=False` once that
         is recorded."""
-        return await self._post("/pause", params=None if wait else {"wait": False}, seconds=STOP_SECONDS)
-
-    async def resume(self) -> Accepted:
-        """Wake; on a live session without a run, let a held queue go on. Returns before the host is up. Raises:
-        SessionArchived, SessionClosed."""
-        return await self._post("/resume")
-
-    async def archive(self) -> Accepted:
-        """Stop everything and keep the history, for good."""
-        return await self._post("/archive", seconds=STOP_SECONDS)
+        return await self._stop("/pause", None, wait=wait)
 
     async def update(
         self,
@@ -252,28 +226,6 @@ class AsyncSession(AsyncWorkspace, AsyncKnowing, AsyncExporting):
         return msgspec.json.decode(answer, type=Deleted)
 
     # --- deciding ---
-
-    async def reply_to_permission(
-        self, request: str, reply: Reply, message: str | None = None, *, key: str | None = None
-    ) -> Accepted:
-        """Answer a permission request, for everybody. `always` also allows from now on what the request proposes.
-        `reject` without a message stops the run; with one, the agent reads it and goes on. Either rejects the session's
-        other open permissions too. Raises: PermissionNotFound: unknown, or answered already."""
-        body = {"reply": reply} | ({"message": message} if message is not None else {})
-        return await self._post(f"/permissions/{request}", body, key=key)
-
-    async def reply_to_question(self, request: str, answers: Sequence[Sequence[str]] | None) -> Accepted:
-        """Answer a question, or reject it (None). Raises: PermissionNotFound."""
-        return await (self.reject_question(request) if answers is None else self.answer_question(request, answers))
-
-    async def answer_question(self, request: str, answers: Sequence[Sequence[str]]) -> Accepted:
-        """One list of labels, or own words, per question. Raises: PermissionNotFound."""
-        body = {"reply": "answer", "answers": [list(answer) for answer in answers]}
-        return await self._post(f"/questions/{request}", body)
-
-    async def reject_question(self, request: str) -> Accepted:
-        """Raises: PermissionNotFound."""
-        return await self._post(f"/questions/{request}", {"reply": "reject"})
 
     async def pending_permissions(self) -> tuple[Pending, ...]:
         """Permissions that wait for someone."""
@@ -311,17 +263,16 @@ class AsyncSession(AsyncWorkspace, AsyncKnowing, AsyncExporting):
     async def _get(self, path: str = "", **params: int | None) -> bytes:
         return await self._wire.request("GET", self._path + path, params=params)
 
-    async def _post(
-        self,
-        path: str,
-        body: Struct | Mapping[str, Any] | None = None,
-        *,
-        key: str | None = None,
-        params: Mapping[str, Any] | None = None,
-        seconds: float = REQUEST_SECONDS,
-    ) -> Accepted:
+    async def _command(self, command: AnyCommand, key: str | None = None) -> Accepted:
+        method, path, body = route_of(command)
+        seconds = STOP_SECONDS if isinstance(command, Archive) else REQUEST_SECONDS
+        answer = await self._wire.request(method, self._path + path, body=body, key=key or new_key(), seconds=seconds)
+        return msgspec.json.decode(answer, type=Accepted)
+
+    async def _stop(self, path: str, body: Struct | None, *, wait: bool) -> Accepted:
+        params = None if wait else {"wait": False}
         answer = await self._wire.request(
-            "POST", self._path + path, params=params, body=body, key=key or new_key(), seconds=seconds
+            "POST", self._path + path, params=params, body=body, key=new_key(), seconds=STOP_SECONDS
         )
         return msgspec.json.decode(answer, type=Accepted)
 

@@ -86,7 +86,7 @@ async def follow_events(
 
     Raises: SequenceBroken: a hole or a repeat.
     """
-    done = _test(until)
+    done = until_test(until)
     params = {"types": ",".join(sorted(types))} if types else {}
     seen = after
     found = follow(wire, path, after=after, params=params, reconnect_seconds=reconnect_seconds, on_link=on_link)
@@ -121,7 +121,8 @@ async def follow_feed(wire: Wire, *, after: Pos, reconnect_seconds: float) -> As
                 yield _feed_decoder.decode(block.data)
 
 
-def _test(until: Until | None) -> Callable[[Event], bool]:
+def until_test(until: Until | None) -> Callable[[Event], bool]:
+    """Whether an event is the last one wanted."""
     if until is None:
         return lambda _event: False
     if callable(until):

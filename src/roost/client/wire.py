@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Mapping
 from contextlib import asynccontextmanager
 from secrets import token_hex
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import anyio
 import httpx
@@ -19,10 +19,15 @@ from roost.client.address import Address, Finder, is_loopback
 from roost.client.answers import problem
 from roost.model.errors import HubStopping, HubUnreachable, RateLimited, RoostError, Unauthorized, Unavailable
 
+if TYPE_CHECKING:
+    from websockets.asyncio.client import ClientConnection
+
 REQUEST_SECONDS = 30.0
 """How long one answer may take. Calls that wait for a run to stop say more."""
 SILENCE_SECONDS = 45.0
 """A stream without even a heartbeat for this long (a hub beats every 15 s) is lost."""
+MAX_FRAME_BYTES = 4 * 1024 * 1024
+"""The largest message of a socket that is read; a hub's have half a MiB, or one event."""
 GATEWAY_STATUSES = frozenset({502, 503, 504})
 """What a hub that is stopping, or a proxy before one that is starting, answers."""
 
@@ -115,7 +120,7 @@ class Wire:
             try:
                 return await self._once(method, path, params, content, extra, seconds)
             except (HubUnreachable, Unavailable) as error:
-                if not ((safe and _repeatable(error)) or (not once and _not_begun(error))) or not await backoff.again():
+                if not ((safe and repeatable(error)) or (not once and not_begun(error))) or not await backoff.again():
                     raise
 
     async def _once(
@@ -136,7 +141,7 @@ class Wire:
         refusal = problem(response)
         if isinstance(refusal, Unauthorized) and self.moved():
             return await self._once(method, path, params, content, extra, seconds)
-        raise _gateway(refusal, response)
+        raise gateway(refusal, response.status_code)
 
     @asynccontextmanager
     async def stream(self, path: str, *, params: Mapping[str, Any], last: str | None) -> AsyncGenerator[httpx.Response]:
@@ -156,7 +161,7 @@ class Wire:
                 self._met = True
                 if not response.is_success:
                     await response.aread()
-                    raise _gateway(problem(response), response)
+                    raise gateway(problem(response), response.status_code)
                 yield response
         except httpx.TransportError as error:
             raise self.lost(error) from error
@@ -172,7 +177,7 @@ class Wire:
                 response = await self._begin(method, path, params, seconds)
                 break
             except (HubUnreachable, Unavailable) as error:
-                if not _repeatable(error) or not await backoff.again():
+                if not repeatable(error) or not await backoff.again():
                     raise
         try:
             yield response
@@ -194,7 +199,7 @@ class Wire:
             await response.aread()
         except httpx.TransportError as error:
             raise self.lost(error) from error
-        raise _gateway(problem(response), response)
+        raise gateway(problem(response), response.status_code)
 
     async def upload(
         self,
@@ -211,7 +216,7 @@ class Wire:
             try:
                 return await self._push(method, path, content, params, seconds)
             except (HubUnreachable, Unavailable) as error:
-                again = _not_begun(error) and (isinstance(content, bytes) or isinstance(error, HubUnreachable))
+                again = not_begun(error) and (isinstance(content, bytes) or isinstance(error, HubUnreachable))
                 if not again or not await backoff.again():
                     raise
 
@@ -234,7 +239,40 @@ class Wire:
         self._met = True
         if response.is_success:
             return response.content
-        raise _gateway(problem(response), response)
+        raise gateway(problem(response), response.status_code)
+
+    @asynccontextmanager
+    async def socket(self, path: str) -> AsyncGenerator["ClientConnection"]:
+        """A WebSocket, opened once; on asyncio only.
+
+        Raises: HubUnreachable, also when it breaks while it is used; the class of the hub's refusal.
+        """
+        from websockets.asyncio.client import connect
+        from websockets.exceptions import InvalidStatus, WebSocketException
+
+        address = self.address()
+        try:
+            async with connect(
+                "ws" + address.url.removeprefix("http") + path,
+                additional_headers=_headers(address),
+                compression=None,
+                max_size=MAX_FRAME_BYTES,
+                ping_interval=None,
+                open_timeout=REQUEST_SECONDS,
+                close_timeout=1,
+                proxy=True if _is_remote(self.finder) else None,
+            ) as socket:
+                self._met = True
+                yield socket
+        except InvalidStatus as error:
+            told = httpx.Response(
+                error.response.status_code,
+                content=bytes(error.response.body),
+                request=httpx.Request("GET", address.url),
+            )
+            raise gateway(problem(told), told.status_code) from error
+        except (OSError, TimeoutError, WebSocketException) as error:
+            raise self.lost(error) from error
 
     def lost(self, error: Exception) -> HubUnreachable:
         """No answer came: the next attempt looks for the hub anew."""
@@ -264,23 +302,24 @@ def new_key() -> str:
     return f"client-{token_hex(12)}"
 
 
-def _repeatable(error: RoostError) -> bool:
+def repeatable(error: RoostError) -> bool:
+    """Whether it may succeed later, when it is sent again under its key."""
     return isinstance(error, HubUnreachable) or error.details.get("http_status") == 503
 
 
-def _not_begun(error: RoostError) -> bool:
+def not_begun(error: RoostError) -> bool:
     """Whether a request that failed like this has had no effect for certain: no hub was there, or one that only just
     starts or already stops."""
     return error.details.get("sent") is False or error.code in (HubStopping.code, Unavailable.code, RateLimited.code)
 
 
-def _gateway(refusal: RoostError, response: httpx.Response) -> RoostError:
+def gateway(refusal: RoostError, status: int) -> RoostError:
     """A 502, 503 or 504 is a hub that is away for now, whoever says so."""
-    if response.status_code not in GATEWAY_STATUSES:
+    if status not in GATEWAY_STATUSES:
         return refusal
     if not isinstance(refusal, Unavailable):
         refusal = Unavailable(refusal.message, **refusal.details)
-    refusal.details["http_status"] = response.status_code
+    refusal.details["http_status"] = status
     return refusal
 
 
@@ -295,10 +334,14 @@ def _present(params: Mapping[str, Any] | None) -> dict[str, Any]:
     return {name: str(value).lower() if isinstance(value, bool) else value for name, value in given.items()}
 
 
+def _is_remote(finder: Finder) -> bool:
+    return finder.url is not None and not is_loopback(finder.url)
+
+
 def _http(finder: Finder) -> httpx.AsyncClient:
     """Local hubs speak plain HTTP and are not asked through a proxy; certificates load only for a URL that needs them.
     Streams hold a connection each, so connections are not counted."""
-    remote = finder.url is not None and not is_loopback(finder.url)
+    remote = _is_remote(finder)
     secure = finder.url is not None and finder.url.startswith("https:")
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
     return _Http(verify=secure, trust_env=remote, limits=limits, follow_redirects=False)

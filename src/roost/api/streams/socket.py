@@ -189,7 +189,7 @@ class _Socket:
             self._ended, self._why = True, error_of(error, {})
         self._whole.cancel()
 
-    async def _why_let_go(self, streams: Streams) -> RoostError | None:
+    async def _why_let_go(self, streams: Streams) -> RoostError:
         """Why it was ended from outside: the hub stops, the key is good no more, the session may not be seen."""
         if streams.ended:
             return HubStopping()
@@ -197,7 +197,7 @@ class _Socket:
             await self._hub.admit(self._session.id, await self._hub.authenticate(self._key), act=False)
         except RoostError as why:
             return why
-        return None
+        return Unavailable("The socket was let go; connect again.")
 
     # --- its tasks ----------------------------------------------------------------------------------------------------
 

@@ -5,5 +5,6 @@ The classes here are made from their async twins (`make docs`): nothing is writt
 
 from roost.client.sync.client import Client
 from roost.client.sync.session import Session
+from roost.client.sync.socket import Socket
 
-__all__ = ["Client", "Session"]
+__all__ = ["Client", "Session", "Socket"]

@@ -12,7 +12,7 @@ from typing import Any, Literal, Self, Unpack, cast
 from roost.client.address import Address
 from roost.client.answers import Agent, FeedPage
 from roost.client.client import CONNECT_SECONDS, RETRY_SECONDS, AsyncClient, Filters
-from roost.client.session import Input
+from roost.client.commanding import Input
 from roost.client.stream import RECONNECT_SECONDS
 from roost.client.sync.people import People
 from roost.client.sync.portal import Portal, pieces_in_caller

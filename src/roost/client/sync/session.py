@@ -7,12 +7,15 @@ from collections.abc import Collection, Generator, Mapping, Sequence
 from typing import Any, Literal, Unpack, cast
 
 from roost.client.answers import EventPage, SendResult
-from roost.client.callbacks import Callbacks, PermissionReply, Reply
-from roost.client.session import AsyncSession, Delivery, Input
+from roost.client.callbacks import Callbacks, PermissionReply
+from roost.client.commanding import Delivery, Input
+from roost.client.session import AsyncSession
 from roost.client.stream import Until
 from roost.client.sync.bundles import Exporting
+from roost.client.sync.commanding import Commanding
 from roost.client.sync.knowing import Knowing
 from roost.client.sync.portal import OnLink, callbacks_in_caller, on_link_in_caller
+from roost.client.sync.socket import Connecting
 from roost.client.sync.workspace import Workspace
 from roost.model.commands import PolicyRequest, TimeoutsRequest
 from roost.model.envelope import Event
@@ -24,7 +27,7 @@ from roost.model.record import Pending, Queued
 from roost.model.snapshot import Snapshot
 
 
-class Session(Workspace, Knowing, Exporting):
+class Session(Commanding, Connecting, Workspace, Knowing, Exporting):
     """One session of a hub. Making one asks nothing; a wrong id shows at the first call.
 
     Every method may raise SessionNotFound, HubUnreachable, Unauthorized, and what its own words name.
@@ -86,14 +89,6 @@ class Session(Workspace, Knowing, Exporting):
             )
         )
 
-    def start(self, given: Input, *, delivery: Delivery = "prompt", key: str | None = None) -> Accepted:
-        """Hand over input and return once it is recorded. `key`: your own idempotency key, to repeat the call safely
-        from another process too.
-
-        Raises: SessionBusy (delivery `prompt`), SessionArchived, SessionClosed, QueueFull, BodyTooLarge.
-        """
-        return self._portal.call(self._async.start, given, delivery=delivery, key=key)
-
     def send(
         self,
         given: Input,
@@ -122,22 +117,9 @@ class Session(Workspace, Knowing, Exporting):
             **callbacks_in_caller(callbacks),
         )
 
-    def steer(self, given: Input, *, key: str | None = None) -> Accepted:
-        """Input that joins the open run; without one it is a prompt. What the run did not take in any more goes to the
-        head of the queue. Returns once it is recorded; `events_of` it shows the rest."""
-        return self._portal.call(self._async.steer, given, key=key)
-
-    def queue(self, given: Input, *, key: str | None = None) -> Accepted:
-        """Input that waits for its own run; without anything to wait for it is a prompt. Raises: QueueFull."""
-        return self._portal.call(self._async.queue, given, key=key)
-
     def queued(self) -> tuple[Queued, ...]:
         """The inputs that wait, in their order."""
         return self._portal.call(self._async.queued)
-
-    def unqueue(self, message: str) -> Accepted:
-        """Give up an input that waits. Raises: MessageNotFound: it does not wait (any more)."""
-        return self._portal.call(self._async.unqueue, message)
 
     def stream(self, given: Input, *, delivery: Delivery = "prompt", key: str | None = None) -> Generator[Event]:
         """Hand over input and yield what happens from there to the end of its run. Leaving early stops nothing."""
@@ -167,15 +149,6 @@ class Session(Workspace, Knowing, Exporting):
         is recorded."""
         return self._portal.call(self._async.pause, wait=wait)
 
-    def resume(self) -> Accepted:
-        """Wake; on a live session without a run, let a held queue go on. Returns before the host is up. Raises:
-        SessionArchived, SessionClosed."""
-        return self._portal.call(self._async.resume)
-
-    def archive(self) -> Accepted:
-        """Stop everything and keep the history, for good."""
-        return self._portal.call(self._async.archive)
-
     def update(
         self,
         *,
@@ -194,26 +167,6 @@ class Session(Workspace, Knowing, Exporting):
         """Remove the log and the folders that Roost made. Raises: WorkspaceDirty: without `force`, when work would be
         lost."""
         return self._portal.call(self._async.delete, force=force)
-
-    def reply_to_permission(
-        self, request: str, reply: Reply, message: str | None = None, *, key: str | None = None
-    ) -> Accepted:
-        """Answer a permission request, for everybody. `always` also allows from now on what the request proposes.
-        `reject` without a message stops the run; with one, the agent reads it and goes on. Either rejects the session's
-        other open permissions too. Raises: PermissionNotFound: unknown, or answered already."""
-        return self._portal.call(self._async.reply_to_permission, request, reply, message, key=key)
-
-    def reply_to_question(self, request: str, answers: Sequence[Sequence[str]] | None) -> Accepted:
-        """Answer a question, or reject it (None). Raises: PermissionNotFound."""
-        return self._portal.call(self._async.reply_to_question, request, answers)
-
-    def answer_question(self, request: str, answers: Sequence[Sequence[str]]) -> Accepted:
-        """One list of labels, or own words, per question. Raises: PermissionNotFound."""
-        return self._portal.call(self._async.answer_question, request, answers)
-
-    def reject_question(self, request: str) -> Accepted:
-        """Raises: PermissionNotFound."""
-        return self._portal.call(self._async.reject_question, request)
 
     def pending_permissions(self) -> tuple[Pending, ...]:
         """Permissions that wait for someone."""

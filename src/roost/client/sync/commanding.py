@@ -1,0 +1,74 @@
+"""Made from roost/client/commanding.py (make docs): do not edit.
+
+What is asked of a session and recorded there: by a handle with requests, by a socket with frames, in the same
+words.
+"""
+
+from collections.abc import Sequence
+from typing import cast
+
+from roost.client.callbacks import Reply
+from roost.client.commanding import AsyncCommanding, Delivery, Input
+from roost.client.sync.portal import Twin
+from roost.model.info import Accepted
+
+
+class Commanding(Twin):
+    """Commands. Each is recorded once, however often the connection is lost meanwhile, and returns once it is.
+
+    Every method may raise SessionNotFound, Forbidden, SessionArchived, SessionClosed, RateLimited, HubUnreachable.
+    """
+
+    @property
+    def _async(self) -> AsyncCommanding:
+        return cast(AsyncCommanding, self._twin)
+
+    def start(self, given: Input, *, delivery: Delivery = "prompt", key: str | None = None) -> Accepted:
+        """Hand over input and return once it is recorded. `key`: your own idempotency key, to repeat the call safely
+        from another process too.
+
+        Raises: SessionBusy (delivery `prompt`), SessionArchived, SessionClosed, QueueFull, BodyTooLarge.
+        """
+        return self._portal.call(self._async.start, given, delivery=delivery, key=key)
+
+    def steer(self, given: Input, *, key: str | None = None) -> Accepted:
+        """Input that joins the open run; without one it is a prompt. What the run did not take in any more goes to the
+        head of the queue. Returns once it is recorded; `events_of` it shows the rest."""
+        return self._portal.call(self._async.steer, given, key=key)
+
+    def queue(self, given: Input, *, key: str | None = None) -> Accepted:
+        """Input that waits for its own run; without anything to wait for it is a prompt. Raises: QueueFull."""
+        return self._portal.call(self._async.queue, given, key=key)
+
+    def unqueue(self, message: str) -> Accepted:
+        """Give up an input that waits. Raises: MessageNotFound: it does not wait (any more)."""
+        return self._portal.call(self._async.unqueue, message)
+
+    def resume(self) -> Accepted:
+        """Wake; on a live session without a run, let a held queue go on. Returns before the host is up. Raises:
+        SessionArchived, SessionClosed."""
+        return self._portal.call(self._async.resume)
+
+    def archive(self) -> Accepted:
+        """Stop everything and keep the history, for good."""
+        return self._portal.call(self._async.archive)
+
+    def reply_to_permission(
+        self, request: str, reply: Reply, message: str | None = None, *, key: str | None = None
+    ) -> Accepted:
+        """Answer a permission request, for everybody. `always` also allows from now on what the request proposes.
+        `reject` without a message stops the run; with one, the agent reads it and goes on. Either rejects the session's
+        other open permissions too. Raises: PermissionNotFound: unknown, or answered already."""
+        return self._portal.call(self._async.reply_to_permission, request, reply, message, key=key)
+
+    def reply_to_question(self, request: str, answers: Sequence[Sequence[str]] | None) -> Accepted:
+        """Answer a question, or reject it (None). Raises: PermissionNotFound."""
+        return self._portal.call(self._async.reply_to_question, request, answers)
+
+    def answer_question(self, request: str, answers: Sequence[Sequence[str]]) -> Accepted:
+        """One list of labels, or own words, per question. Raises: PermissionNotFound."""
+        return self._portal.call(self._async.answer_question, request, answers)
+
+    def reject_question(self, request: str) -> Accepted:
+        """Raises: PermissionNotFound."""
+        return self._portal.call(self._async.reject_question, request)
