@@ -4,7 +4,7 @@ A message is several entries: what is said, thought, called and returned, each w
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 from msgspec import UNSET, UnsetType
 
@@ -116,7 +116,7 @@ def _tool(part: ToolPart, created: int, about: dict[str, Any]) -> Iterator[Entry
     begun = created if state.start is UNSET else state.start
     name = "tool" if part.tool is UNSET else part.tool
     given = {} if state.input is UNSET else state.input
-    arguments = given if isinstance(given, dict) else {"input": given}
+    arguments = cast("dict[str, Any]", given if isinstance(given, dict) else {"input": given})
     about = about | {"tool_name": name, "tool_call_id": part.call}
     yield Entry(type="tool_call", timestamp=begun, tool_args=arguments, **about)
     if state.end is not UNSET:

@@ -4,11 +4,13 @@ from typing import Final
 
 from litestar.handlers import HTTPRouteHandler
 
-from roost.api.coder import sessions
+from roost.api.coder import bootstrap, data, sessions
 from roost.api.coder.envelope import envelope
 from roost.api.routing import Routing
 
 ROUTES: Final[list[HTTPRouteHandler]] = [
     *sessions.routes,
+    *data.routes,
+    *bootstrap.routes,
 ]
 CODER: Final = Routing(ROUTES, envelope)
