@@ -76,6 +76,19 @@ class Conversation:
         """The seq of the first message that is open."""
         return min((m.info.first for m in self._open.values()), default=UNSET)
 
+    def message(self, wanted: MessageId) -> Message | None:
+        """An open message as far as it has been said, or one of the last finished ones."""
+        found = self._open.get(wanted)
+        return self._finished_one(wanted) if found is None else found.served()
+
+    def info(self, wanted: MessageId) -> MessageInfo | None:
+        """The same without its parts."""
+        found = self._open.get(wanted) or self._finished_one(wanted)
+        return None if found is None else found.info
+
+    def _finished_one(self, wanted: MessageId) -> Message | None:
+        return next((message for message in reversed(self._done) if message.info.id == wanted), None)
+
     def take_finished(self) -> list[StoredMessage]:
         """The messages finished, or finished anew, since the last call: to be stored, replacing what has their id."""
         taken, self._finished = self._finished or {}, None if self._finished is None else {}
@@ -107,7 +120,7 @@ class Conversation:
         found = self._open.get(body.message)
         if found is not None:
             return found
-        done = next((m for m in reversed(self._done) if m.info.id == body.message), None)
+        done = self._finished_one(body.message)
         if done is None:
             return self._begin(body, event, record)
         if event.run is UNSET or done.info.run != event.run or done.info.role == "user":
@@ -182,7 +195,7 @@ class Conversation:
             self._settle(message)
 
     def _summarise(self, wanted: MessageId) -> None:
-        done = next((m for m in self._done if m.info.id == wanted), None)
+        done = self._finished_one(wanted)
         message = self._open.get(wanted) if done is None else self._reopen(done)
         if message is not None:
             message.info = replace(message.info, summary=True)

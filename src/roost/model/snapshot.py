@@ -81,6 +81,11 @@ class Fold:
             raise IllegalTransition("a log begins with session-created")
         return self._record
 
+    @property
+    def conversation(self) -> Conversation:
+        """What has been said up to `seq`; only `apply` may change it."""
+        return self._conversation
+
     def snapshot(self) -> Snapshot:
         """Raises: IllegalTransition: there is no event yet."""
         return Snapshot(seq=self.seq, record=self.record, messages=self._conversation.messages)
