@@ -15,12 +15,12 @@ from roost.model.events import Principal, Timeouts
 from roost.model.ids import SessionId
 from roost.model.lifecycle import Phase
 from roost.model.record import encode_record
-from roost.model.stored import SessionQuery
+from roost.model.stored import Item, SessionQuery
 from roost.storage import open_store
 from roost.storage.sqlite.connect import STEPS, connect_writer
 from roost.storage.sqlite.sql import script
 from roost.storage.sqlite.store import FILE, open_sqlite
-from tests.contract.given import append, new_session, read_all, record, said, texts
+from tests.contract.given import ANNA, append, new_session, read_all, record, said, texts
 from tests.storage.conftest import child_env
 
 TODAY = [script(name) for name in STEPS]
@@ -172,4 +172,41 @@ async def test_a_file_of_version_1_can_be_searched_listed_and_counted(tmp_path: 
         ("run-start", "cleo"), ("session-deleted", "bert"),
     ]  # fmt: skip
     assert [(key.scope, key.label, key.expires_at) for key in await store.keys()] == [("admin", "", None)]
+    await store.close()
+
+
+async def test_a_file_of_version_2_keeps_its_tags_words_and_counts(tmp_path: Path) -> None:
+    """Sessions as version 2 wrote them: what finds them was in tables of other shapes."""
+    with closing(connect_writer(tmp_path / FILE, TODAY[:2])) as old:
+        for key, tags in ((1, ("red",)), (2, ("red", "blue"))):
+            name = f"s{key}"
+            raw = encode_record(record(name, label=f"Straße {key}", tags=tags, phase=Phase.PAUSED))
+            old.execute(
+                "INSERT INTO sessions (id, created_at, updated_at, hidden, phase, agent, owner, folder, epoch,"
+                " state_seq, env, record) VALUES (?, ?, 1, 0, 'paused', 'scripted', 'anna', '/srv/project', 1, 1,"
+                " '{}', ?)", (name, key, raw),
+            )  # fmt: skip
+            old.execute("INSERT INTO heads VALUES (?, 1, 0)", (key,))
+            old.execute("INSERT INTO words VALUES (?, words_of(?))", (key, raw))
+            old.executemany("INSERT INTO tags VALUES (?, ?)", [(tag, key) for tag in tags])
+    store = await open_sqlite(tmp_path)
+    for query, found in (
+        (SessionQuery(tags=frozenset(("red",))), ["s2", "s1"]), (SessionQuery(tags=frozenset(("blue",))), ["s2"]),
+        (SessionQuery(search="STRASSE 2"), ["s2"]), (SessionQuery(search="1"), ["s1"]),
+        (SessionQuery(folder="/srv"), ["s2", "s1"]), (SessionQuery(visible_to=Principal(user="anna")), ["s2", "s1"]),
+    ):  # fmt: skip
+        page = await store.list(query)
+        assert ([row.record.session for row in page.rows], page.total) == (found, len(found)), query
+    await store.delete(SessionId("s2"), by=None, at=1)
+    assert (await store.list(SessionQuery(tags=frozenset(("red",))))).total == 1
+    assert await store.counts(SessionQuery(folder="/srv/project")) == {"paused": 1}
+    await store.close()
+
+
+async def test_a_file_of_version_3_gets_a_library(tmp_path: Path) -> None:
+    connect_writer(tmp_path / FILE, TODAY[:3]).close()
+    store = await open_sqlite(tmp_path)
+    kept = Item(kind="skill", id="s", name="s", owner=ANNA, created_at=1, updated_at=1, data=b"{}")
+    await store.put_items(kept)
+    assert await store.items("skill") == [kept]
     await store.close()

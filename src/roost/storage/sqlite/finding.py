@@ -2,11 +2,12 @@
 
 Totals come from the tallies, which every commit keeps, wherever these know what is filtered by; else the sessions are
 counted, once until what is listed changes. A filter that lets few through is answered from these few, one that lets
-many through by walking along the list's index, which soon has a page of them.
+many through by walking along the list's index, which soon has a page of them. A search that finds many is counted in
+`words` alone.
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable
 from functools import cache
 from typing import Any, Final
 
@@ -24,8 +25,14 @@ _LIST_STEP: Final = 500
 """Session rows fetched at once."""
 _FEW: Final = 1000
 """What a filter lets through is fetched one by one up to so many sessions."""
+_RARE: Final = 2000
+"""So much for a search: three characters in no more sessions are rare, and to find more by walking takes less."""
+_MOST_PARTS: Final = 16
+"""Of a long term so many threes of characters are tried, the last ones."""
 _TALLIED: Final = frozenset(("phases", "shown", "agent", "owner", "visibility", "visible", "hidden"))
 """Filters by what the tallies know."""
+_IN_WORDS: Final = _TALLIED | {"folder", "search"}
+"""Filters by what `words` knows."""
 _MOVING: Final = frozenset(("updated_from", "updated_before"))
 """Filters whose count changes with every event."""
 _MOST_TOTALS: Final = 500
@@ -54,13 +61,28 @@ class _SessionRow(Struct, array_like=True):
     size: int
 
 
-class _Filters(Struct):
-    """`names`: fragments of queries.sql; `values`: what they are bound to. `few`: what matches is among a few."""
+class _Plan(Struct):
+    """How a query is answered. `names`: fragments of queries.sql that filter; `values`: what fragments are bound to;
+    `source`: where it looks. `facet`: whose tallies count it, if the other filters are tallied. `at_least`: it matches
+    so many in `words` up to the key `seen`, and more after it."""
 
-    names: tuple[str, ...]
+    names: list[str]
     values: dict[str, Any]
     phase: str
-    few: bool = False
+    source: str
+    facet: str
+    at_least: int = 0
+
+    @property
+    def walks(self) -> bool:
+        """Whether it looks at all sessions, in the order of the list."""
+        return self.source in ("created", "updated")
+
+    def look_at(self, source: str, instead_of: str = "") -> None:
+        """`instead_of`: the filter that is met there by all."""
+        self.source = source
+        if instead_of:
+            self.names.remove(instead_of)
 
 
 _rows = msgspec.json.Decoder(list[_SessionRow])
@@ -68,14 +90,15 @@ _rows = msgspec.json.Decoder(list[_SessionRow])
 
 def list_sessions(connection: sqlite3.Connection, query: SessionQuery, known: dict[Any, dict[str, int]]) -> SessionPage:
     """`known`: counts that still hold, by filter; it is added to."""
-    filters = _filters(connection, query)
-    total = _total(connection, filters, known)
+    plan = _plan(connection, query)
+    total = _total(connection, plan, known)
     end = total if query.limit is None else min(total, query.offset + query.limit)
     rows: list[StoredSession] = []
-    statement = _statement("list", filters.names, query.order, filters.phase, filters.few)
+    rank = "tags" if plan.source == "tag" and query.order == "created" else "sessions"
+    statement = _statement("list", tuple(plan.names), plan.phase, plan.source, query.order, rank)
     for offset in range(query.offset, end, _LIST_STEP):
         span = {"offset": offset, "limit": min(_LIST_STEP, end - offset)}
-        sizes, joined = connection.execute(statement, filters.values | span).fetchone()
+        sizes, joined = connection.execute(statement, plan.values | span).fetchone()
         start = 0
         for row in _rows.decode(sizes):
             rows.append(_session(row, joined[start : start + row.size]))
@@ -86,58 +109,64 @@ def list_sessions(connection: sqlite3.Connection, query: SessionQuery, known: di
 def count_sessions(
     connection: sqlite3.Connection, query: SessionQuery, known: dict[Any, dict[str, int]]
 ) -> dict[str, int]:
-    return dict(_counts(connection, _filters(connection, query), known))
+    """How many match, by the phase that is shown. `known`: as above."""
+    plan = _plan(connection, query)
+    if plan.phase == "phase" and (tally := _tally(connection, plan)) is not None:
+        return tally
+    return dict(_counted(connection, "count", plan, known))
 
 
-def _total(connection: sqlite3.Connection, filters: _Filters, known: dict[Any, dict[str, int]]) -> int:
-    """How many match. Where nothing but a search leaves any out, its index alone says so."""
-    others = tuple(name for name in filters.names if name != "search")
-    if len(others) < len(filters.names) and "match" in filters.values and _all_pass(connection, filters, others):
-        same = ("search", filters.values["match"])
-        if same not in known:
-            (found,) = connection.execute(SQL["count-found"], {"match": filters.values["match"]}).fetchone()
-            known[same] = {"": found}
-        return known[same][""]
-    return sum(_counts(connection, filters, known).values())
+def _total(connection: sqlite3.Connection, plan: _Plan, known: dict[Any, dict[str, int]]) -> int:
+    if plan.phase == "phase" or "shown" not in plan.names:
+        tally = _tally(connection, plan)
+        if tally is not None:
+            return sum(tally.values())
+    return plan.at_least + _counted(connection, "total", plan, known)[""]
 
 
-def _all_pass(connection: sqlite3.Connection, filters: _Filters, names: tuple[str, ...]) -> bool:
-    """Whether these filters let every session through, as far as the tallies know."""
-    if filters.phase != "phase" or not _TALLIED.issuperset(names):
-        return False
-    every, some = (
-        sum(n for _, n in connection.execute(_statement("tally", each, "created", "phase", False), filters.values))
-        for each in ((), names)
-    )
-    return bool(every == some)
+def _tally(connection: sqlite3.Connection, plan: _Plan) -> dict[str, int] | None:
+    """How many match, by the phase that the log has; None if the tallies do not know."""
+    names = [name for name in plan.names if name not in ("tags", "folder")]
+    if not plan.facet or not _TALLIED.issuperset(names):
+        return None
+    statement = _statement("tally", (f"of-{plan.facet}", *names), plan.phase)
+    return dict(connection.execute(statement, plan.values).fetchall())
 
 
-def _counts(connection: sqlite3.Connection, filters: _Filters, known: dict[Any, dict[str, int]]) -> dict[str, int]:
-    """How many match, by the phase that is shown."""
-    if filters.phase == "phase" and _TALLIED.issuperset(filters.names):
-        statement = _statement("tally", filters.names, "created", filters.phase, filters.few)
-        return dict(connection.execute(statement, filters.values).fetchall())
-    names = tuple("searched" if name == "search" and "match" in filters.values else name for name in filters.names)
-    same = (names, tuple(filters.values.items()))
+def _counted(
+    connection: sqlite3.Connection, name: str, plan: _Plan, known: dict[Any, dict[str, int]]
+) -> dict[str, int]:
+    """What `count` or `total` counts."""
+    names, source = tuple(plan.names), "created" if plan.source == "updated" else plan.source
+    if plan.walks and "search" in names and _IN_WORDS.issuperset(names):
+        unseen = ("unseen",) if plan.at_least and name == "total" else ()
+        names, source = (*unseen, *_in_words(names)), "words"
+    same = (name, names, source, tuple(plan.values.items()))
     found = known.get(same)
     if found is None:
-        statement = _statement("count", names, "created", filters.phase, filters.few)
-        found = dict(connection.execute(statement, filters.values).fetchall())
-        if filters.phase == "phase" and _MOVING.isdisjoint(names):
+        statement = _statement(name, names, plan.phase, source)
+        found = dict(connection.execute(statement, plan.values).fetchall())
+        if plan.phase == "phase" and _MOVING.isdisjoint(names):
             known[same] = found
     return found
 
 
+def _in_words(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple("spelled" if name == "search" else name for name in names)
+
+
 @cache
-def _statement(name: str, names: tuple[str, ...], order: str, phase: str, few: bool) -> str:
-    """A statement with these filters; the index is named where the planner would have to guess."""
+def _statement(
+    name: str, names: tuple[str, ...], phase: str, source: str = "", order: str = "created", rank: str = "sessions"
+) -> str:
+    """A statement with these filters. Its source names the index where the planner would have to guess."""
     wanted = [SQL[f"where-{each}"].format(phase=SQL[phase]) for each in names]
     where = "WHERE " + "\n AND ".join(wanted) if wanted else ""
-    hint = "" if few else f"INDEXED BY by_{order}"
-    return SQL[name].format(order=order, phase=SQL[phase], where=where, hint=hint)
+    looked_at = SQL[f"from-{source}"] if source else ""
+    return SQL[name].format(order=order, rank=rank, phase=SQL[phase], where=where, source=looked_at)
 
 
-def _filters(connection: sqlite3.Connection, query: SessionQuery) -> _Filters:
+def _plan(connection: sqlite3.Connection, query: SessionQuery) -> _Plan:
     values: dict[str, Any] = {}
     for name in ("agent", "owner", "visibility", "created_from", "created_before", "updated_from", "updated_before"):
         if (value := getattr(query, name)) is not None:
@@ -157,36 +186,85 @@ def _filters(connection: sqlite3.Connection, query: SessionQuery) -> _Filters:
     if (shown := finding.shown_phases(query)) is not None:
         names.append("shown")
         values["shown"] = _list(shown)
-    few = [_narrow(connection, *each, names, values) for each in _narrowing(query)]
-    return _Filters(tuple(names), values, phase, any(few))
+    facet = _add_facets(query, names, values)
+    plan = _Plan(names, values, phase, query.order, facet)
+    _narrow_by_search(connection, plan)
+    _narrow_by_tags(connection, plan)
+    _narrow_by_folder(connection, plan)
+    return plan
 
 
-def _narrowing(query: SessionQuery) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Filters that may let only few through: their names when they let many through and when few, and their values."""
-    term = finding.fold(query.search or "")
-    if len(term) >= finding.TRIGRAM:
-        yield "search", "found", {"term": term, "match": '"' + term.replace('"', '""') + '"'}
-    elif term:
-        yield "search", "", {"term": term}
+def _add_facets(query: SessionQuery, names: list[str], values: dict[str, Any]) -> str:
+    """Filters that may let only few through. Returns whose tallies know all of them; empty: no one's."""
+    facets: set[str] = set()
     if query.tags:
-        yield "tags", "tagged", {"tags": _list(query.tags), "tag_count": len(query.tags)}
+        names.append("tags")
+        values |= {"tags": _list(query.tags), "tag_count": len(query.tags)}
+        facets.add("tag" if len(query.tags) == 1 else "")
     if query.folder is not None:
-        yield "folder", "inside", {"folder": query.folder.rstrip("/")}
+        names.append("folder")
+        values["folder"] = query.folder.rstrip("/")
+        facets.add("folder")
+    if query.search:
+        names.append("search")
+        values["term"] = finding.fold(query.search)
+        facets.add("")
+    return "all" if not facets else facets.pop() if len(facets) == 1 else ""
 
 
-def _narrow(
-    connection: sqlite3.Connection, many: str, few: str, bound: dict[str, Any], names: list[str], values: dict[str, Any]
-) -> bool:
-    """Add the filter; whether it lets few through."""
-    if few:
-        (found,) = connection.execute(SQL[f"few-{few}"], bound | {"few": _FEW + 1}).fetchone()
-        if found.count(",") < _FEW:
-            names.append(few)
-            values[few] = found
-            return True
-    names.append(many)
-    values |= bound
-    return False
+def _narrow_by_search(connection: sqlite3.Connection, plan: _Plan) -> None:
+    """From the index of three characters if some of the term's are rare; else by reading `words`, all of it unless many
+    are found before its end."""
+    if "search" not in plan.names:
+        return
+    term: str = plan.values["term"]
+    part = _rare_part(connection, term)
+    if part is not None:
+        (plan.values["few"],) = connection.execute(SQL["found"], {"term": term, "match": _quoted(part)}).fetchone()
+        plan.look_at("few", instead_of="search")
+    elif _IN_WORDS.issuperset(plan.names):
+        statement = _statement("spelled", _in_words(plan.names), plan.phase)
+        found, number, seen = connection.execute(statement, plan.values | {"most": _RARE + 1}).fetchone()
+        if number <= _RARE:
+            plan.values["few"], plan.names = found, []
+            plan.look_at("few")
+        else:
+            plan.values["seen"], plan.at_least = seen, number
+
+
+def _rare_part(connection: sqlite3.Connection, term: str) -> str | None:
+    """Three characters of the term that are in few sessions. The index is not asked for a term of frequent parts: it
+    would compare the places of all of them, which takes longer than to read `words`."""
+    last = len(term) - finding.TRIGRAM
+    starts = [*range(0, last, finding.TRIGRAM), last][-_MOST_PARTS:] if last >= 0 else []
+    for start in starts:
+        part = term[start : start + finding.TRIGRAM]
+        (sessions,) = connection.execute(SQL["rarity"], {"match": _quoted(part), "rare": _RARE}).fetchone()
+        if sessions <= _RARE:
+            return part
+    return None
+
+
+def _quoted(term: str) -> str:
+    return '"' + term.replace('"', '""') + '"'
+
+
+def _narrow_by_tags(connection: sqlite3.Connection, plan: _Plan) -> None:
+    """Along the rarest tag, whose sessions are in the order of their creation; sorted by another if they are few."""
+    if "tags" not in plan.names:
+        return
+    numbers: dict[str, int] = dict(connection.execute(SQL["tagged"], plan.values).fetchall())
+    tags: list[str] = msgspec.json.decode(plan.values["tags"])
+    plan.values["tag"] = rarest = min(tags, key=lambda tag: numbers.get(tag, 0))
+    if plan.source == "created" or (plan.source == "updated" and numbers.get(rarest, 0) <= _FEW):
+        plan.look_at("tag", instead_of="tags" if len(tags) == 1 else "")
+
+
+def _narrow_by_folder(connection: sqlite3.Connection, plan: _Plan) -> None:
+    if "folder" in plan.names and plan.walks:
+        inside = connection.execute(_statement("tally", ("of-folder",), "phase"), plan.values).fetchall()
+        if sum(number for _, number in inside) <= _FEW:
+            plan.look_at("folder", instead_of="folder")
 
 
 def _may_fade(connection: sqlite3.Connection, query: SessionQuery) -> bool:

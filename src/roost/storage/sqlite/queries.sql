@@ -50,14 +50,16 @@ INSERT INTO events (pos, at, by, type, fact, body) VALUES (?, ?, nullif(?, ''), 
 INSERT INTO events (pos, at, by, type, fact, body) VALUES (?, ?, ?, ?, 0, ?);
 
 -- name: put-words
-INSERT INTO words (session, text) VALUES (?, ?) ON CONFLICT (session) DO UPDATE SET text = excluded.text
-WHERE text <> excluded.text;
+INSERT INTO words (text, session, hidden, phase, agent, owner, org, visibility, folder, slept_at, fade)
+SELECT ?, key, hidden, phase, agent, owner, org, visibility, folder, slept_at, fade FROM sessions WHERE key = ?
+ON CONFLICT (session) DO UPDATE SET text = excluded.text WHERE text <> excluded.text;
 
 -- name: forget-tags
 DELETE FROM tags WHERE session = ?;
 
 -- name: put-tag
-INSERT OR IGNORE INTO tags (tag, session) VALUES (?, ?);
+INSERT INTO tags (tag, created_at, id, session) SELECT ?, created_at, id, key FROM sessions WHERE key = ?
+ON CONFLICT DO NOTHING;
 
 -- name: put-heads
 INSERT INTO heads (session, head, produced)
@@ -112,8 +114,6 @@ INSERT OR REPLACE INTO checkpoints (session, seq, data) VALUES (?, ?, ?);
 INSERT OR REPLACE INTO api_keys (id, hash, principal, created_at, revoked_at, scope, label, expires_at)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?);
 
--- name: leave-over
-INSERT OR REPLACE INTO leftovers (session, before) VALUES (?, ?);
 -- name: item-admitted
 -- Which revision of it there is, whether another one has its name, and how many there are like it.
 SELECT
@@ -135,6 +135,8 @@ DELETE FROM items WHERE kind = ? AND id = ?;
 -- name: drop-items-of
 DELETE FROM items WHERE of = ?;
 
+-- name: leave-over
+INSERT OR REPLACE INTO leftovers (session, before) VALUES (?, ?);
 
 -- name: leftover
 SELECT session, before FROM leftovers LIMIT 1;
@@ -203,24 +205,28 @@ FROM sessions AS s JOIN heads AS h ON h.session = s.key
 WHERE s.id = ?;
 
 -- name: list
--- Filters and sorts on the index alone, then fetches the rows that are shown.
+-- Filters and sorts on an index alone where it can, then fetches the rows that are shown.
 SELECT
     json_group_array(json_array(head, first, produced, json(env), hex(token_hash), length(record))),
     CAST(group_concat(record, '') AS BLOB)
 FROM (
     SELECT h.head, s.first, h.produced, s.env, s.token_hash, s.record
     FROM (
-        SELECT key, {order}_at, id FROM sessions {hint}
+        SELECT sessions.key, {rank}.{order}_at AS at, {rank}.id AS id FROM {source}
         {where}
-        ORDER BY {order}_at DESC, id LIMIT :limit OFFSET :offset
+        ORDER BY {rank}.{order}_at DESC, {rank}.id LIMIT :limit OFFSET :offset
     ) AS shown
     JOIN sessions AS s ON s.key = shown.key
     JOIN heads AS h ON h.session = s.key
-    ORDER BY shown.{order}_at DESC, shown.id LIMIT :limit
+    ORDER BY shown.at DESC, shown.id LIMIT :limit
 );
 
+-- name: total
+SELECT '', count(*) FROM {source}
+{where};
+
 -- name: count
-SELECT {phase}, count(*) FROM sessions {hint}
+SELECT {phase}, count(*) FROM {source}
 {where}
 GROUP BY 1;
 
@@ -229,9 +235,33 @@ SELECT phase, sum(n) FROM tallies
 {where}
 GROUP BY 1;
 
+-- name: from-created
+-- This and the following are where a list or a count looks: at all sessions in the order of the list, at those with a
+-- tag, at those of a folder, at a few that are found already, or at no more of each than what is searched of it.
+sessions INDEXED BY by_created;
+
+-- name: from-updated
+sessions INDEXED BY by_updated;
+
+-- name: from-tag
+tags CROSS JOIN sessions ON sessions.key = tags.session AND tags.tag = :tag;
+
+-- name: from-folder
+(
+    SELECT key AS inside FROM sessions INDEXED BY by_folder WHERE folder = :folder
+    UNION ALL
+    SELECT key FROM sessions INDEXED BY by_folder WHERE folder >= :folder || '/' AND folder < :folder || '0'
+) CROSS JOIN sessions ON sessions.key = inside;
+
+-- name: from-few
+(SELECT value AS inside FROM json_each(:few)) CROSS JOIN sessions ON sessions.key = inside;
+
+-- name: from-words
+words;
+
 -- name: fading
 -- Whether some sleep that may sleep out by their own time; whether some by the hub's.
-SELECT coalesce(max(fades = 1), 0), coalesce(max(fades = 2), 0) FROM tallies;
+SELECT coalesce(max(fades = 1), 0), coalesce(max(fades = 2), 0) FROM tallies WHERE facet = 'all';
 
 -- name: phase
 phase;
@@ -269,16 +299,16 @@ hidden = :hidden;
 (folder = :folder OR (folder >= :folder || '/' AND folder < :folder || '0'));
 
 -- name: where-created_from
-created_at >= :created_from;
+sessions.created_at >= :created_from;
 
 -- name: where-created_before
-created_at < :created_before;
+sessions.created_at < :created_before;
 
 -- name: where-updated_from
-key IN (SELECT key FROM sessions INDEXED BY by_updated WHERE updated_at >= :updated_from);
+sessions.key IN (SELECT key FROM sessions INDEXED BY by_updated WHERE updated_at >= :updated_from);
 
 -- name: where-updated_before
-key IN (SELECT key FROM sessions INDEXED BY by_updated WHERE updated_at < :updated_before);
+sessions.key IN (SELECT key FROM sessions INDEXED BY by_updated WHERE updated_at < :updated_before);
 
 -- name: where-tags
 (SELECT count(*) FROM tags WHERE session = sessions.key AND tag IN (SELECT value FROM json_each(:tags))) = :tag_count;
@@ -286,40 +316,44 @@ key IN (SELECT key FROM sessions INDEXED BY by_updated WHERE updated_at < :updat
 -- name: where-search
 instr((SELECT text FROM words WHERE session = sessions.key), :term);
 
--- name: where-searched
--- The same for a count, which looks at all of them.
-key IN (SELECT rowid FROM trigrams WHERE trigrams MATCH :match);
+-- name: where-spelled
+-- The same in `words` itself.
+instr(text, :term);
 
--- name: where-found
-key IN (SELECT value FROM json_each(:found));
+-- name: where-unseen
+session > :seen;
 
--- name: where-tagged
-key IN (SELECT value FROM json_each(:tagged));
+-- name: where-of-all
+-- This and the following are whose tallies are wanted.
+facet = 'all';
 
--- name: where-inside
-key IN (SELECT value FROM json_each(:inside));
+-- name: where-of-tag
+facet = 'tag' AND value = :tag;
 
--- name: count-found
-SELECT count(*) FROM trigrams WHERE trigrams MATCH :match;
+-- name: where-of-folder
+facet = 'folder' AND (value = :folder OR (value >= :folder || '/' AND value < :folder || '0'));
 
--- name: few-found
--- Those that a filter lets through, if these are few.
-SELECT json_group_array(rowid) FROM (SELECT rowid FROM trigrams WHERE trigrams MATCH :match LIMIT :few);
+-- name: tagged
+-- How many sessions have each of these tags.
+SELECT value, sum(n) FROM tallies WHERE facet = 'tag' AND value IN (SELECT value FROM json_each(:tags)) GROUP BY 1;
 
--- name: few-tagged
+-- name: rarity
+-- How many sessions these three characters are in, or one more than `rare`.
+SELECT count(*) FROM (SELECT 1 FROM trigrams WHERE trigrams MATCH :match LIMIT :rare + 1);
+
+-- name: found
+-- Those that a term is in which has these three rare characters.
 SELECT json_group_array(session) FROM (
-    SELECT session FROM tags WHERE tag IN (SELECT value FROM json_each(:tags))
-    GROUP BY session HAVING count(*) = :tag_count LIMIT :few
+    SELECT session FROM trigrams CROSS JOIN words ON words.session = trigrams.rowid
+    WHERE trigrams MATCH :match AND instr(words.text, :term)
 );
 
--- name: few-inside
-SELECT json_group_array(key) FROM (
-    SELECT key FROM sessions INDEXED BY by_folder
-    WHERE folder = :folder
-    UNION ALL
-    SELECT key FROM sessions INDEXED BY by_folder
-    WHERE folder >= :folder || '/' AND folder < :folder || '0'
-    LIMIT :few
+-- name: spelled
+-- The first ones, by their key, that any term is in and that pass the filters.
+SELECT json_group_array(session), count(*), max(session) FROM (
+    SELECT session FROM words
+    {where}
+    ORDER BY session LIMIT :most
 );
 
 -- name: message

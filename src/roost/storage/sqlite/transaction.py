@@ -248,7 +248,7 @@ class Transaction:
         """Keep words and tags as the record has them."""
         by = (record.label, record.tags, record.metadata)
         if by != fence.found_by:
-            self._execute(SQL["put-words"], (fence.key, words_of(record)))
+            self._execute(SQL["put-words"], (words_of(record), fence.key))
             self._execute(SQL["forget-tags"], (fence.key,))
             for tag in record.tags:
                 self._execute(SQL["put-tag"], (tag, fence.key))
