@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from roost.model.errors import BlobNotFound as BlobNotFound
     from roost.model.errors import BodyTooLarge as BodyTooLarge
     from roost.model.errors import BundleInvalid as BundleInvalid
+    from roost.model.errors import ConfigConflict as ConfigConflict
     from roost.model.errors import Conflicting as Conflicting
     from roost.model.errors import CursorAhead as CursorAhead
     from roost.model.errors import CursorTrimmed as CursorTrimmed
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from roost.model.errors import Fencing as Fencing
     from roost.model.errors import FileMissing as FileMissing
     from roost.model.errors import Forbidden as Forbidden
+    from roost.model.errors import ForgeFailed as ForgeFailed
+    from roost.model.errors import ForgeNotConnected as ForgeNotConnected
     from roost.model.errors import Gone as Gone
     from roost.model.errors import HostBusy as HostBusy
     from roost.model.errors import HostRefused as HostRefused
@@ -49,18 +52,22 @@ if TYPE_CHECKING:
     from roost.model.errors import InvalidCursor as InvalidCursor
     from roost.model.errors import InvalidRequest as InvalidRequest
     from roost.model.errors import KeyNotFound as KeyNotFound
+    from roost.model.errors import LibraryFull as LibraryFull
     from roost.model.errors import LinkDown as LinkDown
     from roost.model.errors import MergeConflict as MergeConflict
     from roost.model.errors import MergeRefused as MergeRefused
     from roost.model.errors import MessageNotFound as MessageNotFound
     from roost.model.errors import MethodNotAllowed as MethodNotAllowed
     from roost.model.errors import Missing as Missing
+    from roost.model.errors import NameTaken as NameTaken
     from roost.model.errors import NotAFile as NotAFile
     from roost.model.errors import NotAFolder as NotAFolder
+    from roost.model.errors import NotInLibrary as NotInLibrary
     from roost.model.errors import NotText as NotText
     from roost.model.errors import OriginRefused as OriginRefused
     from roost.model.errors import PathOutside as PathOutside
     from roost.model.errors import PermissionNotFound as PermissionNotFound
+    from roost.model.errors import PersonaUnpublished as PersonaUnpublished
     from roost.model.errors import ProducerGap as ProducerGap
     from roost.model.errors import ProtocolMismatch as ProtocolMismatch
     from roost.model.errors import QueueFull as QueueFull
@@ -113,6 +120,7 @@ __all__ = [
     "BundleInvalid",
     "Callbacks",
     "Client",
+    "ConfigConflict",
     "Conflicting",
     "CursorAhead",
     "CursorTrimmed",
@@ -125,6 +133,8 @@ __all__ = [
     "FileMissing",
     "Filters",
     "Forbidden",
+    "ForgeFailed",
+    "ForgeNotConnected",
     "Gone",
     "HostBusy",
     "HostRefused",
@@ -136,6 +146,7 @@ __all__ = [
     "InvalidCursor",
     "InvalidRequest",
     "KeyNotFound",
+    "LibraryFull",
     "LinkDown",
     "MergeConflict",
     "MergeRefused",
@@ -143,12 +154,15 @@ __all__ = [
     "MessageNotFound",
     "MethodNotAllowed",
     "Missing",
+    "NameTaken",
     "NotAFile",
     "NotAFolder",
+    "NotInLibrary",
     "NotText",
     "OriginRefused",
     "PathOutside",
     "PermissionNotFound",
+    "PersonaUnpublished",
     "ProducerGap",
     "ProtocolMismatch",
     "QueueFull",
@@ -217,6 +231,7 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "BlobNotFound",
         "BodyTooLarge",
         "BundleInvalid",
+        "ConfigConflict",
         "Conflicting",
         "CursorAhead",
         "CursorTrimmed",
@@ -225,6 +240,8 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "Fencing",
         "FileMissing",
         "Forbidden",
+        "ForgeFailed",
+        "ForgeNotConnected",
         "Gone",
         "HostBusy",
         "HostRefused",
@@ -236,18 +253,22 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "InvalidCursor",
         "InvalidRequest",
         "KeyNotFound",
+        "LibraryFull",
         "LinkDown",
         "MergeConflict",
         "MergeRefused",
         "MessageNotFound",
         "MethodNotAllowed",
         "Missing",
+        "NameTaken",
         "NotAFile",
         "NotAFolder",
+        "NotInLibrary",
         "NotText",
         "OriginRefused",
         "PathOutside",
         "PermissionNotFound",
+        "PersonaUnpublished",
         "ProducerGap",
         "ProtocolMismatch",
         "QueueFull",

@@ -6,7 +6,8 @@ import pytest
 from msgspec import UNSET
 
 from roost.client import AsyncClient, AsyncSession
-from roost.model.errors import InvalidBody, PermissionNotFound, SessionNotFound
+from roost.model.commands import MAX_RULES
+from roost.model.errors import ConfigConflict, InvalidBody, PermissionNotFound, SessionNotFound
 from roost.model.events import PermissionReplied, QuestionReplied, Rule
 from roost.model.info import Accepted
 from roost.model.record import Pending
@@ -111,6 +112,51 @@ async def test_always_allows_it_for_the_session_and_can_be_taken_back(client: As
     assert (await session.configure(granted=[])).granted == ()
     await session.start(script(ask("git status")))
     await asked(session)
+
+
+def rule(pattern: str) -> Rule:
+    return Rule(permission="bash", pattern=pattern, action="allow")
+
+
+async def test_of_two_who_change_rules_at_once_both_are_heard(hub: HubProcess, client: AsyncClient, mark: Mark) -> None:
+    session = await client.create_session(policy={"rules": [rule("old")], "headless": "reject", "deadline": "10m"})
+    async with hub.client() as other, anyio.create_task_group() as tasks:
+
+        async def change(mine: AsyncSession, name: str) -> None:
+            for number in range(10):
+                await mine.configure(add_rules=[rule(f"{name} {number}")], grant=[rule(f"{name} {number}")])
+            await mine.configure(remove_rules=[rule(f"{name} 0"), rule("old")], revoke=[rule(f"{name} 0")])
+
+        tasks.start_soon(change, session, "one")
+        tasks.start_soon(change, other.session(session.id), "two")
+    await mark()
+    config = await session.config()
+    left = {f"{name} {number}" for name in ("one", "two") for number in range(1, 10)}
+    assert {each.pattern for each in config.policy.rules} == {each.pattern for each in config.granted} == left
+    assert (config.policy.headless, config.policy.deadline) == ("reject", 600)
+    again = await session.configure(add_rules=[rule("one 1")], remove_rules=[rule("never there")])
+    assert again == config
+
+
+async def test_a_change_that_was_meant_for_an_older_configuration_is_refused(client: AsyncClient, mark: Mark) -> None:
+    session = await client.create_session()
+    seen = (await session.config()).version
+    changed = await session.configure(policy={"rules": [rule("make")]}, expect=seen)
+    await mark()
+    assert (await session.config()).version == changed.version != seen
+    with pytest.raises(ConfigConflict) as refused:
+        await session.configure(policy={"rules": []}, model="other", expect=seen)
+    assert refused.value.details["version"] == changed.version
+    assert await session.config() == changed
+
+
+async def test_rules_that_are_added_have_the_limit_of_a_policy(client: AsyncClient) -> None:
+    session = await client.create_session(policy={"rules": [rule(f"{number}") for number in range(MAX_RULES - 1)]})
+    full = await session.configure(add_rules=[rule("the last")])
+    assert len(full.policy.rules) == MAX_RULES
+    with pytest.raises(InvalidBody):
+        await session.configure(add_rules=[rule("one more")])
+    assert await session.config() == full
 
 
 async def test_rules_decide_before_a_person_and_deny_goes_first(client: AsyncClient, mark: Mark) -> None:

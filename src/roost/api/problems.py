@@ -56,6 +56,7 @@ STATUS: Final[dict[str, int]] = {
     "too_many_streams": 429,
     "rate_limited": 429,
     "state_conflict": 409,
+    "config_conflict": 409,
     "session_exists": 409,
     "name_taken": 409,
     "library_full": 409,

@@ -1,6 +1,6 @@
 """`roost rules`: what a session's agent may do without asking."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from roost.model.info import SessionConfig
 
 Globs = list[str] | None
+ACTIONS: Final[tuple[Literal["allow", "ask", "deny"], ...]] = ("allow", "ask", "deny")
 
 
 def _rule(flag: str, meaning: str) -> typer.models.OptionInfo:
@@ -51,40 +52,37 @@ async def _rules(
         session = await find_session(client, name)
         config = await session.config()
         if removed or any(added.values()):
-            policy, granted = changed(config, added, removed)
+            taken, ungranted = numbered(config, removed)
             config = await session.configure(
-                policy={"rules": policy, "headless": config.policy.headless, "action": config.policy.action}
-                | ({"deadline": config.policy.deadline} if isinstance(config.policy.deadline, float) else {}),
-                granted=granted,
+                add_rules=[_read(text, action) for action in ACTIONS for text in added[action]],
+                remove_rules=taken,
+                grant=[_read(text, "allow") for text in added["grant"]],
+                revoke=ungranted,
             )
     if as_json:
         print_struct(config)
         return codes.OK
-    for number, (rule, is_granted) in enumerate(_numbered(config), 1):
+    for number, (rule, is_granted) in enumerate(_all(config), 1):
         by = STDOUT.style("  granted by an answer", "dim") if is_granted else ""
         print(f"{number:>3}  {rule.action:<5}  {plain(rule.permission)}: {plain(rule.pattern)}{by}")
     return codes.OK
 
 
-def _numbered(config: "SessionConfig") -> "list[tuple[Rule, bool]]":
+def _all(config: "SessionConfig") -> "list[tuple[Rule, bool]]":
     """Each rule, and whether "always" made it."""
     return [*((rule, False) for rule in config.policy.rules), *((rule, True) for rule in config.granted)]
 
 
-def changed(
-    config: "SessionConfig", added: dict[str, list[str]], removed: list[int]
-) -> "tuple[list[Rule], list[Rule]]":
-    """The rules of the policy, and the granted ones, as they are to be. Raises: UsageWrong: no rule has this number."""
+def numbered(config: "SessionConfig", numbers: list[int]) -> "tuple[list[Rule], list[Rule]]":
+    """The rules of these numbers: those of the policy, and the granted ones. Raises: UsageWrong: no rule has this
+    number."""
     from roost.cli.problems import UsageWrong
 
-    numbered = _numbered(config)
-    if wrong := [number for number in removed if not 0 < number <= len(numbered)]:
-        raise UsageWrong(f"there are {len(numbered)} rules, and no number {wrong[0]}")
-    kept = [entry for number, entry in enumerate(numbered, 1) if number not in removed]
-    policy = [rule for rule, granted in kept if not granted]
-    actions: tuple[Literal["allow", "ask", "deny"], ...] = ("allow", "ask", "deny")
-    policy += [_read(text, action) for action in actions for text in added[action]]
-    return policy, [rule for rule, granted in kept if granted] + [_read(text, "allow") for text in added["grant"]]
+    rules = _all(config)
+    if wrong := [number for number in numbers if not 0 < number <= len(rules)]:
+        raise UsageWrong(f"there are {len(rules)} rules, and no number {wrong[0]}")
+    named = [rules[number - 1] for number in numbers]
+    return [rule for rule, granted in named if not granted], [rule for rule, granted in named if granted]
 
 
 def _read(text: str, action: Literal["allow", "ask", "deny"]) -> "Rule":

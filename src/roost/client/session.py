@@ -244,16 +244,28 @@ class AsyncSession(AsyncCommanding, AsyncConnecting, AsyncWorkspace, AsyncKnowin
         timeouts: TimeoutsRequest | Mapping[str, float | str] | None = None,
         policy: PolicyRequest | Mapping[str, Any] | None = None,
         granted: Sequence[Rule] | None = None,
+        add_rules: Sequence[Rule] = (),
+        remove_rules: Sequence[Rule] = (),
+        grant: Sequence[Rule] = (),
+        revoke: Sequence[Rule] = (),
+        expect: str | None = None,
     ) -> SessionConfig:
         """Change what is given. `timeouts` and `options` merge; `policy` and `granted` are given as a whole: a rule
-        left out of `granted` is taken back. Raises: SessionArchived, SessionClosed, InvalidBody."""
+        left out of `granted` is taken back. `add_rules`, `remove_rules`, `grant` and `revoke` change single rules,
+        whoever changes others at the same time. `expect`: the `version` of the configuration that this is meant for.
+        Raises: ConfigConflict: it has another one by now; SessionArchived, SessionClosed, InvalidBody."""
         body = Configure(
             model=or_absent(model),
             mode=or_absent(mode),
             options=UNSET if options is None else dict(options),
             timeouts=UNSET if timeouts is None else as_struct(timeouts, TimeoutsRequest),
             policy=UNSET if policy is None else as_struct(policy, PolicyRequest),
-            granted=UNSET if granted is None else tuple(as_struct(rule, RuleRequest) for rule in granted),
+            granted=UNSET if granted is None else _rules(granted),
+            add_rules=_rules(add_rules),
+            remove_rules=_rules(remove_rules),
+            grant=_rules(grant),
+            revoke=_rules(revoke),
+            expect=or_absent(expect),
         )
         answer = await self._wire.request("PATCH", f"{self._path}/config", body=body, key=new_key())
         return msgspec.json.decode(answer, type=SessionConfig)
@@ -283,3 +295,7 @@ class AsyncSession(AsyncCommanding, AsyncConnecting, AsyncWorkspace, AsyncKnowin
             while run is UNSET:
                 run = waiting.run_after(await anext(events))
         return run
+
+
+def _rules(given: Sequence[Rule]) -> tuple[RuleRequest, ...]:
+    return tuple(as_struct(rule, RuleRequest) for rule in given)

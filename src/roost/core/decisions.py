@@ -8,9 +8,9 @@ from typing import Any, Final, Literal, cast
 
 import msgspec
 from msgspec import UNSET
-from msgspec.structs import replace
 
 from roost.core.answering import answered_by_policy
+from roost.core.configuring import changes
 from roost.core.decision import HUB, Decision
 from roost.core.limits import check_label, check_metadata, check_tags
 from roost.core.waiting import check_room
@@ -224,17 +224,9 @@ def _reply_question(record: Record, command: c.ReplyQuestion, by: e.Principal) -
 
 
 def _configure(record: Record, command: c.Configure, by: e.Principal) -> Decision:
-    """Raises: SessionArchived, SessionClosed, InvalidBody."""
+    """Raises: SessionArchived, SessionClosed, ConfigConflict, InvalidBody."""
     _must_be_open(record)
-    fields = {name: v for name in c.Configure.__struct_fields__ if (v := getattr(command, name)) is not UNSET}
-    if command.timeouts is not UNSET:
-        given = command.timeouts.settled()
-        merged = {n: v for n in e.Timeouts.__struct_fields__ if (v := getattr(given, n)) is not UNSET}
-        fields["timeouts"] = replace(record.timeouts, **merged)
-    if command.policy is not UNSET:
-        fields["policy"] = command.policy.settled()
-    if command.granted is not UNSET:
-        fields["granted"] = c.settled_rules(command.granted)
+    fields = changes(record, command)
     return Decision([draft(e.ConfigChanged(**fields), by=by)]) if fields else Decision()
 
 

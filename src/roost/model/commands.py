@@ -160,7 +160,10 @@ class ReplyQuestion(Command, frozen=True, kw_only=True, tag="reply-question"):
 
 class Configure(Command, frozen=True, kw_only=True, tag="configure"):
     """How the session works from now on. Only what is present changes: of `timeouts` and `options` what is named in
-    them; `policy` and `granted` (what "always" has allowed) as a whole."""
+    them; `policy` and `granted` (what "always" has allowed) as a whole. `add_rules` and `remove_rules` change single
+    rules of the policy, `grant` and `revoke` single ones of `granted`, whoever else changes others at the same time: a
+    rule that is there is not added again, one that is not there need not be removed. `expect`: the `version` this is
+    meant for; another one is refused with `config_conflict`."""
 
     model: str | UnsetType = UNSET
     mode: str | UnsetType = UNSET
@@ -168,6 +171,11 @@ class Configure(Command, frozen=True, kw_only=True, tag="configure"):
     timeouts: TimeoutsRequest | UnsetType = UNSET
     policy: PolicyRequest | UnsetType = UNSET
     granted: tuple[RuleRequest, ...] | UnsetType = UNSET
+    add_rules: tuple[RuleRequest, ...] = ()
+    remove_rules: tuple[RuleRequest, ...] = ()
+    grant: tuple[RuleRequest, ...] = ()
+    revoke: tuple[RuleRequest, ...] = ()
+    expect: str | UnsetType = UNSET
 
 
 class Unqueue(Command, frozen=True, kw_only=True, tag="unqueue"):

@@ -14,7 +14,7 @@ RoostError
 ├── Conflicting             right request, wrong moment
 │   ├── SessionBusy, SessionAsleep, IdempotencyMismatch, WorkspaceDirty, QueueFull, StateConflict, IllegalTransition,
 │   │   TooManyKeys, TooManyStreams, NotAFile, NotAFolder, ShellTimeout, MergeConflict, MergeRefused,
-│   │   SessionExists, NameTaken, LibraryFull, ForgeNotConnected
+│   │   SessionExists, ConfigConflict, NameTaken, LibraryFull, ForgeNotConnected
 ├── Fencing                 a writer that lost its session
 │   ├── StaleEpoch, ProducerGap
 ├── Unavailable             try again later
@@ -290,6 +290,12 @@ class StateConflict(Conflicting):
     """The state moved between decision and commit. Details: `state_seq`."""
 
     code = "state_conflict"
+
+
+class ConfigConflict(Conflicting):
+    """Somebody else has changed the configuration: read it, and decide again. Details: `version`, the present one."""
+
+    code = "config_conflict"
 
 
 class SessionExists(Conflicting):

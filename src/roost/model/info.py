@@ -2,14 +2,20 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from hashlib import sha256
+from typing import Any, Final
 
+import msgspec
 from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
 
 from roost.model.events import Failure, Policy, Principal, Rule, Timeouts, WorkspaceSpec
 from roost.model.ids import Pos, RunId, Seq, SessionId
 from roost.model.lifecycle import Phase, View, view
 from roost.model.record import Metrics, Pending, Queued, Record, Run
+
+VERSION_DIGITS: Final = 16
+"""Of the hash that names a configuration."""
 
 
 class SessionInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -83,13 +89,15 @@ class Queue(Struct, frozen=True, kw_only=True):
 
 
 class SessionConfig(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How a session works: what `PATCH config` has set. `granted`: the rules that "always" has made."""
+    """How a session works: what `PATCH config` has set. `granted`: the rules that "always" has made. `version`: names
+    all this, as it is; give it as `expect` to change only what you have seen."""
 
     policy: Policy
     timeouts: Timeouts
     granted: tuple[Rule, ...]
     model: str | UnsetType = UNSET
     options: dict[str, Any] = {}
+    version: str = ""
 
 
 class Deleted(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -151,13 +159,16 @@ def slept_out(record: Record, now: int, paused: float) -> bool:
 
 
 def config_of(record: Record) -> SessionConfig:
-    return SessionConfig(
+    """With the version that its content has: the same content is the same version."""
+    config = SessionConfig(
         policy=record.policy,
         timeouts=record.timeouts,
         granted=record.granted,
         model=record.model,
         options=record.options,
     )
+    content = sha256(msgspec.json.encode(config, order="deterministic"))
+    return replace(config, version=content.hexdigest()[:VERSION_DIGITS])
 
 
 def counts_of(phases: Mapping[str, int]) -> SessionCounts:

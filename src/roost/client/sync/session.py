@@ -185,9 +185,16 @@ class Session(Commanding, Connecting, Workspace, Knowing, Exporting):
         timeouts: TimeoutsRequest | Mapping[str, float | str] | None = None,
         policy: PolicyRequest | Mapping[str, Any] | None = None,
         granted: Sequence[Rule] | None = None,
+        add_rules: Sequence[Rule] = (),
+        remove_rules: Sequence[Rule] = (),
+        grant: Sequence[Rule] = (),
+        revoke: Sequence[Rule] = (),
+        expect: str | None = None,
     ) -> SessionConfig:
         """Change what is given. `timeouts` and `options` merge; `policy` and `granted` are given as a whole: a rule
-        left out of `granted` is taken back. Raises: SessionArchived, SessionClosed, InvalidBody."""
+        left out of `granted` is taken back. `add_rules`, `remove_rules`, `grant` and `revoke` change single rules,
+        whoever changes others at the same time. `expect`: the `version` of the configuration that this is meant for.
+        Raises: ConfigConflict: it has another one by now; SessionArchived, SessionClosed, InvalidBody."""
         return self._portal.call(
             self._async.configure,
             model=model,
@@ -196,6 +203,11 @@ class Session(Commanding, Connecting, Workspace, Knowing, Exporting):
             timeouts=timeouts,
             policy=policy,
             granted=granted,
+            add_rules=add_rules,
+            remove_rules=remove_rules,
+            grant=grant,
+            revoke=revoke,
+            expect=expect,
         )
 
     def run_of(self, accepted: Accepted) -> RunId:
