@@ -149,6 +149,13 @@ class Session:
                 return
             await signal.wait()
 
+    async def wait_link(self, linked: bool) -> None:
+        """Returns once the host's link is up, or (not `linked`) down."""
+        while self.linked != linked:
+            signal = self._ground.bell.ticket(self.id)
+            if self.linked != linked:
+                await signal.wait()
+
     async def wait_paused(self) -> None:
         """Returns once no pause is going on."""
         while True:

@@ -6,7 +6,9 @@ Host and Origin were checked, and the hub is up (api/app.py). What is raised her
 from typing import Final
 
 from roost.api.asgi import Receive, Scope, Send
+from roost.api.coder import sse
 from roost.api.coder.keys import key_of
+from roost.api.coder.live import Lives
 from roost.api.coder.routes import CODER
 from roost.api.patience import patient
 from roost.api.streams.running import Streams
@@ -16,6 +18,7 @@ from roost.model.errors import Forbidden, SessionNotFound
 from roost.model.events import Principal
 from roost.settings import Settings
 
+EVENTS: Final = "/api/hub/session/{session}/events"
 NO_SESSIONS: Final = frozenset(("builder",))
 """What stands in paths where else the id of a session does."""
 
@@ -26,17 +29,25 @@ class Coder:
     def __init__(self, hub: Hub, settings: Settings, streams: Streams) -> None:
         self._hub = hub
         self._streams = streams
+        self._lives = Lives(hub)
         self._request_seconds = settings.request_seconds
         self._rest = CODER.app(settings.max_body_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        by = await self._hub.authenticate(key_of(scope, in_query=_streams(scope)))
+        streams = _streams(scope)
+        by = await self._hub.authenticate(key_of(scope, in_query=streams))
         scope["state"] = {"by": by}  # for the log, should it not be admitted
-        scope["state"] = {"hub": self._hub, "by": by, "session": await self._admit(scope, by)}
+        session = await self._admit(scope, by)
+        scope["state"] = {"hub": self._hub, "by": by, "session": session}
+        if streams and session is not None:
+            await sse.events(self._hub, self._streams, self._lives, session, by, scope, receive, send)
+            return
         await self._rest(scope, patient(receive, self._request_seconds, whole=True), send)
 
     def route_of(self, scope: Scope) -> tuple[str, bool] | None:
         """The template of the request's route, and whether it takes bytes; None if it has no route."""
+        if _streams(scope):
+            return EVENTS, False
         return CODER.route_of(scope)
 
     async def _admit(self, scope: Scope, by: Principal) -> Session | None:
@@ -58,4 +69,8 @@ class Coder:
 
 def _streams(scope: Scope) -> bool:
     """Whether this is the event stream of a session, the one route whose key may stand in its query."""
-    return scope["method"] == "GET" and scope["path"].rstrip("/").endswith("/events")
+    match scope["path"].rstrip("/").split("/"):
+        case ["", "api", "hub", "session", _, "events"]:
+            return scope["method"] == "GET"
+        case _:
+            return False

@@ -113,8 +113,10 @@ class Speech:
                 told += self._think(body)
             case e.ToolInputDelta():
                 self._grow(body, "toolcall", body.delta)
-            case e.ToolStart() | e.ToolDelta() | e.ToolComplete() | e.ToolError():
+            case e.ToolStart():
                 self._grow(body, "toolcall", "")
+                told += self._tool(body, now)
+            case e.ToolDelta() | e.ToolComplete() | e.ToolError():
                 told += self._tool(body, now)
             case e.PartDone():
                 self._grow(body, "text", "")

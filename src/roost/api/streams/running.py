@@ -97,10 +97,11 @@ class Streams:
         visit: Visit,
         pages: AsyncIterator[P],
         render: Callable[[P], bytes],
+        farewell: bytes = b"",
         **about: str,
     ) -> None:
         """Write what `render` makes of each page until the pages end, the client leaves, its visit is over or the hub
-        stops. `about`: what the log says of this stream."""
+        stops, which `farewell` tells. `about`: what the log says of this stream."""
         _log.debug("stream begins", **about)
         await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
         await send({"type": "http.response.body", "body": OPENING, "more_body": True})
@@ -117,7 +118,7 @@ class Streams:
                     _log.error("stream broke", exc_info=error, **about)
                 finally:
                     listener.cancel()
-        await send({"type": "http.response.body", "body": b""})
+        await send({"type": "http.response.body", "body": farewell if self._ended else b""})
 
 
 async def _write(send: Send, pages: AsyncIterator[P], render: Callable[[P], bytes]) -> None:

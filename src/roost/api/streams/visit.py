@@ -13,11 +13,15 @@ from roost.model.info import Participant
 class Visit:
     """Of a session, or (the feed) of none."""
 
-    def __init__(self, hub: Hub, by: Principal, *, via: str, session: Session | None = None) -> None:
+    def __init__(
+        self, hub: Hub, by: Principal, *, via: str, session: Session | None = None, role: str | None = None
+    ) -> None:
+        """`role`: what it has asked to be; else what its principal may."""
         self._hub = hub
         self._by = by
         self._via = via
         self._session = session
+        self._role = role
 
     def begin(self, scope: CancelScope) -> AbstractContextManager[Participant]:
         """Be here while the block runs. The scope is cancelled when the key expires or is revoked, and when the session
@@ -26,6 +30,6 @@ class Visit:
         seconds = hub.keys.seconds_left(self._by)
         if seconds is not None:
             scope.deadline = current_time() + seconds
-        role = "observer" if session is None else hub.role_of(session, self._by)
+        role = self._role or ("observer" if session is None else hub.role_of(session, self._by))
         name = None if session is None else session.id
         return hub.presence.here(self._by, via=self._via, role=role, leave=scope.cancel, session=name)

@@ -1,0 +1,64 @@
+"""`GET /api/hub/session/{id}/events`: snapshot, hydration, then presence and broadcasts (hub-wire 9). Raw ASGI.
+
+A frame that does not fit their schema ends the stream for their client, so keep-alives are comments and every frame is
+one of four kinds. `id:` lines are of no use to them: who comes back is given a fresh snapshot.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Final, cast
+
+from roost.api.asgi import Receive, Scope, Send, query_of
+from roost.api.coder.live import Frame, Live, Lives, Page
+from roost.api.coder.told import Told, encoded, patterns
+from roost.api.streams.running import Streams
+from roost.api.streams.visit import Visit
+from roost.core.hub import Hub
+from roost.core.session import Session
+from roost.model.events import Principal
+
+KIND: Final = "sse"
+
+
+async def events(
+    hub: Hub, streams: Streams, lives: Lives, session: Session, by: Principal, scope: Scope, receive: Receive,
+    send: Send,
+) -> None:  # fmt: skip
+    """Until the client leaves, the session is deleted or the hub stops. What is wrong is raised before the first byte.
+
+    Raises: TooManyStreams, SessionNotFound, StorageUnavailable.
+    """
+    wanted = patterns(query_of(scope, "subscribe"))
+    with hub.limits.stream(by), lives.watched(session) as live:
+        await live.join()  # what is wrong with the session is said with a status
+
+        def render(page: Page | bytes) -> bytes:
+            return page if isinstance(page, bytes) else page.rendered(KIND, wanted, _blocks)
+
+        visit = Visit(hub, by, via="sse", session=session, role="observer")
+        pages = _pages(hub, live, session, by)
+        farewell = block("broadcast", shutdown(hub, session))
+        await streams.run(receive, send, visit, pages, render, farewell, session=session.id, user=by.user)
+
+
+async def _pages(hub: Hub, live: Live, session: Session, by: Principal) -> AsyncGenerator[Page | bytes]:
+    """First who comes is among the participants, then is told of them."""
+    joined, cursor = await live.join()
+    yield block("snapshot", joined.snapshot(hub, session, by)) + block("hydration", joined.for_stream())
+    async with aclosing(cast("AsyncGenerator[Page, None]", live.follow(cursor))) as pages:
+        async for page in pages:
+            yield page
+
+
+def shutdown(hub: Hub, session: Session) -> bytes:
+    """The frame that says that the hub is about to stop."""
+    at = hub.now_ms()
+    return encoded(Told(name="session_shutdown", data={"reason": "hub-stopping"}, seq=session.seq, at=at), session.id)
+
+
+def block(kind: str, data: bytes) -> bytes:
+    return b"event: %b\ndata: %b\n\n" % (kind.encode(), data)
+
+
+def _blocks(frames: list[Frame]) -> bytes:
+    return b"".join([block(frame.kind, frame.data) for frame in frames])
