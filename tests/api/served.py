@@ -90,10 +90,14 @@ class Served:
     async def live(self, **body: Any) -> Session:
         """The same, as if its host had said hello."""
         session = await self.create(**body)
+        await self.come(session)
+        return session
+
+    async def come(self, session: Session) -> None:
+        """Its host says hello."""
         ready = draft(RuntimeReady(epoch=session.epoch), by=HUB)
         await session.decide(lambda _: Decision([ready]))
         session.linked = True
-        return session
 
     async def say(self, session: Session, drafts: Sequence[Draft]) -> None:
         """Append as the session's host."""

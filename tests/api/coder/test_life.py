@@ -54,8 +54,7 @@ async def made(hub: Served, **body: Any) -> Session:
 async def test_every_step_of_a_life_has_its_row(hub: Served) -> None:
     session = await made(hub)
     seen = [await shown(hub, session)]
-    await commit(session, e.RuntimeReady(epoch=1))
-    session.linked = True
+    await hub.come(session)
     seen.append(await shown(hub, session))
     run = session.record_now.run
     assert run is not UNSET
@@ -69,8 +68,7 @@ async def test_every_step_of_a_life_has_its_row(hub: Served) -> None:
         "sessionId": session.id, "status": "resuming", "resumed": True,
     }  # fmt: skip
     seen.append(await shown(hub, session))
-    await commit(session, e.RuntimeReady(epoch=session.epoch))
-    session.linked = True
+    await hub.come(session)
     seen.append(await shown(hub, session))
     await ask(hub, "POST", f"/session/{session.id}/archive")
     seen.append(await shown(hub, session))
@@ -116,8 +114,7 @@ async def test_whoever_may_only_watch_has_no_control(hub: Served) -> None:
     secret = (await hub.hub.keys.add(AddKey(user="owner", scope="observer"), HUB)).secret
     colleague = (await hub.hub.keys.add(AddKey(user="bert"), HUB)).secret
     session = await made(hub, visibility="organization")
-    await commit(session, e.RuntimeReady(epoch=1))
-    session.linked = True
+    await hub.come(session)
     assert await shown(hub, session) == LIVE
     for key in (secret, colleague):
         async with hub.client(Authorization=f"Bearer {key}") as http:

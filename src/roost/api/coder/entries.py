@@ -91,7 +91,7 @@ def _entries(message: Message, record: Record) -> Iterator[Entry]:
             author=UNSET if info.by is UNSET else author_of(info.by),
         )
         return
-    agent = record.agent if info.agent is UNSET else info.agent
+    agent = _agent(message, record)
     about: dict[str, Any] = {"agent": agent, "task_id": info.task, "turn_id": info.run, "reply_id": info.id}
     for part in message.parts:
         match part:
@@ -110,13 +110,21 @@ def _entries(message: Message, record: Record) -> Iterator[Entry]:
         yield Entry(type="message", timestamp=at, content=info.error.message, is_error=True, **about)
 
 
+def _agent(message: Message, record: Record) -> str:
+    """Who says it: as it says itself, or else whoever has its task, or the session's own agent."""
+    info = message.info
+    if info.agent is not UNSET:
+        return info.agent
+    return next((task.agent for task in record.tasks if task.task == info.task), record.agent)
+
+
 def _tool(part: ToolPart, created: int, about: dict[str, Any]) -> Iterator[Entry]:
     """A call, and what it returned. Before it runs it is being written, and has no time of its own."""
     state = part.state
     begun = created if state.start is UNSET else state.start
     name = "tool" if part.tool is UNSET else part.tool
-    given = {} if state.input is UNSET else state.input
-    arguments = cast("dict[str, Any]", given if isinstance(given, dict) else {"input": given})
+    given: Any = {} if state.input is UNSET else state.input
+    arguments = cast("dict[str, Any]", given) if isinstance(given, dict) else {"input": given}
     about = about | {"tool_name": name, "tool_call_id": part.call}
     yield Entry(type="tool_call", timestamp=begun, tool_args=arguments, **about)
     if state.end is not UNSET:
