@@ -30,7 +30,9 @@ with `synchronous=FULL` on {filesystem}.
 - **Attach**: connecting without a cursor, to the first event. **Catch-up**: connecting, to the last event.
 - **Restart**: deltas are numbered; counted are those that an observer who follows over the restarts, or a later reader,
   misses or gets twice.
-- **List**: the sessions were written straight into the store.
+- **List, search**: the sessions were written straight into the store. Before each of them a session changes, so that no
+  count is remembered from the one before. Half of the sessions are their owner's alone: there is a row for who sees all
+  and one for who sees the other half. Words that all have are one to three, short terms 1 to 3 characters.
 """
 
 

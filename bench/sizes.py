@@ -34,7 +34,7 @@ class Sizes(Struct, frozen=True, kw_only=True):
     kill_events: int = 5000
     kill_per_second: int = 500
     listed: int = 100_000
-    lists: int = 300
+    lists: int = 100
 
 
 FULL: Final = Sizes()
@@ -51,7 +51,7 @@ QUICK: Final = Sizes(
     kill_sessions=3,
     kill_events=1500,
     listed=5000,
-    lists=100,
+    lists=30,
 )
 TINY: Final = Sizes(
     runs=1,
