@@ -7,6 +7,7 @@ import anyio
 import pytest
 from anyio.lowlevel import checkpoint
 from msgspec import UNSET, Raw
+from msgspec.structs import replace
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
@@ -28,7 +29,7 @@ from roost.link.frames import (
 )  # fmt: skip
 from roost.model import events as e
 from roost.model.envelope import encode_body
-from roost.model.ids import RequestId
+from roost.model.ids import RequestId, SessionId
 from tests.api.served import Served
 
 pytestmark = pytest.mark.anyio
@@ -87,10 +88,26 @@ async def test_no_token_a_wrong_one_or_another_sessions_is_refused(api: Served) 
         async with linked(api, token) as socket:
             refused = await say(socket, hello(session))
             assert isinstance(refused, Refused)
-            assert refused.code == "unauthorized"
+            assert refused.code == "gone"
             with pytest.raises(ConnectionClosed):
                 await told(socket)
     assert (await api.http.get(f"/v1/sessions/{session.id}")).json()["phase"] == "creating"
+
+
+async def test_who_has_no_good_token_does_not_learn_which_sessions_there_are_or_how_they_stand(api: Served) -> None:
+    session, other = await api.create(task="hello"), await api.create(task="hello")
+    theirs = await token_of(api, other)
+    hellos = [hello(session, epoch=epoch) for epoch in (0, 1, 2)]
+    hellos += [replace(hello(session), session=SessionId(name)) for name in ("codesess_000000000000", "x", "")]
+    told: list[FromHub] = []
+    for token in (None, "wrong", theirs):
+        for first in hellos:
+            async with linked(api, token) as socket:
+                told.append(await say(socket, first))
+    assert told == [told[0]] * len(told) and isinstance(told[0], Refused)
+    async with linked(api, await token_of(api, session)) as socket:  # whoever has it, does
+        refused = await say(socket, hello(session, epoch=2))
+    assert isinstance(refused, Refused) and refused.code == "stale_epoch"
 
 
 async def test_a_link_answers_no_decision_and_writes_nothing_that_is_the_hubs(api: Served) -> None:

@@ -162,16 +162,16 @@ async def test_a_link_token_opens_its_own_session_in_its_own_epoch_and_nothing_e
             await watch.until("runtime-ready")
             await watch_other.until("runtime-ready")
             old = await token_of(fire, mine, 1)
-            assert await refusal(hub, old, other, 1) == "unauthorized", "another session"
-            assert await refusal(hub, None, mine, 1) == "unauthorized"
-            assert await refusal(hub, "0" * 48, mine, 1) == "unauthorized"
-            assert await refusal(hub, key_of(hub), mine, 1) == "unauthorized", "an API key is no link token"
+            assert await refusal(hub, old, other, 1) == "gone", "another session"
+            assert await refusal(hub, None, mine, 1) == "gone"
+            assert await refusal(hub, "0" * 48, mine, 1) == "gone"
+            assert await refusal(hub, key_of(hub), mine, 1) == "gone", "an API key is no link token"
             await mine.pause()
             await watch.until("session-paused")
             await mine.send("awake again")
             assert (await mine.info()).epoch == 3
-            assert await refusal(hub, old, mine, 1) == "stale_epoch", "an older epoch"
-            assert await refusal(hub, old, mine, 3) == "unauthorized", "an older epoch's token in the present one"
+            assert await refusal(hub, old, mine, 1) == "gone", "an older epoch's token"
+            assert await refusal(hub, old, mine, 3) == "gone", "an older epoch's token in the present one"
             new = await token_of(fire, mine, 3)
             assert await refusal(hub, new, mine, 4) == "stale_epoch", "an epoch still to come"
             assert (await mine.send("still the real host's")).error is UNSET

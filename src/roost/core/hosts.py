@@ -5,6 +5,8 @@ Whatever happens to hub or host, a session ends up live, asleep and wakeable, or
 
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from hmac import compare_digest
 from typing import Final
 
 import anyio
@@ -23,7 +25,7 @@ from roost.core.timers import Timers
 from roost.link.frames import Hello, Refused, decode_from_host, encode_frame
 from roost.link.hub_end import check_protocol
 from roost.model.envelope import Draft, Event, draft
-from roost.model.errors import InvalidBody, RoostError, SessionNotFound, StaleEpoch, Unauthorized, Unavailable
+from roost.model.errors import InvalidBody, RoostError, SessionNotFound, StaleEpoch, Unavailable
 from roost.model.events import PauseRequested, RuntimeReady, SessionUpdated
 from roost.model.ids import Epoch, SessionId
 from roost.model.lifecycle import COMMANDS, Phase
@@ -37,6 +39,7 @@ LEAVE_SECONDS: Final = 10.0
 """How long a host that was told to pause may take to leave."""
 LOOK_SECONDS: Final = 0.5
 """How often a missing host's process is looked for."""
+NOT_YOURS: Final = "there is no such session, or its last host has another token"
 Find = Callable[[str], Awaitable[Session]]
 """Loads a session by its id. Raises: SessionNotFound."""
 _LIVE: Final = (Phase.CREATING, Phase.ACTIVE, Phase.RESUMING)
@@ -183,14 +186,12 @@ class Hosts:
         return link
 
     async def _admit(self, find: Find, hello: Hello, token: str | None) -> Session:
-        """Raises: SessionNotFound (code `gone` to the host), StaleEpoch, Unauthorized, ProtocolMismatch."""
+        """Raises: ProtocolMismatch; SessionNotFound (code `gone` to the host); StaleEpoch."""
         check_protocol(hello.protocol)
-        session = await find(hello.session)
+        session = await _holder(find, hello.session, token)
         record = session.record_now
         if hello.epoch != record.epoch or record.phase not in _LIVE:
             raise StaleEpoch(epoch=record.epoch)
-        if token is None or session.token_hash is None or hash_of(token) != session.token_hash:
-            raise Unauthorized("this token is not of this session's present host")
         if record.phase is not Phase.ACTIVE:
             ready = draft(RuntimeReady(epoch=hello.epoch, pid=hello.pid), by=HUB)
             await session.decide(lambda now: _ready(now, hello.epoch, ready))
@@ -313,6 +314,19 @@ class Hosts:
     def close(self) -> None:
         for link in list(self._links.values()):
             link.close()
+
+
+async def _holder(find: Find, name: SessionId, token: str | None) -> Session:
+    """The session whose last host was given this token. Raises: SessionNotFound, in the same words whatever is wrong:
+    who guesses does not learn which sessions there are, or how they stand."""
+    session = None
+    with suppress(SessionNotFound):
+        session = await find(name)
+    if session is None or token is None or session.token_hash is None:
+        raise SessionNotFound(NOT_YOURS)
+    if not compare_digest(hash_of(token), session.token_hash):
+        raise SessionNotFound(NOT_YOURS)
+    return session
 
 
 def _awaits(session: Session, epoch: Epoch) -> bool:
