@@ -46,6 +46,9 @@ class NoWorkspaces:
 
     unsaved = False
 
+    def __init__(self) -> None:
+        self.removed: list[WorkspaceSpec] = []
+
     def resolve(self, session: SessionId, request: WorkspaceRequest) -> WorkspaceSpec:
         return WorkspaceSpec(kind="folder", path="elsewhere")
 
@@ -56,7 +59,7 @@ class NoWorkspaces:
         return self.unsaved
 
     async def remove(self, spec: WorkspaceSpec) -> None:
-        pass
+        self.removed.append(spec)
 
 
 class Served:
