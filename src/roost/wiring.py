@@ -76,16 +76,20 @@ def data_folder(settings: Settings) -> Path:
     return data
 
 
-async def run_hub(settings: Settings, *, on_ready: Callable[[str], None]) -> None:
+async def run_hub(settings: Settings, *, on_ready: Callable[[str], None], on_sleep: Callable[[int], None]) -> bool:
     """Serve a hub until it is told to stop. SIGTERM leaves the hosts at work for the next hub; SIGINT and `roost down`
-    put every session to sleep first. `on_ready` is given the hub's URL."""
+    put every session to sleep first; a second SIGINT kills all hosts instead, and is the only reason for False.
+
+    `on_ready` is given the hub's URL, `on_sleep` how many sessions are still awake, while they are put to sleep."""
     import anyio
 
     from roost.api.app import make_app
     from roost.api.server import serve
     from roost.core.decisions import HUB
 
+    hurried = anyio.Event()
     async with hub_from(settings) as hub, anyio.create_task_group() as tasks:
+        hub.on_sleep = on_sleep
         hub_file = Path(hub.settings.data) / "hub.json"
 
         def bound(port: int) -> None:
@@ -95,11 +99,16 @@ async def run_hub(settings: Settings, *, on_ready: Callable[[str], None]) -> Non
 
         async def signals() -> None:
             with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as received:
+                interrupts = 0
                 async for number in received:
-                    if number == signal.SIGTERM or hub.stopping.is_set():
-                        hub.stop_wanted.set()
-                    else:
+                    interrupts += number == signal.SIGINT
+                    if number == signal.SIGTERM:
+                        hub.leave()
+                    elif interrupts == 1:
                         tasks.start_soon(hub.shut_down, HUB)
+                    elif not hurried.is_set():
+                        hurried.set()
+                        tasks.start_soon(hub.kill_hosts)
 
         async def serving() -> None:
             await serve(make_app(hub, hub.settings), settings.host, settings.port, on_ready=bound)
@@ -110,6 +119,7 @@ async def run_hub(settings: Settings, *, on_ready: Callable[[str], None]) -> Non
         hub.stop()
         hub_file.unlink(missing_ok=True)
         tasks.cancel_scope.cancel()
+    return not hurried.is_set()
 
 
 def _reachable(host: str) -> str:

@@ -4,12 +4,14 @@ import json
 import os
 import signal
 import socket
+from contextlib import aclosing
 from pathlib import Path
 
 import anyio
 import pytest
 
 from roost.cli import codes
+from roost.client import AsyncClient
 from roost.processes import birth
 from tests.cli.conftest import Roost
 from tests.cli.terminal import CTRL_C, terminal
@@ -104,6 +106,7 @@ async def test_up_prints_one_line_when_it_is_ready_and_sigterm_ends_it(alone: Ro
         assert hub_file(alone)["url"] == ready["url"]
         tty.process.send_signal(signal.SIGTERM)
         assert await tty.end() == codes.OK
+        assert '"sessions": 0, "hosts": "go on", "event": "stopping"' in tty.screen
 
 
 async def test_up_says_where_it_is_and_ctrl_c_ends_it_cleanly(alone: Roost) -> None:
@@ -114,6 +117,60 @@ async def test_up_says_where_it_is_and_ctrl_c_ends_it_cleanly(alone: Roost) -> N
         tty.press(CTRL_C)
         assert await tty.end(30) == codes.OK
     assert "Traceback" not in tty.screen
+
+
+STUBBORN = 'script: [{"text": "up"}, {"hang": true}]'
+"""Stopping this run takes its whole grace of 2 s."""
+
+
+async def at_work(roost: Roost) -> tuple[str, int]:
+    """A new session that will not stop when it is told to, and the pid of its host."""
+    async with AsyncClient(data=roost.data) as client:
+        session = await client.create_session(agent="scripted", task=STUBBORN)
+        with anyio.fail_after(20):
+            async with aclosing(session.events(until="text-delta")) as events:
+                async for _ in events:
+                    pass
+    return session.id, int(json.loads((roost.data / "hosts" / f"{session.id}.json").read_text())["pid"])
+
+
+async def test_ctrl_c_puts_sessions_to_sleep_and_says_how_many_are_still_awake(alone: Roost) -> None:
+    async with terminal("up", "--port", "0", environment=alone.environment(), folder=alone.folder) as tty:
+        await tty.until("stop ")
+        _, host = await at_work(alone)
+        tty.press(CTRL_C)
+        await tty.until("Putting 1 session to sleep. Ctrl-C once more kills")
+        await tty.until("1 still awake")
+        assert await tty.end(30) == codes.OK
+    assert birth(host) is None
+
+
+async def test_a_second_ctrl_c_ends_at_once_with_every_process_and_the_next_hub_goes_on(alone: Roost) -> None:
+    async with terminal("up", "--port", "0", environment=alone.environment(), folder=alone.folder) as tty:
+        await tty.until("stop ")
+        session, host = await at_work(alone)
+        tty.press(CTRL_C)
+        await tty.until("Ctrl-C once more")
+        tty.press(CTRL_C)
+        assert await tty.end() == codes.DETACHED
+        assert birth(host) is None
+        assert "Traceback" not in tty.raw.decode()
+    assert not (alone.data / "hub.json").exists()
+    assert (await alone("run", "--agent", "scripted", "next")).code == codes.OK
+    assert "asleep" in (await alone("show", session)).out
+    assert (await alone("send", session, "go on")).code == codes.OK
+
+
+async def test_down_shows_how_many_sessions_are_still_awake(alone: Roost) -> None:
+    await alone("run", "--agent", "scripted", "hello")
+    _, host = await at_work(alone)
+    async with terminal("down", environment=alone.environment(), folder=alone.folder) as tty:
+        await tty.until("still awake")
+        assert await tty.end(30) == codes.OK
+        assert "its sessions sleep" in tty.screen
+    assert birth(host) is None
+    assert '"event": "shutting down"' in (alone.data / "hub.log").read_text()
+    assert '"sessions": 2' in (alone.data / "hub.log").read_text()
 
 
 async def test_a_second_hub_on_the_folder_is_refused(alone: Roost) -> None:

@@ -20,6 +20,6 @@ MEANINGS: Final[dict[int, str]] = {
     NO_HUB: "No hub answers, or it stayed away for too long.",
     RUN_FAILED: "The run ended with `run-error`.",
     RUN_ABORTED: "The run was aborted.",
-    DETACHED: "Left with Ctrl-C. What was running goes on.",
+    DETACHED: "Left with Ctrl-C. What was running goes on. `up`, twice: its agents were killed.",
     BROKEN_PIPE: "The reader of the output went away.",
 }

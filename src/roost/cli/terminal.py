@@ -68,6 +68,13 @@ class Progress:
                 self._status = Console(stderr=True).status(self._text)
                 self._status.start()
 
+    def say(self, text: str) -> None:
+        """From now on this is what is going on."""
+        with self._lock:
+            self._text = text
+            if self._status:
+                self._status.update(text)
+
     def done(self) -> None:
         self._timer.cancel()
         with self._lock:

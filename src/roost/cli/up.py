@@ -3,12 +3,15 @@
 import json
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from roost.cli import codes
 from roost.cli.options import Json
+from roost.cli.terminal import STDERR, Progress
 
 if TYPE_CHECKING:
     from roost.settings import Settings
@@ -52,8 +55,9 @@ def up(
     """Every setting is also ROOST_<NAME> in the environment and a key of the TOML file: flags win over the environment,
     that over the file. Started again on the same data folder, a hub takes up every session where it was.
 
-    Ctrl-C puts every session to sleep and stops; SIGTERM stops the hub alone, and its sessions work on. With --json:
-    one line when it is ready, `{"url", "api_key_file", "data", "pid"}`, and a log of JSON lines on stderr.
+    Ctrl-C puts every session to sleep and stops; once more kills every agent instead, and the exit code is 130. SIGTERM
+    stops the hub alone, and its sessions work on. With --json: one line when it is ready,
+    `{"url", "api_key_file", "data", "pid"}`, and a log of JSON lines on stderr.
     """
     from roost.cli.config import read_settings
 
@@ -78,11 +82,38 @@ def serve(settings: "Settings", *, as_json: bool) -> int:
 
     log_to_stderr(settings.log_level, as_json=as_json)
 
-    async def main() -> None:
-        await run_hub(settings, on_ready=lambda url: _say_ready(url, settings, as_json))
+    async def main() -> bool:
+        with _Bedtime(shown=STDERR.is_terminal and not as_json) as bedtime:
+            ready = partial(_say_ready, settings=settings, as_json=as_json)
+            return await run_hub(settings, on_ready=ready, on_sleep=bedtime.awake)
 
-    anyio.run(main, backend_options={"use_uvloop": sys.platform != "win32"})
-    return 0
+    in_order = anyio.run(main, backend_options={"use_uvloop": sys.platform != "win32"})
+    return codes.OK if in_order else codes.DETACHED
+
+
+class _Bedtime:
+    """What a terminal shows while sessions are put to sleep. Elsewhere the log's line has to do."""
+
+    def __init__(self, *, shown: bool) -> None:
+        self._shown = shown
+        self._progress: Progress | None = None
+
+    def awake(self, number: int) -> None:
+        """So many still are."""
+        if not self._shown or (self._progress is None and not number):
+            return
+        if self._progress is None:
+            words = f"Putting {number} session{'s' * (number > 1)} to sleep."
+            print(words, "Ctrl-C once more kills their agents and stops at once.", file=sys.stderr, flush=True)
+            self._progress = Progress("")
+        self._progress.say(f"{number} still awake" if number else "all asleep")
+
+    def __enter__(self) -> "_Bedtime":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._progress:
+            self._progress.done()
 
 
 def _say_ready(url: str, settings: "Settings", as_json: bool) -> None:

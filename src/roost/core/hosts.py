@@ -64,6 +64,8 @@ class Hosts:
         """Told of each session whose visibility has changed."""
         self.held: dict[SessionId, Session] = {}
         """Sessions with a host, or about to have one: these stay loaded."""
+        self._no_more = False
+        """Set by `kill_all`: no host is started any more."""
 
     # --- what sessions tell (Watcher) ---------------------------------------------------------------------------------
 
@@ -109,7 +111,7 @@ class Hosts:
                     return
                 ticket = await self._ticket(session)
                 await self._runtime.kill(session.id)
-                if not _awaits(session, epoch):
+                if self._no_more or not _awaits(session, epoch):
                     return
                 await self._runtime.start(ticket)
         except (RoostError, OSError) as error:
@@ -286,6 +288,18 @@ class Hosts:
             await self._runtime.kill(session.id)
         except (RoostError, OSError) as error:
             _log.error("processes of a host are left", session=session.id, detail=str(error))
+
+    async def kill_all(self) -> None:
+        """Kill every host as a tree, and start none any more. What they had not handed over is theirs to lose."""
+        self._no_more = True
+
+        async def kill(session: Session) -> None:
+            async with session.host_lock:
+                await self._end_tree(session)
+
+        async with anyio.create_task_group() as tasks:
+            for session in list(self.held.values()):
+                tasks.start_soon(kill, session)
 
     async def pausing(self, session: Session) -> None:
         """See that a host that was told to pause has left in time."""

@@ -1,7 +1,7 @@
 """The hub: all sessions, who may see them, and taking them up again after a crash."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 from weakref import WeakValueDictionary
@@ -93,6 +93,8 @@ class Hub:
         self.stopping = anyio.Event()
         self.stop_wanted = anyio.Event()
         """Set by `shut_down`: whoever runs this hub should end it."""
+        self.on_sleep: Callable[[int], None] = lambda _awake: None
+        """Told while the hub is shut down how many sessions are still awake."""
         self.log = Log(store, bell)
         self._store, self._bell, self._clock = store, bell, clock
         self._runtime, self._workspaces = runtime, workspaces
@@ -162,11 +164,25 @@ class Hub:
 
         Raises: Forbidden: not an admin of the whole hub."""
         self.keys.check_hub(by)
-        _log.info("shutting down", by=by.user)
+        _log.info("shutting down", by=by.user, sessions=len(self._hosts.held))
+        self.on_sleep(len(self._hosts.held))
         with anyio.move_on_after(PAUSE_ALL_SECONDS):
-            async with anyio.create_task_group() as tasks:
-                for session in list(self._hosts.held.values()):
-                    tasks.start_soon(self._put_to_sleep, session)
+            while self._hosts.held:  # what wakes meanwhile too
+                async with anyio.create_task_group() as tasks:
+                    for session in list(self._hosts.held.values()):
+                        tasks.start_soon(self._put_to_sleep, session)
+        self.stop_wanted.set()
+
+    def leave(self) -> None:
+        """SIGTERM: ask to be stopped; hosts go on and find the next hub."""
+        _log.info("stopping", sessions=len(self._hosts.held), hosts="go on")
+        self.stop_wanted.set()
+
+    async def kill_hosts(self) -> None:
+        """A second Ctrl-C: end every host with all that it has started, now, then ask to be stopped. Runs are
+        interrupted; the sessions can be woken by the next hub."""
+        _log.warning("killing all hosts", sessions=len(self._hosts.held))
+        await self._hosts.kill_all()
         self.stop_wanted.set()
 
     async def _put_to_sleep(self, session: Session) -> None:
@@ -176,6 +192,7 @@ class Hub:
             signal = self._bell.ticket(session.id)
             if session.record_now.phase.value in _LIVE:
                 await signal.wait()
+        self.on_sleep(len(self._hosts.held))
 
     def stop(self) -> None:
         """Streams end and links close; hosts go on and find the next hub."""
