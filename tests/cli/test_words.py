@@ -1,12 +1,30 @@
 """How values are said, and that nothing an agent says commands the terminal."""
 
+import json
+import re
+import shlex
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roost.cli.words import age, brief, count, duration, folder, one_line, plain, size
+from roost.cli.words import (
+    MAX_PER_CELL,
+    age,
+    brief,
+    cells,
+    count,
+    disarmed,
+    duration,
+    folder,
+    inline,
+    one_line,
+    padded,
+    plain,
+    quoted,
+    size,
+)  # fmt: skip
 
 
 @given(st.text())
@@ -28,7 +46,48 @@ def test_plain_shows_what_it_disarms() -> None:
 def test_one_line_fits(text: str, columns: int) -> None:
     line = one_line(text, columns)
     assert "\n" not in line
-    assert len(line) <= columns
+    assert cells(line) <= columns
+    assert len(line) <= columns * MAX_PER_CELL + 1
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "line"),
+    [
+        ("日本語", 6, "日本語"),
+        ("日本語", 5, "日本…"),
+        ("日本語", 4, "日…"),
+        ("e\u0301e\u0301e\u0301", 3, "e\u0301e\u0301e\u0301"),
+        ("e\u0301e\u0301e\u0301", 2, "e\u0301…"),
+        ("a" + "\u0301" * 7, 1, "a" + "\u0301" * 7),
+        ("a" + "\u0301" * 8, 1, "…"),
+    ],
+)
+def test_a_line_is_cut_between_characters_as_people_see_them(text: str, columns: int, line: str) -> None:
+    assert one_line(text, columns) == line
+
+
+@given(st.text(), st.integers(0, 80))
+def test_padded_text_is_as_wide_as_its_column(text: str, columns: int) -> None:
+    line = inline(text)
+    assert cells(padded(line, columns)) == max(cells(line), columns)
+
+
+@given(st.text())
+def test_an_inline_text_stays_within_its_line(text: str) -> None:
+    assert {c for c in inline(text) if unicodedata.category(c) == "Cc"} == set()
+
+
+@given(st.text())
+def test_a_quoted_word_is_one_word_for_a_shell(text: str) -> None:
+    assert shlex.split(quoted(text)) == [inline(text)]
+    assert not re.search(r"[$`!\\]", re.sub("'[^']*'", "", quoted(text)))
+
+
+@given(st.dictionaries(st.text(), st.text()))
+def test_disarmed_json_says_the_same_and_commands_nothing(said: dict[str, str]) -> None:
+    shown = disarmed(json.dumps(said, ensure_ascii=False))
+    assert json.loads(shown) == said
+    assert plain(shown) == shown
 
 
 @pytest.mark.parametrize(

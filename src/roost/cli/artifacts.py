@@ -1,6 +1,5 @@
 """`roost artifacts`: what a session has published."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,6 +7,7 @@ import typer
 
 from roost.cli import codes
 from roost.cli.options import Data, Json, OneSession, Url
+from roost.cli.terminal import STDOUT, Bytes
 
 if TYPE_CHECKING:
     from roost.model.made import Artifact
@@ -29,8 +29,9 @@ def artifacts(
         return anyio.run(_list, session, as_json, url, data)
     content = anyio.run(_get, session, key, version, url, data)
     if output is None:
-        sys.stdout.buffer.write(content)
-        sys.stdout.flush()
+        shown = Bytes(STDOUT)
+        shown.write(content)
+        shown.end()
     else:
         output.write_bytes(content)
     return codes.OK
@@ -52,9 +53,9 @@ async def _list(name: str, as_json: bool, url: Url, data: Data) -> int:
 
 
 def _line(each: "Artifact") -> str:
-    from roost.cli.words import age, plain, size
+    from roost.cli.words import age, inline, size
 
-    return f"{size(each.size):>8}  v{each.version:<3}  {age(each.at):>6}  {plain(each.key)}  {plain(each.mime)}"
+    return f"{size(each.size):>8}  v{each.version:<3}  {age(each.at):>6}  {inline(each.key)}  {inline(each.mime)}"
 
 
 async def _get(name: str, key: str, version: int | None, url: Url, data: Data) -> bytes:

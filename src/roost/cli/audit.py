@@ -41,7 +41,7 @@ async def _audit(after: int, as_json: bool, url: Url, data: Data) -> int:
 def _line(entry: "AuditEntry") -> str:
     import time
 
-    from roost.cli.words import plain
+    from roost.cli.words import inline, padded
     from roost.model.ids import short_id
 
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.at / 1000))
@@ -49,4 +49,4 @@ def _line(entry: "AuditEntry") -> str:
     what = short_id(entry.session) if entry.session is not UNSET else ""
     if entry.details is not UNSET:
         what = " ".join(f"{name}={value}" for name, value in entry.details.items() if value != "")
-    return plain(f"{when}  {who:<20} {entry.action:<18} {what}").rstrip()
+    return f"{when}  {padded(inline(who), 20)} {entry.action:<18} {inline(what)}".rstrip()

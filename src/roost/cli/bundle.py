@@ -89,11 +89,13 @@ async def _import(file: Path, new_id: bool, as_json: bool, url: Url, data: Data)
     from roost.cli.hub import open_client
     from roost.cli.terminal import print_struct, progress
 
+    from roost.cli.words import inline
+
     async with open_client(url, data) as client:
         with progress(f"importing {file}"):
             session = await client.import_session(_pieces(file), new_id=new_id)
         info = await session.info()
-    print_struct(info) if as_json else print(f"{info.session} {info.label}")
+    print_struct(info) if as_json else print(f"{info.session} {inline(info.label)}")
     return codes.OK
 
 

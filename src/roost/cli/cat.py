@@ -1,6 +1,5 @@
 """`roost cat`: a file of the workspace."""
 
-import sys
 from typing import Annotated
 
 import typer
@@ -18,8 +17,8 @@ def cat(
     url: Url = None,
     data: Data = None,
 ) -> int:
-    """The bytes go to the output as they are, whatever they are and however many. With --json: `{"path", "text"}`, or
-    `{"path", "base64"}` where they are no text."""
+    """The bytes go to the output as they are, whatever they are and however many; on a terminal as text, with control
+    characters shown. With --json: `{"path", "text"}`, or `{"path", "base64"}` where they are no text."""
     import anyio
 
     return anyio.run(_cat, session, paths, wake, as_json, url, data)
@@ -27,7 +26,7 @@ def cat(
 
 async def _cat(name: str, paths: list[str], wake: bool, as_json: bool, url: Url, data: Data) -> int:
     from roost.cli.hub import find_session, open_client
-    from roost.cli.terminal import print_struct
+    from roost.cli.terminal import STDOUT, Bytes, print_struct
 
     async with open_client(url, data) as client:
         session = await find_session(client, name)
@@ -35,10 +34,11 @@ async def _cat(name: str, paths: list[str], wake: bool, as_json: bool, url: Url,
             if as_json:
                 print_struct(told(path, await session.get_file_buffer(path, wake=wake)))
                 continue
+            shown = Bytes(STDOUT)
             async with session.open_file(path, wake=wake) as pieces:
                 async for piece in pieces:
-                    sys.stdout.buffer.write(piece)
-        sys.stdout.flush()
+                    shown.write(piece)
+            shown.end()
     return codes.OK
 
 

@@ -6,6 +6,7 @@ def complete_session(incomplete: str) -> list[tuple[str, str]]:
     import anyio
 
     from roost.cli.hub import open_client
+    from roost.cli.words import one_line
     from roost.model.errors import RoostError
     from roost.model.ids import short_id
 
@@ -13,7 +14,7 @@ def complete_session(incomplete: str) -> list[tuple[str, str]]:
         with anyio.move_on_after(1):
             async with open_client(None, None) as client:
                 found = (await client.list_sessions(limit=100)).sessions
-            return [(short_id(info.session), info.label) for info in found]
+            return [(short_id(info.session), one_line(info.label, 60)) for info in found]
         return []
 
     try:

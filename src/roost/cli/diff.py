@@ -52,8 +52,8 @@ async def _diff(name: str, names: bool, wake: bool, as_json: bool, url: Url, dat
 
 
 def print_names(found: "Diff") -> None:
-    from roost.cli.words import plain
+    from roost.cli.words import inline
 
     for each in found.files:
-        before = f"{plain(each.before)} -> " if isinstance(each.before, str) else ""
-        print(f"{_LETTERS[each.change]} {before}{plain(each.path)}")
+        before = f"{inline(each.before)} -> " if isinstance(each.before, str) else ""
+        print(f"{_LETTERS[each.change]} {before}{inline(each.path)}")

@@ -75,23 +75,23 @@ async def _list(client: "AsyncClient", as_json: bool) -> None:
 
 
 def _line(key: "KeyInfo") -> str:
-    from roost.cli.words import age, one_line
+    from roost.cli.words import age, inline, one_line, padded
 
     who = key.user if key.org is UNSET else f"{key.user}@{key.org}"
     state = "revoked" if key.revoked_at is not UNSET else "yours" if key.own else ""
-    return (
-        f"{key.id}  {who:<20} {key.scope:<10} {age(key.created_at):>7}  {state:<7} {one_line(key.label, 60)}".rstrip()
-    )
+    told = f"{key.id}  {padded(inline(who), 20)} {key.scope:<10} {age(key.created_at):>7}  {state:<7}"
+    return f"{told} {one_line(key.label, 60)}".rstrip()
 
 
 def _show_new(made: "NewKey", as_json: bool) -> None:
     import sys
 
     from roost.cli.terminal import STDERR, print_struct
+    from roost.cli.words import inline
 
     if as_json:
         print_struct(made)
         return
     print(made.secret)
-    words = f"key {made.key.id} of {made.key.user}, {made.key.scope}. It is not shown again: ROOST_API_KEY=..."
+    words = f"key {made.key.id} of {inline(made.key.user)}, {made.key.scope}. It is not shown again: ROOST_API_KEY=..."
     print(STDERR.style(words, "dim"), file=sys.stderr)

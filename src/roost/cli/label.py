@@ -18,10 +18,11 @@ def label(
     import anyio
 
     from roost.cli.each import for_each
+    from roost.cli.words import inline
 
     async def main() -> int:
         return await for_each(
-            [session], lambda found: found.update(label=text), going_on="naming", done=f"is now {text}",
+            [session], lambda found: found.update(label=text), going_on="naming", done=f"is now {inline(text)}",
             as_json=as_json, url=url, data=data,
         )  # fmt: skip
 

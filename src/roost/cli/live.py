@@ -1,12 +1,13 @@
 """A session as it is read in a terminal: text flows, everything else is a line."""
 
+import shlex
 from collections.abc import Callable
 from typing import Any, Final
 
 from msgspec import UNSET
 
 from roost.cli.terminal import STDOUT
-from roost.cli.words import brief, count, duration, folder, one_line, plain
+from roost.cli.words import brief, count, duration, folder, inline, one_line, plain, quoted
 from roost.model import events as e
 from roost.model.envelope import Event, Unknown
 from roost.model.ids import short_id
@@ -25,11 +26,11 @@ def input_text(parts: tuple[e.InputPart, ...]) -> str:
 
 def ways_to_answer(name: str, asked: e.PermissionAsked | e.QuestionAsked, *, alone: bool) -> list[str]:
     """The commands that answer this request. `alone`: it is the only one that is open, so it need not be named."""
-    base = f"roost answer {name}" if alone else f"roost answer {name} --request {asked.request}"
+    base = f"roost answer {name}" if alone else f"roost answer {name} --request {shlex.quote(inline(asked.request))}"
     if isinstance(asked, e.PermissionAsked):
         return [f"allow it:    {base} once", f'refuse it:   {base} reject --message "do this instead"']
     words = (q.options[0].label if q.options else "your words" for q in asked.questions)
-    return [f"answer it:   {base} " + " ".join(f'"{word}"' for word in words), f"refuse it:   {base} --reject"]
+    return [f"answer it:   {base} " + " ".join(quoted(word) for word in words), f"refuse it:   {base} --reject"]
 
 
 class LiveView:
@@ -94,7 +95,7 @@ class LiveView:
             self._break()
             self._part = body.part
             if body.task is not UNSET:
-                STDOUT.file.write(STDOUT.style(f"↳ {body.task[-6:]} ", "dim"))
+                STDOUT.file.write(STDOUT.style(f"↳ {inline(body.task[-6:])} ", "dim"))
         STDOUT.file.write(STDOUT.style(text, style) if style else text)
         self._streamed.add(body.part)
         self._fresh_line = text.endswith("\n")

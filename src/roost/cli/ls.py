@@ -107,7 +107,7 @@ def print_table(sessions: "list[SessionInfo]") -> None:
     from rich.text import Text
 
     from roost.cli.terminal import STDOUT
-    from roost.cli.words import age, folder, one_line
+    from roost.cli.words import age, folder, inline, one_line
     from roost.model.ids import short_id
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
@@ -117,8 +117,8 @@ def print_table(sessions: "list[SessionInfo]") -> None:
         status = status_of(info)
         where = info.workspace.path or info.workspace.root
         table.add_row(
-            short_id(info.session), Text(status, _STYLES.get(status, "")), age(info.updated_at), info.agent,
-            Text(one_line(info.label, 200)), Text(folder(where)),
+            short_id(info.session), Text(status, _STYLES.get(status, "")), age(info.updated_at),
+            Text(inline(info.agent)), Text(one_line(info.label, 200)), Text(inline(folder(where))),
         )  # fmt: skip
     console = Console(width=STDOUT.columns, no_color=not STDOUT.colour, highlight=False)
     console.print(table)

@@ -59,9 +59,9 @@ async def _ls_files(
 
 
 def _line(entry: "FileEntry") -> str:
-    from roost.cli.words import plain, size
+    from roost.cli.words import inline, size
 
     at = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.modified_at / 1000))
     shown = "" if entry.kind == "folder" else size(entry.size)
     mark = "*" if entry.executable else _ENDS.get(entry.kind, "")
-    return f"{shown:>8}  {at}  {plain(entry.path)}{mark}"
+    return f"{shown:>8}  {at}  {inline(entry.path)}{mark}"

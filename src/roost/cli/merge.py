@@ -28,6 +28,7 @@ def merge(
 async def _merge(name: str, message: str | None, into: str | None, as_json: bool, url: Url, data: Data) -> int:
     from roost.cli.terminal import print_struct
     from roost.cli.within import within
+    from roost.cli.words import inline
 
     merged = await within(
         name, lambda session: session.merge(message=message, into=into), going_on="merging", url=url, data=data
@@ -35,5 +36,6 @@ async def _merge(name: str, message: str | None, into: str | None, as_json: bool
     if as_json:
         print_struct(merged)
     else:
-        print(f"{merged.into} is at {merged.commit[:12]}" if merged.changed else f"{merged.into} has all of it already")
+        into = inline(merged.into)
+        print(f"{into} is at {merged.commit[:12]}" if merged.changed else f"{into} has all of it already")
     return codes.OK

@@ -50,10 +50,10 @@ async def _messages(
 
 
 def _head(message: "Message") -> str:
-    from roost.cli.words import clock
+    from roost.cli.words import clock, inline
 
     info = message.info
-    return f"{info.role} {info.id}, {clock(info.created)}, event {info.first}"
+    return f"{info.role} {inline(info.id)}, {clock(info.created)}, event {info.first}"
 
 
 def _words(part: "Part") -> str:

@@ -14,7 +14,7 @@ def metrics(session: OneSession, as_json: Json = False, url: Url = None, data: D
 async def _metrics(name: str, as_json: bool, url: Url, data: Data) -> int:
     from roost.cli.hub import find_session, open_client
     from roost.cli.terminal import print_struct
-    from roost.cli.words import count, plain
+    from roost.cli.words import count, inline
 
     async with open_client(url, data) as client:
         found = await (await find_session(client, name)).metrics()
@@ -26,7 +26,7 @@ async def _metrics(name: str, as_json: bool, url: Url, data: Data) -> int:
     print(f"steps       {found.steps}")
     print(f"tool calls  {found.tool_calls}")
     for tool, calls in sorted(found.tool_usage.items(), key=lambda each: (-each[1], each[0])):
-        print(f"            {calls} {plain(tool)}")
+        print(f"            {calls} {inline(tool)}")
     print(f"tokens      {count(tokens.input)} in, {count(tokens.output)} out, {count(tokens.reasoning)} reasoning")
     print(f"cached      {count(tokens.cache_read)} read, {count(tokens.cache_write)} written")
     print(f"cost        ${found.cost:.4f}")

@@ -99,8 +99,8 @@ async def _tell(client: "AsyncClient", entry: "FeedEntry", labels: dict[str, str
 
 def _say(at: int, session: Any, label: str, words: str, style: str) -> None:
     from roost.cli.terminal import STDOUT
-    from roost.cli.words import clock, one_line
+    from roost.cli.words import clock, one_line, padded
     from roost.model.ids import short_id
 
     told = STDOUT.style(one_line(words, 120), style)
-    print(f"{clock(at)}  {short_id(session)}  {one_line(label, 40):<40}  {told}", flush=True)
+    print(f"{clock(at)}  {short_id(session)}  {padded(one_line(label, 40), 40)}  {told}", flush=True)

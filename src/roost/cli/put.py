@@ -38,7 +38,7 @@ def put(
 async def _put(name: str, file: BinaryIO, path: str, as_json: bool, url: Url, data: Data) -> int:
     from roost.cli.terminal import print_struct
     from roost.cli.within import within
-    from roost.cli.words import plain, size
+    from roost.cli.words import inline, size
 
     entry = await within(
         name, lambda session: session.put_file(path, _pieces(file)), going_on="sending", url=url, data=data
@@ -46,7 +46,7 @@ async def _put(name: str, file: BinaryIO, path: str, as_json: bool, url: Url, da
     if as_json:
         print_struct(entry)
     else:
-        print(f"{plain(entry.path)}: {size(entry.size)}")
+        print(f"{inline(entry.path)}: {size(entry.size)}")
     return codes.OK
 
 

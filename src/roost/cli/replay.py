@@ -49,10 +49,10 @@ def print_event(event: "Event") -> None:
     import msgspec
 
     from roost.cli.terminal import STDOUT
-    from roost.cli.words import clock, one_line
+    from roost.cli.words import cells, clock, one_line, padded
 
     body = msgspec.json.decode(event.raw)
     kind = body.pop("type")
-    head = f"{event.seq:>6}  {clock(event.at)}  {kind:<18} "
+    head = f"{event.seq:>6}  {clock(event.at)}  {padded(one_line(kind, 40), 18)} "
     fields = " ".join(f"{name}={msgspec.json.encode(value).decode()}" for name, value in body.items())
-    sys.stdout.write(head + STDOUT.style(one_line(fields, STDOUT.columns - len(head)), "dim") + "\n")
+    sys.stdout.write(head + STDOUT.style(one_line(fields, STDOUT.columns - cells(head)), "dim") + "\n")

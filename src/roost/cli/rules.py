@@ -46,7 +46,7 @@ async def _rules(
 ) -> int:
     from roost.cli.hub import find_session, open_client
     from roost.cli.terminal import STDOUT, print_struct
-    from roost.cli.words import plain
+    from roost.cli.words import inline
 
     async with open_client(url, data) as client:
         session = await find_session(client, name)
@@ -64,7 +64,7 @@ async def _rules(
         return codes.OK
     for number, (rule, is_granted) in enumerate(_all(config), 1):
         by = STDOUT.style("  granted by an answer", "dim") if is_granted else ""
-        print(f"{number:>3}  {rule.action:<5}  {plain(rule.permission)}: {plain(rule.pattern)}{by}")
+        print(f"{number:>3}  {rule.action:<5}  {inline(rule.permission)}: {inline(rule.pattern)}{by}")
     return codes.OK
 
 

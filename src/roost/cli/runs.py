@@ -56,13 +56,13 @@ async def _events(session: "AsyncSession", run: str) -> None:
 
 
 def _line(run: "Run") -> str:
-    from roost.cli.words import age, duration, one_line
+    from roost.cli.words import age, duration, inline, one_line
 
-    words = f"{run.run}  {run.status:<10} event {run.start:<6}"
+    words = f"{inline(run.run)}  {run.status:<10} event {run.start:<6}"
     if run.ended_at is UNSET:
         return f"{words} since {age(run.started_at)}"
     words += f" {duration(run.ended_at - run.started_at):>7}"
     if run.error is not UNSET:
-        return f"{words}  {one_line(run.error.message, 80)} ({run.error.code})"
+        return f"{words}  {one_line(run.error.message, 80)} ({inline(run.error.code)})"
     said = run.result.text if run.result is not UNSET and run.result.text is not UNSET else ""
     return f"{words}  {one_line(said, 80)}".rstrip()

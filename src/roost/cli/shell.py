@@ -80,12 +80,15 @@ def _printed(details: dict[str, object]) -> "Output":
 
 
 def _print(output: "Output") -> None:
-    """As bytes, so that they go on as they came."""
+    """As bytes, so that they go on as they came; but not to a terminal."""
+    from roost.cli.terminal import STDERR, STDOUT, Bytes
+
     for stream, content, cut in (
-        (sys.stdout, output.stdout_bytes, output.stdout_truncated),
-        (sys.stderr, output.stderr_bytes, output.stderr_truncated),
+        (STDOUT, output.stdout_bytes, output.stdout_truncated),
+        (STDERR, output.stderr_bytes, output.stderr_truncated),
     ):
-        stream.buffer.write(content)
-        stream.flush()
+        shown = Bytes(stream)
+        shown.write(content)
+        shown.end()
         if cut:
             print("roost: only the first MiB of this output was kept", file=sys.stderr)

@@ -28,7 +28,7 @@ def tag(
 async def _tag(name: str, add: list[str], remove: list[str], as_json: bool, url: Url, data: Data) -> int:
     from roost.cli.hub import find_session, open_client
     from roost.cli.terminal import print_struct
-    from roost.cli.words import plain
+    from roost.cli.words import inline
 
     async with open_client(url, data) as client:
         session = await find_session(client, name)
@@ -38,7 +38,7 @@ async def _tag(name: str, add: list[str], remove: list[str], as_json: bool, url:
     if as_json:
         print_struct(info)
     else:
-        print(plain(" ".join(info.tags)) or "no tags")
+        print(inline(" ".join(info.tags)) or "no tags")
     return codes.OK
 
 

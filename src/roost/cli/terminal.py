@@ -2,11 +2,14 @@
 
 import os
 import sys
+from codecs import getincrementaldecoder
 from collections.abc import Generator
 from contextlib import contextmanager
 from shutil import get_terminal_size
 from threading import Lock, Timer
 from typing import TYPE_CHECKING, Final, TextIO
+
+from roost.cli.words import disarmed, inline, plain
 
 if TYPE_CHECKING:
     from rich.status import Status
@@ -62,10 +65,11 @@ class Progress:
 
     def _show(self) -> None:
         from rich.console import Console
+        from rich.text import Text
 
         with self._lock:
             if not self._over:
-                self._status = Console(stderr=True).status(self._text)
+                self._status = Console(stderr=True).status(Text(inline(self._text)))
                 self._status.start()
 
     def say(self, text: str) -> None:
@@ -73,7 +77,9 @@ class Progress:
         with self._lock:
             self._text = text
             if self._status:
-                self._status.update(text)
+                from rich.text import Text
+
+                self._status.update(Text(inline(text)))
 
     def done(self) -> None:
         self._timer.cancel()
@@ -97,7 +103,33 @@ def print_struct(value: object) -> None:
     """One line of JSON."""
     import msgspec
 
-    print(msgspec.json.encode(value).decode())
+    print_json_line(msgspec.json.encode(value))
+
+
+def print_json_line(line: bytes) -> None:
+    """As it is; on a terminal with escapes for what could command it."""
+    text = line.decode()
+    print(disarmed(text) if STDOUT.is_terminal else text, flush=True)
+
+
+class Bytes:
+    """Where somebody else's bytes go: as they are into a file or a pipe, as `plain` text onto a terminal."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._decoder = getincrementaldecoder("utf-8")("replace")
+
+    def write(self, piece: bytes) -> None:
+        file = self._output.file
+        if self._output.is_terminal:
+            file.write(plain(self._decoder.decode(piece)))
+        else:
+            file.buffer.write(piece)
+
+    def end(self) -> None:
+        if self._output.is_terminal:
+            self._output.file.write(plain(self._decoder.decode(b"", final=True)))
+        self._output.file.flush()
 
 
 def mute_stdout() -> None:

@@ -16,10 +16,11 @@ def users(as_json: Json = False, url: Url = None, data: Data = None) -> int:
 async def _users(as_json: bool, url: Url, data: Data) -> int:
     from roost.cli.hub import open_client
     from roost.cli.terminal import print_struct
+    from roost.cli.words import inline, padded
 
     async with open_client(url, data) as client:
         found = await client.users()
     for user in found:
         who = user.user if user.org is UNSET else f"{user.user}@{user.org}"
-        print_struct(user) if as_json else print(f"{who:<20} {user.scope:<10} {user.keys} keys")
+        print_struct(user) if as_json else print(f"{padded(inline(who), 20)} {user.scope:<10} {user.keys} keys")
     return codes.OK

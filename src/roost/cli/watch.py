@@ -12,7 +12,7 @@ from msgspec import UNSET, Struct
 
 from roost.cli import codes
 from roost.cli.live import LiveView
-from roost.cli.terminal import STDERR, Progress, progress
+from roost.cli.terminal import STDERR, Progress, print_json_line, progress
 from roost.client import AsyncSession
 from roost.model.envelope import Event, encode_event
 from roost.model.events import AbortRequested, RunAborted, RunComplete, RunError, RunStart, SessionResuming, ToolStart
@@ -54,8 +54,7 @@ def watch_of(session: AsyncSession, *, as_json: bool, stops: bool = False) -> Wa
 
 def print_json(event: Event) -> None:
     """The event as the wire carries it."""
-    sys.stdout.write(encode_event(event).decode() + "\n")
-    sys.stdout.flush()
+    print_json_line(encode_event(event))
 
 
 async def follow(watch: Watch, events: AsyncGenerator[Event]) -> int:

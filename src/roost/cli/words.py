@@ -1,6 +1,8 @@
-"""Values as people read them. Everything an agent wrote passes `plain` before it meets a terminal."""
+"""Values as people read them. What an agent or a user wrote passes `plain`, `inline` or `one_line` before it meets a
+terminal. Widths are counted in cells: what a terminal gives to a character, which is two for many and none for some."""
 
 import re
+import shlex
 import time
 from pathlib import Path
 from typing import Any, Final
@@ -9,6 +11,13 @@ from msgspec import UNSET, UnsetType
 
 _CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """What could move the cursor, set the clipboard, or make text read otherwise than it is. Not tab and newline."""
+_ENDING: Final = re.compile("[\t\n]")
+_IN_JSON: Final = re.compile("[\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""The part of these that JSON may carry as they are."""
+_EXPANDED: Final = re.compile(r"[\"$`\\!]")
+"""What a shell changes between double quotes."""
+MAX_PER_CELL: Final = 8
+"""Characters for each cell of a line, on average: accents can be piled up without end."""
 
 
 def plain(text: str) -> str:
@@ -21,10 +30,42 @@ def _visible(found: re.Match[str]) -> str:
     return chr(0x2400 + code) if code < 0x20 else "␡" if code == 0x7F else "�"
 
 
+def inline(text: str) -> str:
+    """The whole text within a line: tabs and newlines become visible too."""
+    return _ENDING.sub(_visible, _CONTROL.sub(_visible, text))
+
+
 def one_line(text: str, columns: int) -> str:
-    """All of it on one line, cut to fit."""
+    """The text on one line, its white space as single spaces, cut to fit into so many cells."""
+    from rich.cells import set_cell_size
+
     line = " ".join(plain(text).split())
-    return line if len(line) <= columns else line[: max(columns - 1, 0)].rstrip() + "…"
+    short = line[: columns * MAX_PER_CELL]
+    if short == line and cells(line) <= columns:
+        return line
+    return set_cell_size(short, max(columns - 1, 0)).rstrip() + "…"
+
+
+def cells(text: str) -> int:
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def padded(text: str, columns: int) -> str:
+    """The text, with spaces up to so many cells."""
+    return text + " " * (columns - cells(text))
+
+
+def quoted(text: str) -> str:
+    """One word for a shell, whatever an agent has put into it: people copy it."""
+    word = inline(text)
+    return shlex.quote(word) if _EXPANDED.search(word) else f'"{word}"'
+
+
+def disarmed(json: str) -> str:
+    """The same JSON, with what could command a terminal as escapes."""
+    return _IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", json)
 
 
 def age(at_ms: int, now_ms: float | None = None) -> str:
