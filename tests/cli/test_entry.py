@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from keyword import iskeyword
 
 import pytest
 
@@ -37,11 +38,11 @@ async def test_every_command_has_help_and_json(name: str, alone: Roost) -> None:
     assert COMMANDS[name][1] in " ".join(done.out.split())
 
 
-def test_every_command_is_a_function_of_its_own_name() -> None:
-    found = {
-        name: path.removeprefix("roost.cli.").partition(":")[2].rstrip("_") for name, (path, _) in COMMANDS.items()
+def test_every_command_is_a_function_of_its_own_name_in_a_file_of_that_name() -> None:
+    words = {name: name.replace("-", "_") + "_" * iskeyword(name) for name in COMMANDS}
+    assert {name: path for name, (path, _) in COMMANDS.items()} == {
+        name: f"roost.cli.{word}:{word}" for name, word in words.items()
     }
-    assert found == {name: name.replace("-", "_") for name in COMMANDS}
 
 
 def test_help_and_completion_import_nothing_heavy() -> None:

@@ -33,8 +33,8 @@ def attach(
 
 
 async def _attach(name: str, after: int, as_json: bool, url: Url, data: Data) -> int:
+    from roost.cli.following import follow, watch_of
     from roost.cli.hub import find_session, open_client
-    from roost.cli.watch import follow, watch_of
 
     async with open_client(url, data) as client:
         session = await find_session(client, name)

@@ -1,4 +1,4 @@
-"""`roost backup` and `roost restore`: a data folder as one file."""
+"""`roost backup`: a data folder as one file."""
 
 from pathlib import Path
 from typing import Annotated
@@ -23,9 +23,9 @@ def backup(
 
 
 async def _backup(file: Path, as_json: bool, url: Url, data: Data) -> int:
-    from roost.cli.bundle import write_whole
     from roost.cli.hub import open_client
     from roost.cli.terminal import print_struct, progress
+    from roost.cli.whole import write_whole
 
     async with open_client(url, data) as client:
         with progress("backing up"):
@@ -35,22 +35,4 @@ async def _backup(file: Path, as_json: bool, url: Url, data: Data) -> int:
         print_struct({"file": str(file), "bytes": size}) if as_json else print(
             f"The backup is in {file} ({size} bytes)."
         )
-    return codes.OK
-
-
-def restore(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A backup.", show_default=False)],
-    data: Annotated[
-        Path, typer.Option("--data", metavar="FOLDER", help="The data folder to make.", show_default=False)
-    ],
-    as_json: Json = False,
-) -> int:
-    """FOLDER must not be there, or be empty. Start a hub on it with `roost up`: sessions that were at work are
-    interrupted and can be woken where what they worked in is still there. With --json: `{"data", "files"}`."""
-    from roost.cli.restore import unpack
-    from roost.cli.terminal import print_struct, progress
-
-    with progress("restoring"):
-        files = unpack(file, data)
-    print_struct({"data": str(data), "files": files}) if as_json else print(f"{data} is ready: roost up --data {data}")
     return codes.OK

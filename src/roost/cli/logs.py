@@ -1,52 +1,50 @@
-"""The hub's log, on stderr: for people on a terminal, elsewhere a JSON object on each line."""
+"""`roost logs`: what host and agent of a session wrote beside the log, and how the host does."""
 
-import logging
-import sys
-from contextlib import suppress
-from typing import TextIO, cast
+from typing import Annotated
 
-import structlog
+import typer
+from msgspec import UNSET
 
-from roost.cli.problems import ConfigInvalid
-
-LEVELS = ("debug", "info", "warning", "error")
+from roost.cli import codes
+from roost.cli.options import Data, Json, OneSession, Url
+from roost.model.knowing import LOG_TAIL_BYTES, MAX_LOG_TAIL_BYTES
 
 
-class _Stderr:
-    """A log that cannot be written (its disk is full) must not stop what it tells of."""
+def logs(
+    session: OneSession,
+    size: Annotated[
+        int, typer.Option("--bytes", min=0, max=MAX_LOG_TAIL_BYTES, help="At most so much of the end.")
+    ] = LOG_TAIL_BYTES,
+    as_json: Json = False,
+    url: Url = None,
+    data: Data = None,
+) -> int:
+    """The log of the session's last host, with the values of its `env` masked; on stderr the host and the last error.
+    With --json all of it in one object."""
+    import anyio
 
-    def write(self, text: str) -> None:
-        with suppress(OSError):
-            sys.stderr.write(text)
-
-    def flush(self) -> None:
-        with suppress(OSError):
-            sys.stderr.flush()
+    return anyio.run(_logs, session, size, as_json, url, data)
 
 
-def log_to_stderr(level: str, *, as_json: bool) -> None:
-    """`as_json`: on a terminal too. Raises: ConfigInvalid: no such level."""
-    as_json = as_json or not sys.stderr.isatty()
-    if level.lower() not in LEVELS:
-        raise ConfigInvalid(f"log_level = {level!r}: one of {', '.join(LEVELS)}", setting="log_level")
-    number = logging.getLevelNamesMapping()[level.upper()]
-    render = (
-        structlog.processors.JSONRenderer()
-        if as_json
-        else structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), pad_event_to=0, exception_formatter=structlog.dev.plain_traceback
-        )  # a traceback with the values of its variables would show secrets
-    )
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info if as_json else structlog.processors.StackInfoRenderer(),
-            render,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, _Stderr())),
-        cache_logger_on_first_use=True,
-    )
-    logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr)
+async def _logs(name: str, size: int, as_json: bool, url: Url, data: Data) -> int:
+    import sys
+
+    from roost.cli.hub import find_session, open_client
+    from roost.cli.terminal import STDERR, print_struct
+    from roost.cli.words import plain
+
+    async with open_client(url, data) as client:
+        found = await (await find_session(client, name)).diagnostics(log_bytes=size)
+    if as_json:
+        print_struct(found)
+        return codes.OK
+    print(plain(found.log), end="")
+    host = found.host
+    words = f"host {host.pid}, epoch {host.epoch}" if host.pid is not UNSET else "no host"
+    words += ", runs" if host.alive else ""
+    words += ", linked" if host.linked else ""
+    print(STDERR.style(words, "dim"), file=sys.stderr)
+    if found.errors:
+        error = found.errors[0].error
+        print(STDERR.style(plain(f"last error: {error.message} ({error.code})"), "dim"), file=sys.stderr)
+    return codes.OK

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from roost.cli.completion import complete_session
+from roost.cli.completing import complete_session
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON: one object a line; errors on stderr.")]
 Url = Annotated[

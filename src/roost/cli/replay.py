@@ -27,8 +27,8 @@ def replay(
 
 
 async def _replay(name: str, after: int, go_on: bool, as_json: bool, url: Url, data: Data) -> int:
+    from roost.cli.following import Watch, follow, print_json
     from roost.cli.hub import find_session, open_client
-    from roost.cli.watch import Watch, follow, print_json
 
     show = print_json if as_json else print_event
     async with open_client(url, data) as client:

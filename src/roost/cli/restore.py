@@ -1,4 +1,4 @@
-"""A data folder from its backup: made beside its place, and put there once it is whole."""
+"""`roost restore`: a data folder from its backup, made beside its place, and put there once it is whole."""
 
 import os
 import re
@@ -7,10 +7,13 @@ import shutil
 import tarfile
 import zlib
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Annotated, Final
 
 import msgspec
+import typer
 
+from roost.cli import codes
+from roost.cli.options import Json
 from roost.model.bundle import BACKUP, BACKUP_HEAD, END, FOLDERS, STORE, VERSION, BackupEnd, BackupHead
 from roost.model.errors import Conflicting, InvalidRequest
 
@@ -28,6 +31,23 @@ class FolderTaken(Conflicting):
     """The folder is not empty: name one that is not there yet. Details: `path`."""
 
     code = "folder_taken"
+
+
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A backup.", show_default=False)],
+    data: Annotated[
+        Path, typer.Option("--data", metavar="FOLDER", help="The data folder to make.", show_default=False)
+    ],
+    as_json: Json = False,
+) -> int:
+    """FOLDER must not be there, or be empty. Start a hub on it with `roost up`: sessions that were at work are
+    interrupted and can be woken where what they worked in is still there. With --json: `{"data", "files"}`."""
+    from roost.cli.terminal import print_struct, progress
+
+    with progress("restoring"):
+        files = unpack(file, data)
+    print_struct({"data": str(data), "files": files}) if as_json else print(f"{data} is ready: roost up --data {data}")
+    return codes.OK
 
 
 def unpack(file: Path, data: Path) -> int:

@@ -64,8 +64,8 @@ def read_task(given: str | None) -> str:
 
 
 async def _run(wanted: "CreateSession", detach: bool, as_json: bool, url: str | None, data: Path | None) -> int:
+    from roost.cli.following import follow, watch_of
     from roost.cli.hub import open_client
-    from roost.cli.watch import follow, watch_of
 
     async with open_client(url, data) as client:
         session = await client.create(wanted)

@@ -49,7 +49,7 @@ async def _runs(name: str, run: str | None, limit: int, before: int | None, as_j
 
 
 async def _events(session: "AsyncSession", run: str) -> None:
-    from roost.cli.watch import print_json
+    from roost.cli.following import print_json
 
     async for event in session.run_events(run):
         print_json(event)

@@ -43,9 +43,9 @@ async def _send(
 ) -> int:
     from msgspec import UNSET
 
+    from roost.cli.following import follow, watch_of
     from roost.cli.hub import find_session, open_client
     from roost.cli.terminal import STDERR, print_struct
-    from roost.cli.watch import follow, watch_of
 
     async with open_client(url, data) as client:
         session = await find_session(client, name)

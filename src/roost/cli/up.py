@@ -77,7 +77,7 @@ def serve(settings: "Settings", *, as_json: bool) -> int:
     """Run the hub until it is told to stop. Raises: DataLocked, SchemaTooNew, StartFailed."""
     import anyio
 
-    from roost.cli.logs import log_to_stderr
+    from roost.cli.log_lines import log_to_stderr
     from roost.wiring import run_hub
 
     log_to_stderr(settings.log_level, as_json=as_json)

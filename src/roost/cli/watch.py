@@ -1,134 +1,106 @@
-"""Following a session in a terminal, and what Ctrl-C means there: leave, and once more, stop the run."""
+"""`roost watch`: all sessions, as it happens, and who needs a person."""
 
-import json
-import signal
-import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import aclosing
-from typing import Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
-import anyio
-from msgspec import UNSET, Struct
+import typer
+from msgspec import UNSET
 
 from roost.cli import codes
-from roost.cli.live import LiveView
-from roost.cli.terminal import STDERR, Progress, print_json_line, progress
-from roost.client import AsyncSession
-from roost.model.envelope import Event, encode_event
-from roost.model.events import AbortRequested, RunAborted, RunComplete, RunError, RunStart, SessionResuming, ToolStart
-from roost.model.ids import short_id
-from roost.model.lifecycle import RunStatus
+from roost.cli.options import Data, Json, Url
+from roost.model import events as e
 
-GOODBYE_SECONDS: Final = 2.0
-"""How long after Ctrl-C a second one still stops the run."""
-_LONG: Final[dict[type, str]] = {
-    RunStart: "waiting for the agent",
-    ToolStart: "the tool runs",
-    AbortRequested: "stopping",
-    SessionResuming: "waking",
+if TYPE_CHECKING:
+    from roost.client import AsyncClient
+    from roost.model.stored import FeedEntry
+
+
+def _asked(body: Any) -> str:
+    if isinstance(body, e.PermissionAsked):
+        return f"asks: may it {body.permission} {', '.join(body.patterns)}"
+    return "asks: " + "; ".join(question.question for question in body.questions)
+
+
+WORDS: Final[dict[type, tuple[Callable[[Any], str], str]]] = {
+    e.SessionCreated: (lambda body: f"is new, for {body.owner.user}", "dim"),
+    e.RunStart: (lambda _: "begins a run", "dim"),
+    e.RunComplete: (lambda _: "is done", "green"),
+    e.RunAborted: (lambda _: "was stopped", "yellow"),
+    e.RunError: (lambda body: f"failed: {body.error.message}", "red"),
+    e.PermissionAsked: (_asked, "yellow"),
+    e.QuestionAsked: (_asked, "yellow"),
+    e.PermissionReplied: (lambda body: f"was answered: {body.reply}", "dim"),
+    e.QuestionReplied: (lambda body: f"was answered: {body.reply}", "dim"),
+    e.SessionPaused: (lambda _: "sleeps", "dim"),
+    e.SessionFailed: (lambda body: f"could not start: {body.error.message}", "red"),
+    e.SessionArchived: (lambda _: "is archived", "dim"),
 }
-"""Events after which it may take a while until the next one."""
-_CODES: Final[dict[type, int]] = {RunComplete: codes.OK, RunError: codes.RUN_FAILED, RunAborted: codes.RUN_ABORTED}
+"""What is told of a session, how, and in which style."""
+ASKS: Final = (e.PermissionAsked, e.QuestionAsked)
 
 
-class Watch(Struct, kw_only=True):
-    """A session on the screen. `show` prints one event. `stops`: a second Ctrl-C aborts the run. `cursor`: the last
-    event shown."""
+def watch(
+    asks: Annotated[bool, typer.Option("--asks", help="Only what waits for a person.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="What waits for a person now, and no more.")] = False,
+    as_json: Json = False,
+    url: Url = None,
+    data: Data = None,
+) -> int:
+    """First what waits for a person, then what happens in all sessions you may see, until Ctrl-C. With --json: open
+    requests, then entries of the feed, one a line."""
+    import anyio
 
-    session: AsyncSession
-    show: Callable[[Event], None]
-    end: Callable[[], None] = lambda: None
-    as_json: bool = False
-    stops: bool = False
-    cursor: int = 0
-    code: int = codes.OK
-
-
-def watch_of(session: AsyncSession, *, as_json: bool, stops: bool = False) -> Watch:
-    """Events as JSON lines, or as a conversation."""
-    if as_json:
-        return Watch(session=session, show=print_json, as_json=True, stops=stops)
-    view = LiveView(short_id(session.id))
-    return Watch(session=session, show=view.show, end=view.finish, stops=stops)
+    return anyio.run(_watch, asks, once, as_json, url, data)
 
 
-def print_json(event: Event) -> None:
-    """The event as the wire carries it."""
-    print_json_line(encode_event(event))
+async def _watch(asks: bool, once: bool, as_json: bool, url: Url, data: Data) -> int:
+    from roost.cli.hub import open_client
+    from roost.cli.terminal import print_struct
+
+    async with open_client(url, data) as client:
+        head = (await client.read_feed("now", limit=1)).head
+        labels: dict[str, str] = {}
+        for waiting in await client.pending():
+            labels[waiting.session] = waiting.label
+            if as_json:
+                print_struct(waiting)
+            else:
+                _say(waiting.request.at, waiting.session, waiting.label, _asked(waiting.request.asked), "yellow")
+        if once:
+            return codes.OK
+        async for entry in client.feed(head):
+            kind = type(entry.event.body) if entry.event is not UNSET else None
+            if asks and kind not in ASKS:
+                continue
+            if as_json:
+                print_struct(entry)
+            elif kind in WORDS:
+                await _tell(client, entry, labels)
+    return codes.OK
 
 
-async def follow(watch: Watch, events: AsyncGenerator[Event]) -> int:
-    """Show events until there are no more, or until Ctrl-C; returns the exit code. The events may end with a run: then
-    the code is the run's."""
-    with anyio.open_signal_receiver(signal.SIGINT) as interrupts:
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_cancel_at_interrupt, interrupts, tasks.cancel_scope)
-            await _show_all(watch, events)
-            tasks.cancel_scope.cancel()
-            return watch.code
-        watch.end()  # the group was cancelled: somebody pressed Ctrl-C
-        stops = watch.stops and watch.cursor > 0  # before that the open run is somebody else's
-        _say_goodbye(watch, stops=stops)
-        with anyio.move_on_after(GOODBYE_SECONDS if stops else 0):
-            async for _ in interrupts:
-                return await _abort(watch, interrupts)
-    return codes.DETACHED
+async def _tell(client: "AsyncClient", entry: "FeedEntry", labels: dict[str, str]) -> None:
+    """One line. What a session is called is asked once."""
+    from roost.model.errors import SessionNotFound
 
-
-async def _cancel_at_interrupt(interrupts: AsyncIterator[signal.Signals], scope: anyio.CancelScope) -> None:
-    async for _ in interrupts:
-        scope.cancel()
+    if entry.event is UNSET:
         return
+    body = entry.event.body
+    if entry.session not in labels:
+        try:
+            labels[entry.session] = (await client.get_session(entry.session)).label
+        except SessionNotFound:
+            labels[entry.session] = ""
+    if isinstance(body, e.SessionUpdated) and body.label is not UNSET:
+        labels[entry.session] = body.label
+    words, style = WORDS[type(body)]
+    _say(entry.event.at, entry.session, labels[entry.session], words(body), style)
 
 
-async def _show_all(watch: Watch, events: AsyncGenerator[Event]) -> None:
-    going_on: Progress | None = None
-    try:
-        async with aclosing(events):
-            async for event in events:
-                if going_on:
-                    going_on.done()
-                    going_on = None
-                watch.show(event)
-                watch.cursor = event.seq
-                kind = type(event.body)
-                watch.code = _CODES.get(kind, watch.code)
-                if kind in _LONG and not watch.as_json:
-                    going_on = Progress(_LONG[kind])
-    finally:
-        if going_on:
-            going_on.done()
-    watch.end()
+def _say(at: int, session: Any, label: str, words: str, style: str) -> None:
+    from roost.cli.terminal import STDOUT
+    from roost.cli.words import clock, one_line, padded
+    from roost.model.ids import short_id
 
-
-def _say_goodbye(watch: Watch, *, stops: bool) -> None:
-    name, cursor = short_id(watch.session.id), watch.cursor
-    if watch.as_json:
-        _say(json.dumps({"detached": {"session": watch.session.id, "after": cursor}}))
-        return
-    _say(f"\nDetached. The session goes on; come back: roost attach {name} --after {cursor}")
-    if stops:
-        _say(STDERR.style(f"Ctrl-C once more stops the run; later: roost abort {name}", "dim"))
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
-async def _abort(watch: Watch, interrupts: AsyncIterator[signal.Signals]) -> int:
-    """Stop the run, and say how it ended. A further Ctrl-C leaves at once."""
-    code = codes.DETACHED
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(_cancel_at_interrupt, interrupts, tasks.cancel_scope)
-        with progress("stopping the run"):
-            await watch.session.abort()
-            last = (await watch.session.info()).last_run
-        status = RunStatus.CANCELLED if last is UNSET else last.status
-        if watch.as_json:
-            _say(json.dumps({"run": "" if last is UNSET else last.run, "status": status}))
-        else:
-            _say("The run was stopped." if status is RunStatus.CANCELLED else f"The run is over: {status}.")
-        ended = {RunStatus.COMPLETED: codes.OK, RunStatus.FAILED: codes.RUN_FAILED}
-        code = ended.get(status, codes.RUN_ABORTED)
-        tasks.cancel_scope.cancel()
-    return code
+    told = STDOUT.style(one_line(words, 120), style)
+    print(f"{clock(at)}  {short_id(session)}  {padded(one_line(label, 40), 40)}  {told}", flush=True)

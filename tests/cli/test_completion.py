@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from roost.cli.shells import SCRIPTS
+from roost.cli.completion import SCRIPTS
 from tests.cli.conftest import Roost
 
 COMPLETE = """

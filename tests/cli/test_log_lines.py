@@ -9,7 +9,7 @@ import pytest
 
 FAILS = """
 import structlog
-from roost.cli.logs import log_to_stderr
+from roost.cli.log_lines import log_to_stderr
 
 log_to_stderr("info", as_json={as_json})
 secret = "pa55" + "word"
