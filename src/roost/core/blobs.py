@@ -1,7 +1,9 @@
 """Content kept outside the logs: files named by their hash, in DATA/blobs (PROTOCOL.md, "Data folder").
 
 `<aa>/<hash>` is the content, once, whoever needs it. `held/<holder>/<hash>` says who does: a session, or for a day
-whoever has uploaded it. A blob that nobody holds any more is removed with its last holder.
+whoever has uploaded it, or an input on its way into a session (`<session>.<nonce>`, which counts as the session). A
+blob that nobody holds any more is removed with its last holder. A hub that is killed in between leaves a mark without
+content, never content that nobody knows of.
 """
 
 import base64
@@ -101,9 +103,9 @@ class Blobs:
                 name, written = upload.close()
                 place = self._path(name)
                 place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                self._mark(holder, name)
                 written.replace(place)
                 _sync(place.parent)
-                self._mark(holder, name)
             except OSError as error:
                 raise StorageFull(f"the blob cannot be kept: {error.strerror}") from None
             return name
@@ -120,14 +122,19 @@ class Blobs:
 
     # --- out ----------------------------------------------------------------------------------------------------------
 
-    def holders(self, name: str) -> list[str]:
+    def holders(self, name: str) -> set[str]:
         """Sessions, and uploaders as `uploader_of` names them. Raises: BlobNotFound: that is no name of a blob."""
         self._path(name)
-        return [place.parent.name for place in self._folder.glob(f"held/*/{name}")]
+        return {place.parent.name.partition(".")[0] for place in self._folder.glob(f"held/*/{name}")}
 
     def held_by(self, holder: str) -> list[str]:
-        """The names of what it holds."""
-        return sorted(mark.name for mark in self._folder.glob(f"held/{holder}/*"))
+        """The names of what it holds, and of what inputs on their way into it do."""
+        names = {mark.name for own in ("", ".*") for mark in self._folder.glob(f"held/{holder}{own}/*")}
+        return sorted(name for name in names if self._path(name).exists())
+
+    def inputs(self) -> list[str]:
+        """Inputs that are on their way in, as holders."""
+        return [place.name for place in self._folder.glob("held/*.*")]
 
     def size(self, name: str) -> int:
         """Raises: BlobNotFound."""
@@ -158,9 +165,14 @@ class Blobs:
     # --- away ---------------------------------------------------------------------------------------------------------
 
     async def release(self, holder: str) -> None:
-        """This holder needs nothing any more; what nobody needs goes."""
+        """This holder needs nothing any more, nor does an input on its way into it; what nobody needs goes."""
+
+        def release() -> None:
+            for place in [self._folder / "held" / holder, *self._folder.glob(f"held/{holder}.*")]:
+                self._release(place)
+
         async with self._changing:
-            await to_thread.run_sync(self._release, holder)
+            await to_thread.run_sync(release)
 
     async def tidy(self) -> None:
         """Forget what was uploaded a day ago and never used, and what was never finished."""
@@ -173,8 +185,7 @@ class Blobs:
                 left.unlink(missing_ok=True)
             for mark in self._folder.glob("held/by-*/*"):
                 if old(mark):
-                    mark.unlink(missing_ok=True)
-                    self._drop(mark.name)
+                    self._let_go(mark)
 
         async with self._changing:
             await to_thread.run_sync(tidy)
@@ -194,23 +205,27 @@ class Blobs:
         _sync(place)
         _sync(place.parent)
 
-    def _release(self, holder: str) -> None:
-        place = self._folder / "held" / holder
+    def _release(self, place: Path) -> None:
         if not place.is_dir():
             return
         for mark in list(place.iterdir()):
-            mark.unlink()
-            self._drop(mark.name)
+            self._let_go(mark)
         place.rmdir()
 
-    def _drop(self, name: str) -> None:
-        if not any(True for _ in self._folder.glob(f"held/*/{name}")):
-            self._path(name).unlink(missing_ok=True)
+    def _let_go(self, mark: Path) -> None:
+        if list(self._folder.glob(f"held/*/{mark.name}")) == [mark]:
+            self._path(mark.name).unlink(missing_ok=True)
+        mark.unlink(missing_ok=True)
 
 
 def uploader_of(by: Principal) -> str:
     """The holder that stands for whoever uploads."""
     return "by-" + hashlib.sha256(f"{org_of(by)}\0{by.user}".encode()).hexdigest()[:16]
+
+
+def input_into(session: SessionId) -> str:
+    """A new holder: one input on its way into this session."""
+    return f"{session}.{secrets.token_hex(8)}"
 
 
 def blobs_of(parts: Sequence[InputPart]) -> Iterator[str]:
@@ -220,13 +235,13 @@ def blobs_of(parts: Sequence[InputPart]) -> Iterator[str]:
             yield part.url.removeprefix(PREFIX)
 
 
-async def stored(blobs: Blobs, parts: Sequence[InputPart], session: SessionId) -> tuple[InputPart, ...]:
-    """The same input with long `data:` URLs as blobs that this session holds. Raises: InvalidBody, BodyTooLarge."""
+async def stored(blobs: Blobs, parts: Sequence[InputPart], holder: str) -> tuple[InputPart, ...]:
+    """The same input with long `data:` URLs as blobs that are held. Raises: InvalidBody, BodyTooLarge, StorageFull."""
     kept: list[InputPart] = []
     for part in parts:
         if isinstance(part, FileInput) and len(part.url) > MAX_INLINE_BYTES and (head := _DATA.match(part.url)):
             data = await to_thread.run_sync(_decoded, part.url[head.end() :])
-            blob = await blobs.put(_in_pieces(data), session, part.mime)
+            blob = await blobs.put(_in_pieces(data), holder, part.mime)
             part = replace(part, url=PREFIX + blob.hash)
         kept.append(part)
     return tuple(kept)

@@ -1,16 +1,24 @@
 """What every session of a hub stands on."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
 
 from msgspec import Struct
 
 from roost.core.blobs import Blobs
 from roost.core.log import Log
 from roost.model.events import InputPart, Principal
-from roost.model.ids import SessionId
+from roost.model.ids import Seq, SessionId
 from roost.ports import Bell, Clock, Store
 
-TakeIn = Callable[[Sequence[InputPart], SessionId, Principal], Awaitable[tuple[InputPart, ...]]]
+
+class TakeIn(Protocol):
+    """What becomes of an input before it is recorded, and after (core/shelf.py)."""
+
+    def __call__(
+        self, parts: Sequence[InputPart], session: SessionId, by: Principal, *, after: Seq
+    ) -> AbstractAsyncContextManager[tuple[InputPart, ...]]: ...
 
 
 class Ground(Struct, frozen=True):
@@ -25,4 +33,4 @@ class Ground(Struct, frozen=True):
     blobs: Blobs | None = None
     """Where hosts may have content kept; None: nowhere."""
     take_in: TakeIn | None = None
-    """What becomes of an input before it is recorded (core/shelf.py)."""
+    """None: inputs refer to nothing."""

@@ -134,6 +134,7 @@ class Hub:
         self._hosts.shown_to = self._shown_to
         await self.keys.open(Path(self.settings.data) / "api_key")
         await self._blobs.tidy()
+        await self.shelf.tidy()
         await self.bundles.tidy()
         self.backups.tidy()
         page = await self._store.list(SessionQuery(phases=_LIVE, include_hidden=True))
@@ -227,15 +228,14 @@ class Hub:
         session_id = new_session_id()
         spec = await to_thread.run_sync(self._workspaces.resolve, session_id, command.workspace)
         session = Session.fresh(self._ground, self._hosts, session_id)
-        try:
-            command = await self.shelf.given(command, session_id, by)
+        given = () if command.input is UNSET else command.input
+        async with self.shelf.take_in(given, session_id, by, after=0) as taken:
+            if taken:
+                command = msgspec.structs.replace(command, input=taken)
             drafts = first_events(session_id, command, spec, self._agent(command.agent), by)
             self._known[session_id] = session
             with anyio.CancelScope(shield=True):
                 await session.found(drafts, command.env, claim)
-        except RoostError:
-            await self._blobs.release(session_id)
-            raise
         self._tasks.start_soon(self._hosts.start, session)
         return session
 

@@ -1,7 +1,7 @@
 """One session in the hub: its fold, its lock, and the only place where its state changes (`record`)."""
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Final, Protocol, cast
 
 import anyio
@@ -174,10 +174,8 @@ class Session:
         if isinstance(command, c.Resume) or (isinstance(command, c.Send) and command.delivery != "queue"):
             await self._let_pause_end(command)
         claim = claim_for(by, key, command, self.id)
-        if isinstance(command, c.Send) and self._ground.take_in is not None:
-            taken = await self._ground.take_in(command.parts(), self.id, by)
-            command = replace(command, input=taken, text=UNSET)
-        accepted = await self.decide(lambda record: decide(record, command, by), claim)
+        async with self._taken_in(command, by) as recorded:
+            accepted = await self.decide(lambda record: decide(record, recorded, by), claim)
         with contextlib.suppress(Unavailable):  # the command is recorded; what follows from it is settled later
             await self.settle()
         return accepted
@@ -258,6 +256,15 @@ class Session:
         return events
 
     # --- inside -------------------------------------------------------------------------------------------------------
+
+    @contextlib.asynccontextmanager
+    async def _taken_in(self, command: c.AnyCommand, by: Principal) -> AsyncGenerator[c.AnyCommand]:
+        """The command as it is recorded while the block lasts, with all that its input refers to."""
+        if not isinstance(command, c.Send) or self._ground.take_in is None:
+            yield command
+            return
+        async with self._ground.take_in(command.parts(), self.id, by, after=self.seq) as taken:
+            yield replace(command, input=taken, text=UNSET)
 
     async def _let_pause_end(self, command: c.AnyCommand) -> None:
         """What would wake the session waits while it is going to sleep, for so long as that may take."""

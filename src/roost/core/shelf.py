@@ -1,20 +1,23 @@
 """What sessions refer to beside their logs: artifacts they have published, blobs of their input. Who may see the
 session may see these."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 
+import anyio
+import structlog
 from anyio import to_thread
 from msgspec import UNSET, Struct
-from msgspec.structs import replace
 
-from roost.core.blobs import Blobs, blobs_of, stored, uploader_of
-from roost.core.log import Log
+from roost.core.blobs import Blobs, blobs_of, input_into, stored, uploader_of
+from roost.core.log import PAGE_EVENTS, Log
 from roost.core.session import Session
-from roost.model.commands import CreateSession
-from roost.model.errors import ArtifactNotFound, BlobNotFound, SessionNotFound
-from roost.model.events import ArtifactPublished, Blob, InputPart, Principal
-from roost.model.ids import SessionId
+from roost.model.errors import ArtifactNotFound, BlobNotFound, CursorTrimmed, RoostError, SessionNotFound
+from roost.model.events import ArtifactPublished, Blob, FileInput, InputPart, Principal
+from roost.model.ids import Seq, SessionId
 from roost.model.made import Artifact, find_artifact
+
+_log = structlog.get_logger("roost.shelf")
 
 Find = Callable[[str, Principal], Awaitable[Session]]
 
@@ -67,23 +70,63 @@ class Shelf:
             raise BlobNotFound
         return Content(self._blobs.size(name), "application/octet-stream", self._blobs.pieces(name))
 
-    async def take_in(self, parts: Sequence[InputPart], session: SessionId, by: Principal) -> tuple[InputPart, ...]:
-        """An input as it is recorded: long `data:` URLs stored, blobs that it names held by the session.
+    @asynccontextmanager
+    async def take_in(
+        self, parts: Sequence[InputPart], session: SessionId, by: Principal, *, after: Seq
+    ) -> AsyncGenerator[tuple[InputPart, ...]]:
+        """An input as it is recorded: long `data:` URLs stored, blobs that it names held. When the block ends, the
+        session goes on holding what its log names after seq `after`; the rest is let go.
 
-        Raises: BlobNotFound: one that this principal has neither uploaded nor may see; InvalidBody, BodyTooLarge.
+        Raises: BlobNotFound: one that this principal has neither uploaded nor may see; InvalidBody, BodyTooLarge,
+        StorageFull.
         """
+        if not any(isinstance(part, FileInput) for part in parts):
+            yield tuple(parts)
+            return
+        holder = input_into(session)
+        try:
+            yield await self._held(parts, holder, by)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._settle(holder, after)
+
+    async def tidy(self) -> None:
+        """Settle inputs that were on their way in when the last hub went."""
+        for holder in await to_thread.run_sync(self._blobs.inputs):
+            await self._settle(holder, 0)
+
+    async def _held(self, parts: Sequence[InputPart], holder: str, by: Principal) -> tuple[InputPart, ...]:
         for name in blobs_of(parts):
             uploaded = uploader_of(by) in await to_thread.run_sync(self._blobs.holders, name)
             if not uploaded and not await self._may_see(name, by):
                 raise BlobNotFound
-            await self._blobs.hold(name, session)
-        return await stored(self._blobs, parts, session)
+            await self._blobs.hold(name, holder)
+        return await stored(self._blobs, parts, holder)
 
-    async def given(self, command: CreateSession, session: SessionId, by: Principal) -> CreateSession:
-        """The same with its input taken in."""
-        if command.input is UNSET:
-            return command
-        return replace(command, input=await self.take_in(command.input, session, by))
+    async def _settle(self, holder: str, after: Seq) -> None:
+        """Whether it was recorded, and whoever was killed meanwhile, the log knows. What cannot be settled now is when
+        the next hub starts; until then all of it is held."""
+        session = SessionId(holder.partition(".")[0])
+        try:
+            names = await to_thread.run_sync(self._blobs.held_by, holder)
+            for name in await self._named(session, names, after):
+                await self._blobs.hold(name, session)
+            await self._blobs.release(holder)
+        except (RoostError, OSError) as error:
+            _log.error("blobs of an input are left", session=session, detail=str(error))
+
+    async def _named(self, session: SessionId, names: Sequence[str], after: Seq) -> set[str]:
+        """Those that events after this seq name. None, where there is no such session."""
+        found: set[str] = set()
+        try:
+            while len(found) < len(names) and (events := (await self._log.page(session, after, PAGE_EVENTS)).events):
+                found |= {name for name in names for event in events if name.encode() in bytes(event.raw)}
+                after = events[-1].seq
+        except CursorTrimmed as error:
+            return await self._named(session, names, int(error.details["first"]) - 1)
+        except SessionNotFound:
+            return set()
+        return found
 
     async def _may_see(self, name: str, by: Principal) -> bool:
         for holder in await to_thread.run_sync(self._blobs.holders, name):
