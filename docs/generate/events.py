@@ -11,6 +11,7 @@ from msgspec import NODEFAULT, UNSET, Struct
 from msgspec.structs import FieldInfo, fields
 
 from roost.model import events, messages
+from roost.model import values as carried
 from roost.model.envelope import BODIES, DELTAS, decode_event
 from roost.model.lifecycle import COMMANDS, FROM_HOST, MOVES_STATE, RUN_ENDS
 
@@ -19,7 +20,7 @@ GOLDEN: Final = ROOT / "tests/golden/events.jsonl"
 
 INTRO: Final = """# Events
 
-Made by `make docs` from `src/roost/model/events.py` and `src/roost/model/messages.py`.
+Made by `make docs` from `events.py`, `values.py` and `messages.py` of `src/roost/model/`.
 
 Every fact of a session is one event in its log, and every observer sees every event once, in order:
 
@@ -73,9 +74,7 @@ def sections() -> dict[str, list[type[events.Body]]]:
 
 
 def values() -> list[type[Struct]]:
-    return [
-        cls for cls in _structs(events) if issubclass(cls, events.Fact | events.Principal) and cls is not events.Fact
-    ]
+    return [cls for cls in _structs(carried) if cls is not carried.Fact]
 
 
 def served() -> list[type[Struct]]:

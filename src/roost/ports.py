@@ -1,6 +1,6 @@
 """The seams: what the hub and the host need from the outside, as Protocols. No code, only promises."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -210,8 +210,11 @@ class Workspaces(Protocol):
         Raises: WorkspaceInvalid."""
         ...
 
-    async def prepare(self, spec: e.WorkspaceSpec) -> Path:
-        """Make the folder if it is not there; finishes or redoes a half-made one. Raises: WorkspaceInvalid."""
+    async def prepare(
+        self, spec: e.WorkspaceSpec, env: Mapping[str, str], tell: Callable[[e.WorkspaceUpdated], None]
+    ) -> Path:
+        """Make the folder if it is not there; redo a half-made one. `env`: the session's, for credentials; `tell` hears
+        how far a clone is. Raises: WorkspaceInvalid: nothing half made is left."""
         ...
 
     async def dirty(self, spec: e.WorkspaceSpec) -> bool:

@@ -24,6 +24,8 @@ class LinkSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Kept free for the end of the run that a full spool stops."""
     abort_grace_seconds: float = 2.0
     """How long an agent may take to stop by itself before its processes are killed."""
+    clone_seconds: float = 600.0
+    """How long a host may take to clone a repository."""
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from roost.ports import Ticket
-from roost.settings import Settings
+from roost.settings import LinkSettings, Settings
 
 if TYPE_CHECKING:
     from roost.core.hub import Hub
@@ -140,7 +140,9 @@ async def host_from_ticket(ticket: Ticket) -> int:
     from roost.host.host import Host, Leaving
     from roost.host.workspace import LocalWorkspaces
 
-    host = Host(ticket, load_driver(ticket.agent), LocalWorkspaces(Path(ticket.data)))
+    seconds = msgspec.convert(ticket.settings, LinkSettings).clone_seconds
+    workspaces = LocalWorkspaces(Path(ticket.data), clone_seconds=seconds)
+    host = Host(ticket, load_driver(ticket.agent), workspaces)
     return 3 if await host.run() is Leaving.REFUSED else 0
 
 
@@ -172,6 +174,13 @@ def log_to(ticket: Ticket) -> None:
     os.close(log)
 
 
+def mark_children(ticket: Ticket) -> None:
+    """Whatever this process starts is found by its mark, git too; a host that waited was started without one."""
+    from roost.processes import HOST_MARK, new_host_mark
+
+    os.environ.setdefault(HOST_MARK, new_host_mark(ticket.session, ticket.epoch))
+
+
 def main(arguments: list[str]) -> int:
     match arguments:
         case ["host", descriptor, *waits]:
@@ -186,6 +195,7 @@ def main(arguments: list[str]) -> int:
                 return 0
             if waits:
                 log_to(ticket)
+            mark_children(ticket)
             os.chdir(ticket.data)
             return anyio.run(host_from_ticket, ticket, backend_options={"use_uvloop": sys.platform != "win32"})
         case _:

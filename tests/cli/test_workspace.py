@@ -118,3 +118,24 @@ async def test_artifacts_are_listed_printed_and_kept(roost: Roost, session: Asyn
     assert (await roost("artifacts", session.id, "report", "--version", "1", "-o", "saved")).code == 0
     assert (roost.folder / "saved").read_text() == "first"
     assert (await roost("artifacts", session.id, "nothing")).code == 3
+
+
+async def test_run_works_in_a_clone_that_begins_where_it_is_told(
+    roost: Roost, client: AsyncClient, repository: Path
+) -> None:
+    first = git(repository, "rev-parse", "HEAD")
+    git(repository, "commit", "-q", "--allow-empty", "-m", "second")
+    done = await roost("run", "hello", "--clone", str(repository), "--base", first)
+    assert done.code == 0, done.err
+    assert f"clone {repository} on roost/" in done.out and f"— cloned, at {first[:12]} —" in done.out
+    newest = (await client.list_sessions(limit=1)).sessions[0]
+    shown = (await roost("show", newest.session)).out
+    assert f"clone {repository}" in shown and "/clones/" in shown
+
+
+async def test_run_says_that_a_repository_cannot_be_cloned(roost: Roost, tmp_path: Path) -> None:
+    done = await roost("run", "hello", "--clone", f"file://{tmp_path}/nowhere")
+    assert done.code == 5 and "✗ not cloned: git clone: fatal:" in done.out and "(workspace_invalid)" in done.out
+    refused = await roost("run", "hello", "--clone", "ext::sh -c evil", "--json")
+    assert (refused.code, refused.error["code"]) == (1, "workspace_invalid")
+    assert (await roost("run", "hello", "--clone", "/srv/x", "--in-place")).code == 2

@@ -98,7 +98,12 @@ async def test_without_a_path_roost_makes_an_empty_folder(workspaces: LocalWorks
         (WorkspaceRequest(kind="worktree"), "set `path`"),
         (WorkspaceRequest(kind="worktree", path="/"), "git init"),
         (WorkspaceRequest(kind="clone"), "set `url`"),
-        (WorkspaceRequest(kind="clone", url="--upload-pack=evil"), "set `url`"),
+        (WorkspaceRequest(kind="clone", url="--upload-pack=evil"), "no address"),
+        (WorkspaceRequest(url="ext::sh -c evil"), "no address"),
+        (WorkspaceRequest(url="/srv/repo", base="--force"), "no name of a branch"),
+        (WorkspaceRequest(url="/srv/repo", path="/srv"), "takes no `path`"),
+        (WorkspaceRequest(kind="worktree", url="/srv/repo"), "no other `kind`"),
+        (WorkspaceRequest(kind="folder", path="/", base="main"), "`base` is for worktrees and clones"),
     ],
 )
 def test_what_cannot_be_used_is_refused_with_what_to_do(

@@ -105,7 +105,7 @@ class LiveView:
 
     def created(self, body: e.SessionCreated, _event: Event) -> None:
         where = body.workspace
-        place = folder(where.path if where.path is not UNSET else where.root)
+        place = where.url or folder(where.path if where.path is not UNSET else where.root)
         branch = "" if where.branch is UNSET else f" on {where.branch}"
         self._note(f"session {short_id(body.session)} · {body.agent} · {where.kind} {place}{branch}")
 
@@ -212,6 +212,14 @@ class LiveView:
     def files(self, body: e.FilesChanged, _event: Event) -> None:
         self._note(f"{len(body.files)} files changed: {', '.join(change.path for change in body.files)}")
 
+    def workspace(self, body: e.WorkspaceUpdated, _event: Event) -> None:
+        if body.error is not UNSET:
+            self._line(f"✗ not cloned: {body.error.message} ({body.error.code})", "red")
+        elif body.status == "ready":
+            self._note("— cloned" + (f", at {body.commit[:12]} —" if body.commit else ": the repository is empty —"))
+        else:
+            self._note("… cloning" + (f": {body.stage}, {body.percent}%" if body.stage else ""))
+
     def native(self, body: e.Native, _event: Event) -> None:
         self._note(f"· native: {body.reason or 'output that Roost cannot read'}")
 
@@ -293,6 +301,7 @@ _SHOWS: Final[dict[type, Callable[[LiveView, Any, Event], None]]] = {
     e.SubtaskEnd: _said(lambda body: f"↳ {body.task[-6:]} {body.status}"),
     e.FilesChanged: LiveView.files,
     e.ArtifactPublished: _said(lambda body: f"+ artifact {body.key} ({body.mime}, version {body.version})"),
+    e.WorkspaceUpdated: LiveView.workspace,
     e.Native: LiveView.native,
 }
 """What is not listed says nothing to a reader of the conversation; `roost replay` shows everything."""

@@ -12,7 +12,7 @@ from roost.cli.terminal import print_struct
 
 if TYPE_CHECKING:
     from roost.client import AsyncSession
-    from roost.model.commands import CreateSession
+    from roost.model.commands import CreateSession, WorkspaceRequest
 
 MAX_STDIN_CHARS = 4 * 1024 * 1024
 
@@ -22,8 +22,17 @@ def run(
         str | None, typer.Argument(metavar="TASK", help="What to do. `-`, or nothing with a pipe: read it from there.")
     ] = None,
     repo: Annotated[
-        Path, typer.Option("--repo", metavar="FOLDER", help="Where: a git repository gives a worktree of its own.")
-    ] = Path(),
+        Path | None,
+        typer.Option(
+            "--repo", metavar="FOLDER", help="Where, if not here: a git repository gives a worktree of its own."
+        ),
+    ] = None,
+    clone: Annotated[
+        str | None, typer.Option("--clone", metavar="URL", help="Where: in a clone of this repository.")
+    ] = None,
+    base: Annotated[
+        str | None, typer.Option("--base", metavar="NAME", help="The branch, tag or commit that the work begins at.")
+    ] = None,
     agent: Annotated[str | None, typer.Option("--agent", help="Who. Else ROOST_AGENT, else the hub's default.")] = None,
     in_place: Annotated[bool, typer.Option("--in-place", help="Work in the folder itself, not in a worktree.")] = False,
     model: Annotated[str | None, typer.Option("--model", help="The agent's model.")] = None,
@@ -38,17 +47,32 @@ def run(
     import anyio
 
     from roost.client.absent import or_absent
-    from roost.model.commands import CreateSession, WorkspaceRequest
+    from roost.model.commands import CreateSession
 
-    place = WorkspaceRequest(kind="folder" if in_place else "auto", path=str(repo.expanduser().absolute()))
     wanted = CreateSession(
         task=read_task(task),
         agent=or_absent(agent),
         model=or_absent(model),
         label=or_absent(label),
-        workspace=place,
+        workspace=place(repo, clone, base, in_place=in_place),
     )
     return anyio.run(_run, _prepare(wanted, url, data), detach, as_json, url, data)
+
+
+def place(repo: Path | None, clone: str | None, base: str | None, *, in_place: bool) -> "WorkspaceRequest":
+    """Where to work, as it was given. Raises: UsageWrong: two places."""
+    from roost.cli.problems import UsageWrong
+    from roost.client.absent import or_absent
+    from roost.model.commands import WorkspaceRequest
+
+    if clone is None:
+        kind = "folder" if in_place else "auto"
+        return WorkspaceRequest(kind=kind, path=str((repo or Path()).expanduser().absolute()), base=or_absent(base))
+    if repo is not None or in_place:
+        raise UsageWrong("--clone makes a folder of its own: it goes with neither --repo nor --in-place")
+    here = Path(clone).expanduser()
+    address = str(here.absolute()) if here.is_dir() else clone
+    return WorkspaceRequest(kind="clone", url=address, base=or_absent(base))
 
 
 def read_task(given: str | None) -> str:

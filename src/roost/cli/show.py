@@ -54,7 +54,7 @@ def facts(info: "SessionInfo", snapshot: "Snapshot") -> Iterator[tuple[str, str]
     yield "session", f"{info.session}  {info.label}"
     yield "status", f"{status_of(info)} (phase {info.phase}, {info.view.bucket}), epoch {info.epoch}, event {info.seq}"
     yield "agent", info.agent + (f", {info.model}" if info.model else "")
-    yield "workspace", f"{place.kind} {folder(place.path)}" + _made(place.root, place.branch)
+    yield "workspace", f"{place.kind} {place.url or folder(place.path)}" + _made(place.root, place.branch)
     yield "created", f"{age(info.created_at)} ago by {info.owner.user}, last event {age(info.updated_at)} ago"
     if info.run is not UNSET:
         yield "run", _run(info.run)

@@ -3,10 +3,12 @@
 from typing import Final
 
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from roost.core.decisions import HUB, check_input
 from roost.model import commands as c
 from roost.model import events as e
+from roost.model.addresses import CREDENTIALS, split_credentials
 from roost.model.envelope import Draft, draft
 from roost.model.errors import InvalidBody
 from roost.model.ids import SessionId, new_message_id, new_run_id
@@ -44,6 +46,18 @@ def first_events(
         begun = e.RunStart(message=new_message_id(), input=check_input(parts))
         drafts.append(draft(begun, run=new_run_id(), by=by))
     return drafts
+
+
+def credentials_apart(command: c.CreateSession) -> c.CreateSession:
+    """The same with the credentials of the address to clone in its `env`, which is never served. Raises:
+    WorkspaceInvalid."""
+    if command.workspace.url is UNSET:
+        return command
+    address, credentials = split_credentials(command.workspace.url)
+    if not credentials:
+        return command
+    workspace = replace(command.workspace, url=address)
+    return replace(command, workspace=workspace, env=command.env | {CREDENTIALS: credentials})
 
 
 def _label(command: c.CreateSession, task: str) -> str:

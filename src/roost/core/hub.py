@@ -20,7 +20,7 @@ from roost.core.claims import Claim, claim_for
 from roost.core.decision import HUB
 from roost.core.due import Times
 from roost.core.feed import Feed
-from roost.core.founding import first_events
+from roost.core.founding import credentials_apart, first_events
 from roost.core.hostlink import Receive, Send
 from roost.core.hosts import Hosts
 from roost.core.keys import Keyring
@@ -213,6 +213,7 @@ class Hub:
         Raises: AgentNotConfigured, AgentUnknown, WorkspaceInvalid, InvalidBody, BodyTooLarge, IdempotencyMismatch.
         """
         self._must_run()
+        command = credentials_apart(command)
         check_about(command)
         claim = claim_for(by, key, command)
         while True:

@@ -13,7 +13,8 @@ import anyio
 from anyio import to_thread
 from msgspec import UNSET
 
-from roost.host.git import GitFailed, git_bytes, run_git
+from roost.host.clone import BASE_GLOB, BASE_REF, find_commit
+from roost.host.git import EMPTY_TREE, GitFailed, git_bytes, run_git
 from roost.host.inside import printable
 from roost.model.errors import MergeConflict, MergeRefused, WorkspaceDirty
 from roost.model.events import FileChange, WorkspaceSpec
@@ -22,7 +23,6 @@ from roost.model.workspace import Diff, Discard, Discarded, Merge, Merged
 MAX_PATCH_BYTES: Final = 1024 * 1024
 MAX_FILES: Final = 5000
 MAX_NAMES_BYTES: Final = 512 * 1024
-EMPTY_TREE: Final = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 _CHANGES: Final[dict[str, Literal["added", "modified", "deleted", "renamed"]]] = {
     "A": "added",
     "D": "deleted",
@@ -64,7 +64,7 @@ async def merge(spec: WorkspaceSpec, folder: Path, asked: Merge) -> Merged:
     if into is UNSET:
         raise MergeRefused("the session came from a commit, not from a branch: say into which branch to merge")
     ref = f"refs/heads/{into}"
-    there = await _commit(repository, ref)
+    there = await find_commit(repository, ref)
     if there is None:
         raise MergeRefused(f"the repository has no branch {into}")
     words = f"Merge branch '{await _branch(folder) or 'HEAD'}' into {into}"
@@ -88,6 +88,8 @@ async def discard(spec: WorkspaceSpec, folder: Path, asked: Discard) -> Discarde
     if spec.kind == "folder" or not await _in_repository(folder):
         raise MergeRefused("only what is done in a worktree or a clone can be discarded")
     base = await _base(spec, folder)
+    if base == EMPTY_TREE:
+        raise MergeRefused("the repository was empty when the session began: there is no commit to go back to")
     if not asked.force and (await _unfinished(folder) or await _unsaved(spec, folder)):
         raise WorkspaceDirty(path=str(folder))
     await run_git("reset", "--quiet", "--hard", base, cwd=folder)
@@ -105,13 +107,6 @@ async def _in_repository(folder: Path) -> bool:
         return False
 
 
-async def _commit(folder: Path, name: str) -> str | None:
-    try:
-        return await run_git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}", cwd=folder)
-    except GitFailed:
-        return None
-
-
 async def _branch(folder: Path) -> str | None:
     try:
         return await run_git("symbolic-ref", "--quiet", "--short", "HEAD", cwd=folder)
@@ -121,15 +116,21 @@ async def _branch(folder: Path) -> str | None:
 
 async def _base(spec: WorkspaceSpec, folder: Path) -> str:
     """The commit that the session's work is compared with: the last one it shares with the branch it came from."""
-    head = await _commit(folder, "HEAD")
+    head = await find_commit(folder, "HEAD")
     if head is None:
         return EMPTY_TREE
-    if spec.kind == "folder":
-        return head
-    for other in (spec.target, spec.commit, spec.base, "origin/HEAD"):
-        if isinstance(other, str) and await _commit(folder, other):
+    for other in _origins(spec):
+        if await find_commit(folder, other):
             return await run_git("merge-base", head, other, cwd=folder)
-    return head
+    return EMPTY_TREE if spec.kind == "clone" else head
+
+
+def _origins(spec: WorkspaceSpec) -> list[str]:
+    """The names under which a repository may know where the session came from, the best first."""
+    if spec.kind == "clone":
+        return [f"refs/remotes/origin/{'HEAD' if spec.base is UNSET else spec.base}", BASE_REF]
+    named = (spec.target, spec.commit, spec.base) if spec.kind == "worktree" else ()
+    return [name for name in named if isinstance(name, str)]
 
 
 async def _unfinished(folder: Path) -> bool:
@@ -139,7 +140,8 @@ async def _unfinished(folder: Path) -> bool:
 async def _unsaved(spec: WorkspaceSpec, folder: Path) -> bool:
     """Whether the branch has commits that no other branch, tag or remote has."""
     branch = await _branch(folder)
-    others = ["--remotes"] if spec.kind == "clone" else [f"--exclude={branch}", "--branches", "--tags", "--remotes"]
+    remote = ["--remotes", BASE_GLOB]
+    others = remote if spec.kind == "clone" else [f"--exclude={branch}", "--branches", "--tags", "--remotes"]
     return bool(await run_git("rev-list", "--max-count=1", "HEAD", "--not", *others, cwd=folder))
 
 
@@ -215,7 +217,7 @@ async def _move(repository: Path, ref: str, before: str, after: str) -> None:
     try:
         if place is None:
             await run_git("update-ref", "-m", "roost: merge", ref, after, before, cwd=repository)
-        elif await _commit(place, "HEAD") != before:
+        elif await find_commit(place, "HEAD") != before:
             raise MergeRefused("the branch has moved meanwhile: try again")
         else:
             await run_git("merge", "--quiet", "--ff-only", after, cwd=place)

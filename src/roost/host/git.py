@@ -1,16 +1,30 @@
-"""Running git: never asking, never reading an outer repository's environment."""
+"""Running git: never asking, never reading an outer repository's environment, never saying a password again."""
 
 import os
+import re
+import signal
 import subprocess
-from collections.abc import AsyncIterable, Collection, Mapping, Sequence
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 import anyio
 
+from roost.model.addresses import scrubbed
 from roost.model.errors import WorkspaceInvalid
+from roost.processes import signal_group
 
 QUICK_SECONDS = 30
+EMPTY_TREE: Final = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+"""What a repository without a commit is compared with."""
+LAST_LINES = 10
+"""Of what a long command has said, these are in its error."""
+MAX_LINE_CHARS = 500
 _MAX_SAID_BYTES = 64 * 1024
+_CERTIFICATES: Final = ("GIT_SSL_CAINFO", "GIT_SSL_CAPATH", "GIT_SSL_CERT", "GIT_SSL_KEY")
+_LINE_END: Final = re.compile(rb"[\r\n]+")
+_PROGRESS: Final = re.compile(r"\d+% \(|^Cloning into ")
 
 
 class GitFailed(WorkspaceInvalid):
@@ -18,13 +32,18 @@ class GitFailed(WorkspaceInvalid):
 
 
 def environment() -> dict[str, str]:
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    inherited = {n: value for n, value in os.environ.items() if n in _CERTIFICATES or not n.startswith("GIT_")}
     return inherited | {
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_OPTIONAL_LOCKS": "0",
         "GIT_ALLOW_PROTOCOL": "file:git:http:https:ssh",
         "LC_ALL": "C.UTF-8",
     }
+
+
+def in_repository(folder: Path) -> bool:
+    """Whether this folder may lie in a repository. Told without a process; git itself may still say no."""
+    return any(os.path.lexists(above / ".git") for above in (folder, *folder.parents))
 
 
 def ask_git(*arguments: str, cwd: Path) -> str:
@@ -52,6 +71,54 @@ async def run_git(*arguments: str, cwd: Path, env: Mapping[str, str] | None = No
     except OSError as error:
         raise GitFailed(f"git {arguments[0]} did not run: {error}") from None
     return _printed(arguments, done.returncode, done.stdout, done.stderr)
+
+
+async def watch_git(
+    *arguments: str, cwd: Path, env: Mapping[str, str] | None = None, hear: Callable[[str], None]
+) -> None:
+    """A command that may take long. `hear` is given each line that it says, progress too. It and what it starts are one
+    group, which a cancellation kills. Raises: GitFailed: with the last lines."""
+    try:
+        process = await anyio.open_process(
+            _command(arguments),
+            cwd=cwd,
+            env=environment() | dict(env or {}),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise GitFailed(f"git {arguments[0]} did not run: {error}") from None
+    last: deque[str] = deque(maxlen=LAST_LINES)
+    try:
+        async for line in _lines(process.stderr):
+            hear(line)
+            if not _PROGRESS.search(line):
+                last.append(line)
+        code = await process.wait()
+    except BaseException:
+        signal_group(process.pid, signal.SIGKILL)
+        raise
+    finally:
+        with anyio.CancelScope(shield=True):
+            await process.aclose()
+    _printed(arguments, code, b"", "\n".join(last).encode())
+
+
+async def _lines(stream: AsyncIterable[bytes] | None) -> AsyncGenerator[str]:
+    """Each line as it comes, cut at `MAX_LINE_CHARS`. A progress that is written over itself is many lines."""
+    if stream is None:
+        return
+    rest = b""
+    async for chunk in stream:
+        *whole, rest = _LINE_END.split(rest + chunk)
+        for line in whole:
+            if line.strip():
+                yield line.decode(errors="replace").strip()[:MAX_LINE_CHARS]
+        rest = rest[-4 * MAX_LINE_CHARS :]
+    if rest.strip():
+        yield rest.decode(errors="replace").strip()[:MAX_LINE_CHARS]
 
 
 async def git_bytes(
@@ -97,6 +164,6 @@ def _command(arguments: Sequence[str]) -> list[str]:
 
 def _printed(arguments: Sequence[str], code: int, out: bytes, err: bytes) -> str:
     if code:
-        said = err.decode(errors="replace").strip() or f"exit code {code}"
+        said = scrubbed(err.decode(errors="replace").strip()) or f"exit code {code}"
         raise GitFailed(f"git {arguments[0]}: {said}", exit_code=code)
     return out.decode(errors="surrogateescape").removesuffix("\n")

@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 from collections.abc import Sequence
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from time import monotonic
@@ -15,6 +16,7 @@ from msgspec import UNSET
 
 from roost.host.desk import Desk
 from roost.host.errands import Errands
+from roost.host.once import Once
 from roost.host.outbox import Outbox
 from roost.host.runner import INTERRUPTED, SPOOL_FULL, Runner
 from roost.host.tree import Tree
@@ -22,9 +24,18 @@ from roost.host.wire import Wire
 from roost.link.frames import Answer, Bye
 from roost.link.host_end import HostEnd, Link
 from roost.link.spool import Spool, spool_path
-from roost.model.envelope import AnyBody, Event
-from roost.model.errors import InvalidBody, RoostError
-from roost.model.events import AbortRequested, PauseRequested, PermissionReplied, QuestionReplied, RunStart, Steered
+from roost.model.addresses import with_credentials
+from roost.model.envelope import AnyBody, Event, encode_body
+from roost.model.errors import InvalidBody, RoostError, SpoolFull
+from roost.model.events import (
+    AbortRequested,
+    PauseRequested,
+    PermissionReplied,
+    QuestionReplied,
+    RunStart,
+    Steered,
+    WorkspaceUpdated,
+)  # fmt: skip
 from roost.model.lifecycle import RUN_ENDS
 from roost.ports import Driver, Ticket, Workspaces
 from roost.processes import HOST_MARK, mark_file, new_host_mark
@@ -70,19 +81,18 @@ class Host:
         self._end = HostEnd(ticket.session, ticket.epoch, self._spool, pid=os.getpid())
         mark = os.environ.get(HOST_MARK) or new_host_mark(ticket.session, ticket.epoch)
         self._tree = Tree(mark, mark_file(self._data, ticket.session))
+        self._env = with_credentials(ticket.env, ticket.workspace.url)
+        self._folder = Once(self._make_folder)
+        self._ready = Once(self._make_ready)
         self._runner = Runner(
             driver,
             ready=self._ready,
             cursor=lambda: self._end.read,
             tree=self._tree,
-            env=ticket.env,
+            env=self._env,
             grace_seconds=settings.abort_grace_seconds,
         )
-        self._desk = Desk(ticket.workspace, ready=self._folder, tree=self._tree, env=ticket.env, say=self._say)
-        self._root: Path | None = None
-        self._making = anyio.Lock()
-        self._workspace: Path | None = None
-        self._preparing = anyio.Lock()
+        self._desk = Desk(ticket.workspace, ready=self._folder, tree=self._tree, env=self._env, say=self._say)
         self._why = Leaving.PAUSED
         self._left = anyio.Event()
 
@@ -149,21 +159,20 @@ class Host:
         self._end.say(answer)
         self._wire.wake()
 
-    async def _folder(self) -> Path:
-        """The workspace, made: once, and again after a failure."""
-        async with self._making:
-            if self._root is None:
-                self._root = await self._workspaces.prepare(self._ticket.workspace)
-            return self._root
+    async def _make_folder(self) -> Path:
+        return await self._workspaces.prepare(self._ticket.workspace, self._ticket.env, self._tell)
 
-    async def _ready(self) -> Path:
-        """The workspace, made, with the agent started in it: once, and again after a failure."""
-        async with self._preparing:
-            if self._workspace is None:
-                workspace = await self._folder()
-                await self._driver.start(workspace, self._ticket.env, {"model": self._ticket.model})
-                self._workspace = workspace
-            return self._workspace
+    async def _make_ready(self) -> Path:
+        """The workspace, made, with the agent started in it."""
+        workspace = await self._folder()
+        await self._driver.start(workspace, self._env, {"model": self._ticket.model})
+        return workspace
+
+    def _tell(self, said: WorkspaceUpdated) -> None:
+        """How far the workspace is, for the log. A host that leaves breaks it off itself, and has nothing to tell."""
+        if not self._left.is_set():
+            with suppress(SpoolFull):
+                self._runner.outbox.put([encode_body(said)], UNSET)
 
     async def _warm_up(self) -> None:
         try:

@@ -2,6 +2,8 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 
+from msgspec import UnsetType
+
 from roost.link.host_end import HostEnd
 from roost.model.errors import SpoolFull
 from roost.model.ids import RunId
@@ -25,7 +27,7 @@ class Outbox:
     def unacknowledged(self) -> int:
         return self._end.unacknowledged
 
-    def put(self, bodies: Sequence[bytes], run: RunId, *, last_words: bool = False) -> None:
+    def put(self, bodies: Sequence[bytes], run: RunId | UnsetType, *, last_words: bool = False) -> None:
         """Raises: SpoolFull: those before the one that found no room are kept."""
         if not bodies:
             return

@@ -6,14 +6,18 @@ made and may be made anew: no agent has ever worked in it. Every other folder ho
 
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from types import MappingProxyType
+from typing import Final, Literal
 
 import anyio
 from anyio import to_thread
 from msgspec import UNSET, UnsetType
 
-from roost.host.git import GitFailed, ask_git, run_git
+from roost.host.clone import BASE_GLOB, Tell, find_commit, make_clone
+from roost.host.git import GitFailed, ask_git, in_repository, run_git
+from roost.model.addresses import check_base, split_credentials
 from roost.model.commands import WorkspaceRequest
 from roost.model.errors import WorkspaceInvalid
 from roost.model.events import WorkspaceSpec
@@ -22,26 +26,34 @@ from roost.model.ids import SessionId, short_id
 TRIES = 5
 """Two sessions at work on one repository may find each other's locks."""
 TRY_AGAIN_SECONDS = 0.2
+_NO_ENV: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class LocalWorkspaces:
     """Workspaces on this machine; what Roost makes lies below the data folder."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, *, clone_seconds: float = 600.0) -> None:
+        """`clone_seconds`: how long a clone may take to be made."""
         self._data = data
+        self._clone_seconds = clone_seconds
 
     def resolve(self, session: SessionId, request: WorkspaceRequest) -> WorkspaceSpec:
-        """Blocks for some milliseconds (git)."""
+        """Blocks for some milliseconds (git). A repository to clone is not asked: whoever asks for a session does not
+        wait for other machines."""
         kind = self._kind(request)
         if kind == "clone":
             return self._clone(session, request)
         if kind == "worktree":
             return self._worktree(session, request)
+        if request.base is not UNSET:
+            raise WorkspaceInvalid("a plain folder is used as it is: `base` is for worktrees and clones")
         if request.path is UNSET:
             return WorkspaceSpec(kind="folder", root=str(self._place("folders", session)))
         return WorkspaceSpec(kind="folder", path=str(_folder(request.path)))
 
-    async def prepare(self, spec: WorkspaceSpec) -> Path:
+    async def prepare(
+        self, spec: WorkspaceSpec, env: Mapping[str, str] = _NO_ENV, tell: Tell = lambda _said: None
+    ) -> Path:
         if spec.kind == "folder" and spec.path is not UNSET:
             return _folder(spec.path)
         root = _root(spec)
@@ -52,10 +64,15 @@ class LocalWorkspaces:
         if await to_thread.run_sync(_complete, root, note):
             return root
         await to_thread.run_sync(_begin, root, note)
-        if spec.kind == "worktree":
-            await self._make_worktree(spec, root)
-        else:
-            await self._make_clone(spec, root)
+        try:
+            if spec.kind == "worktree":
+                await self._make_worktree(spec, root)
+            else:
+                await make_clone(spec, root, env, seconds=self._clone_seconds, tell=tell)
+        except WorkspaceInvalid:
+            await to_thread.run_sync(_erase, root)
+            await to_thread.run_sync(note.unlink)
+            raise
         await to_thread.run_sync(note.unlink)
         return root
 
@@ -71,9 +88,7 @@ class LocalWorkspaces:
         try:
             if await run_git("status", "--porcelain", "--untracked-files=normal", cwd=root):
                 return True
-            kept = ["--remotes"] if spec.kind == "clone" else ["--branches", "--tags", "--remotes"]
-            lost = ["HEAD", "--branches"] if spec.kind == "clone" else ["HEAD"]
-            return bool(await run_git("rev-list", "--max-count=1", *lost, "--not", *kept, cwd=root))
+            return await _would_lose_commits(spec, root)
         except GitFailed:
             return True  # what cannot be read may be somebody's work
 
@@ -87,6 +102,8 @@ class LocalWorkspaces:
         await to_thread.run_sync(lambda: _note(root).unlink(missing_ok=True))
 
     def _kind(self, request: WorkspaceRequest) -> Literal["folder", "worktree", "clone"]:
+        if request.url is not UNSET and (request.path is not UNSET or request.kind not in ("auto", "clone")):
+            raise WorkspaceInvalid("`url` is cloned into a folder of Roost's: it takes no `path`, and no other `kind`")
         if request.kind != "auto":
             return request.kind
         if request.url is not UNSET:
@@ -96,10 +113,13 @@ class LocalWorkspaces:
         return "worktree"
 
     def _clone(self, session: SessionId, request: WorkspaceRequest) -> WorkspaceSpec:
-        if request.url is UNSET or request.url.startswith("-"):
+        if request.url is UNSET:
             raise WorkspaceInvalid("a clone needs the address of a repository: set `url`")
+        address, _ = split_credentials(request.url)
+        if request.base is not UNSET:
+            check_base(request.base)
         root, branch = self._place("clones", session), f"roost/{short_id(session)}"
-        return WorkspaceSpec(kind="clone", url=request.url, base=request.base, branch=branch, root=str(root))
+        return WorkspaceSpec(kind="clone", url=address, base=request.base, branch=branch, root=str(root))
 
     def _worktree(self, session: SessionId, request: WorkspaceRequest) -> WorkspaceSpec:
         if request.path is UNSET:
@@ -146,13 +166,6 @@ class LocalWorkspaces:
             await to_thread.run_sync(_erase, root)
             await anyio.sleep(TRY_AGAIN_SECONDS * (attempt + 1))
 
-    async def _make_clone(self, spec: WorkspaceSpec, root: Path) -> None:
-        if spec.url is UNSET or spec.branch is UNSET:
-            raise WorkspaceInvalid("a clone needs `url` and `branch`")
-        await run_git("clone", "--", spec.url, str(root), cwd=root.parent)
-        start = [] if spec.base is UNSET else [spec.base]
-        await run_git("switch", "--no-track", "-c", spec.branch, *start, cwd=root)
-
     def _ours(self, root: Path) -> Path:
         """Raises: WorkspaceInvalid: not a folder that Roost makes."""
         rooms = [self._data.absolute() / room for room in ("worktrees", "clones", "folders")]
@@ -177,8 +190,8 @@ def _folder(given: str) -> Path:
 
 def _top(folder: Path) -> str | None:
     """The root of the repository that this folder lies in, if it has a work tree."""
-    if not any(os.path.lexists(above / ".git") for above in (folder, *folder.parents)):
-        return None  # without a process
+    if not in_repository(folder):
+        return None
     try:
         return ask_git("rev-parse", "--show-toplevel", cwd=folder)
     except GitFailed:
@@ -243,6 +256,16 @@ def _erase(root: Path) -> None:
         root.unlink()
     elif root.exists():
         shutil.rmtree(root)
+
+
+async def _would_lose_commits(spec: WorkspaceSpec, root: Path) -> bool:
+    """Of a clone those that the remote does not have, of a worktree those that no name of its repository leads to."""
+    head = ["HEAD"] if await find_commit(root, "HEAD") else []  # an empty repository has none
+    if spec.kind == "clone":
+        which = [*head, "--branches", "--not", "--remotes", BASE_GLOB]
+    else:
+        which = [*head, "--not", "--branches", "--tags", "--remotes"]
+    return bool(await run_git("rev-list", "--max-count=1", *which, cwd=root))
 
 
 async def _has_branch(repository: Path, branch: str) -> bool:

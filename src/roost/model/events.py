@@ -4,241 +4,46 @@ Absent is `UNSET`, never null. New fields get defaults, so that old logs stay re
 does not know become `Unknown` and keep their bytes; the log stores and serves the original bytes of every body.
 """
 
+# Every value has its name here too, used or not.
+# ruff: noqa: F401
+# pyright: reportUnusedImport=false
+
 from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType, field
 
 from roost.model.ids import Epoch, MessageId, PartId, RequestId, Seq, SessionId, TaskId
+from roost.model.values import (
+    Action,
+    Blob,
+    Fact,
+    Failure,
+    FileChange,
+    FileInput,
+    GivenFile,
+    InputPart,
+    Instructions,
+    Kit,
+    Loop,
+    Persona,
+    Policy,
+    Principal,
+    Question,
+    QuestionOption,
+    Rule,
+    RunResult,
+    Skill,
+    Template,
+    TextInput,
+    Timeouts,
+    Todo,
+    Tokens,
+    ToolRef,
+    WorkspaceSpec,
+)
 
 MAX_BODY_BYTES = 256 * 1024
 """A larger body is refused (hub) or committed as `native` without its content (host)."""
-
-
-Action = Literal["allow", "deny", "ask"]
-"""What a rule says to a request."""
-
-
-class Principal(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Who acts. `key` is the public id of the API key, never the key."""
-
-    user: str
-    kind: Literal["user", "api-key", "service"] = "user"
-    key: str | UnsetType = UNSET
-    org: str | UnsetType = UNSET
-
-
-# --- values that bodies carry -----------------------------------------------------------------------------------------
-
-
-class Fact(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A value without an identity of its own."""
-
-
-class TextInput(Fact, frozen=True, kw_only=True, tag="text", tag_field="type"):
-    """Words, given with a prompt."""
-
-    text: str
-
-
-class FileInput(Fact, frozen=True, kw_only=True, tag="file", tag_field="type"):
-    """A file given with a prompt: a `data:` URL or a blob reference `blob:sha256-...`."""
-
-    url: str
-    mime: str
-    filename: str | UnsetType = UNSET
-
-
-InputPart = TextInput | FileInput
-
-
-class WorkspaceSpec(Fact, frozen=True, kw_only=True):
-    """Where the agent works. `folder`: `path` as it is. `worktree`: a git worktree of the repository at `path`, made at
-    `root` on branch `branch`, starting from `base` (default HEAD), that is from `commit`; it is merged into `target`.
-    `clone`: a clone of `url` at `root`."""
-
-    kind: Literal["folder", "worktree", "clone"]
-    path: str | UnsetType = UNSET
-    url: str | UnsetType = UNSET
-    base: str | UnsetType = UNSET
-    branch: str | UnsetType = UNSET
-    root: str | UnsetType = UNSET
-    commit: str | UnsetType = UNSET
-    target: str | UnsetType = UNSET
-
-
-class Tokens(Fact, frozen=True, kw_only=True):
-    """Token counts of one model step."""
-
-    input: int = 0
-    output: int = 0
-    reasoning: int = 0
-    cache_read: int = 0
-    cache_write: int = 0
-
-
-class Failure(Fact, frozen=True, kw_only=True):
-    """What went wrong: a stable code, a sentence, and data for programs."""
-
-    code: str
-    message: str
-    data: dict[str, Any] | UnsetType = UNSET
-
-
-class RunResult(Fact, frozen=True, kw_only=True):
-    """How a run ended well. `text` joins the text parts of the last assistant message."""
-
-    text: str | UnsetType = UNSET
-    message: MessageId | UnsetType = UNSET
-    data: dict[str, Any] | UnsetType = UNSET
-
-
-class ToolRef(Fact, frozen=True, kw_only=True):
-    """The tool call a permission belongs to."""
-
-    message: MessageId
-    call: str
-
-
-class QuestionOption(Fact, frozen=True, kw_only=True):
-    """One of the answers that a question offers."""
-
-    label: str
-    description: str | UnsetType = UNSET
-
-
-class Question(Fact, frozen=True, kw_only=True):
-    """One question. `multiple`: several options may be chosen; `custom`: own words may be given."""
-
-    question: str
-    header: str | UnsetType = UNSET
-    options: tuple[QuestionOption, ...] = ()
-    multiple: bool = False
-    custom: bool = False
-
-
-class Todo(Fact, frozen=True, kw_only=True):
-    """An item of the agent's plan. Its `id` stays the same from list to list."""
-
-    id: str
-    content: str
-    status: Literal["pending", "in_progress", "completed", "cancelled"] = "pending"
-    priority: Literal["high", "medium", "low"] = "medium"
-
-
-class FileChange(Fact, frozen=True, kw_only=True):
-    """What became of a file of the workspace. `before` is the old path of a renamed one."""
-
-    path: str
-    change: Literal["added", "modified", "deleted", "renamed"]
-    before: str | UnsetType = UNSET
-
-
-class Blob(Fact, frozen=True, kw_only=True):
-    """Content kept outside the log: `hash` is `sha256-` + hex, `size` in bytes."""
-
-    hash: str
-    size: int
-    mime: str = "application/octet-stream"
-
-
-class Timeouts(Fact, frozen=True, kw_only=True):
-    """Seconds; absent: the hub's default; 0: never. `idle`: without a run, until the session sleeps. `paused`: asleep,
-    until it counts as history. `parked`: with an unanswered request, until its host stops. `execution`: of one run,
-    until it is aborted."""
-
-    idle: float | UnsetType = UNSET
-    paused: float | UnsetType = UNSET
-    parked: float | UnsetType = UNSET
-    execution: float | UnsetType = UNSET
-
-
-class Rule(Fact, frozen=True, kw_only=True):
-    """What may happen without asking, what never may. `permission` and `pattern` are globs (`*`, `?`, `[..]`), matched
-    with case; `*` matches everything."""
-
-    permission: str
-    action: Action
-    pattern: str = "*"
-
-
-class Policy(Fact, frozen=True, kw_only=True):
-    """Who decides what the agent may do. `headless`: what happens to a request that the rules leave to a person: `park`
-    waits for one. `deadline`: seconds until an unanswered request is answered with `action`; absent or 0: never. A
-    question that nobody answers is rejected, whatever `headless` or `action` say."""
-
-    rules: tuple[Rule, ...] = ()
-    headless: Literal["park", "reject", "allow"] = "park"
-    deadline: float | UnsetType = UNSET
-    action: Literal["reject", "allow"] = "reject"
-
-
-class Skill(Fact, frozen=True, kw_only=True):
-    """A skill a session was given: `content` is its SKILL.md, copied, so that the library may forget it."""
-
-    skill: str
-    repo: str
-    name: str | UnsetType = UNSET
-    url: str | UnsetType = UNSET
-    content: str | UnsetType = UNSET
-
-
-class GivenFile(Fact, frozen=True, kw_only=True):
-    """A file that lies in the workspace before the agent starts. `path`: relative to it."""
-
-    path: str
-    blob: Blob
-
-
-class Instructions(Fact, frozen=True, kw_only=True):
-    """What the agent is told before everything else: after its own system prompt, or in place of it."""
-
-    text: str
-    mode: Literal["append", "overwrite"] = "append"
-
-
-class Persona(Fact, frozen=True, kw_only=True):
-    """The published version of a custom agent that a session works as. `thinking`: how long its model may think."""
-
-    agent: str
-    slug: str
-    version: int
-    model: str | UnsetType = UNSET
-    thinking: str | UnsetType = UNSET
-    tools: tuple[str, ...] = ()
-
-
-class Template(Fact, frozen=True, kw_only=True):
-    """The saved workspace of the library that a session was made from."""
-
-    id: str
-    name: str
-    scope: Literal["user", "org"] = "user"
-
-
-class Kit(Fact, frozen=True, kw_only=True):
-    """What a session was given to work with, beside its task. `repos`: as the caller wrote them. `wishes`: what was
-    asked of the runtime (resources, network, ...), kept as given and applied where the runtime can."""
-
-    default_agent: str | UnsetType = UNSET
-    enabled_agents: tuple[str, ...] = ()
-    skills: tuple[Skill, ...] = ()
-    repos: tuple[dict[str, Any], ...] = ()
-    files: tuple[GivenFile, ...] = ()
-    instructions: Instructions | UnsetType = UNSET
-    persona: Persona | UnsetType = UNSET
-    template: Template | UnsetType = UNSET
-    builder: dict[str, Any] | UnsetType = UNSET
-    wishes: dict[str, Any] | UnsetType = UNSET
-
-
-class Loop(Fact, frozen=True, kw_only=True):
-    """What a loop over runs works towards. `max_iterations`: absent, no end. `auto_continue`: the next iteration begins
-    by itself, else a person is waited for. `allow_detached`: also while nobody watches."""
-
-    goal: str | UnsetType = UNSET
-    max_iterations: int | UnsetType = UNSET
-    auto_continue: bool = True
-    allow_detached: bool = True
 
 
 # --- session ----------------------------------------------------------------------------------------------------------
@@ -679,9 +484,10 @@ class LoopUpdated(Body, frozen=True, kw_only=True, tag="loop-updated"):
 
 
 class FilesChanged(Body, frozen=True, kw_only=True, tag="files-changed"):
-    """Files of the workspace that the agent has changed."""
+    """Files of the workspace that the run has changed. `truncated`: they were more."""
 
     files: tuple[FileChange, ...]
+    truncated: bool = False
 
 
 class ArtifactPublished(Body, frozen=True, kw_only=True, tag="artifact-published"):
@@ -692,6 +498,17 @@ class ArtifactPublished(Body, frozen=True, kw_only=True, tag="artifact-published
     blob: Blob | UnsetType = UNSET
     text: str | UnsetType = UNSET
     version: int = 1
+
+
+class WorkspaceUpdated(Body, frozen=True, kw_only=True, tag="workspace-updated"):
+    """How far the host is with the clone that the session works in. `cloning`: `stage` and `percent` are git's.
+    `ready`: it stands at `commit`, or the repository is empty. `failed`: the next run or call tries again."""
+
+    status: Literal["cloning", "ready", "failed"]
+    stage: str | UnsetType = UNSET
+    percent: int | UnsetType = UNSET
+    commit: str | UnsetType = UNSET
+    error: Failure | UnsetType = UNSET
 
 
 class Native(Body, frozen=True, kw_only=True, tag="native"):

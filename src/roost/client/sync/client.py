@@ -81,7 +81,7 @@ class Client(People):
         agent: str | None = None,
         model: str | None = None,
         label: str | None = None,
-        workspace: WorkspaceRequest | str | os.PathLike[str] | None = None,
+        workspace: WorkspaceRequest | Mapping[str, str] | str | os.PathLike[str] | None = None,
         visibility: Literal["private", "organization", "collaborate"] = "private",
         tags: Sequence[str] = (),
         metadata: Mapping[str, Any] | None = None,
@@ -94,8 +94,9 @@ class Client(People):
         recorded: the host may still be starting.
 
         `workspace`: a path of the hub's machine (a git repository gives the session a worktree of its own; another
-        folder is used as it is), or a request that says more; without it, an empty folder. `env` is given to the agent
-        and never served. `timeouts`: `idle`, `paused`, `parked`, `execution`, in seconds or as `"10m"`; `policy`:
+        folder is used as it is), or more: `{"url": ..., "base": ...}` clones a repository and begins at a branch, tag
+        or commit of it; without it, an empty folder. `env` is given to the agent and never served, nor are credentials
+        in the `url`. `timeouts`: `idle`, `paused`, `parked`, `execution`, in seconds or as `"10m"`; `policy`:
         `rules`, `headless`, `deadline`, `action`. `key`: your own idempotency key.
         Raises: AgentUnknown, AgentNotConfigured, WorkspaceInvalid, BodyTooLarge.
         """
