@@ -93,7 +93,7 @@ async def test_no_body_makes_an_error_of_the_hub(hub: Served) -> None:
         if not answer.is_success:
             assert isinstance(told["error"], str) and told["error"], (body, told)
 
-    @settings(max_examples=60, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(body=BODIES)
     def odd(body: Any) -> None:
         anyio.from_thread.run(send, "POST", "/session", body)
