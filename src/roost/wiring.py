@@ -89,7 +89,7 @@ async def run_hub(settings: Settings, *, on_ready: Callable[[str], None], on_sle
 
     hurried = anyio.Event()
     async with hub_from(settings) as hub, anyio.create_task_group() as tasks:
-        hub.on_sleep = on_sleep
+        hub.ending.on_sleep = on_sleep
         hub_file = Path(hub.settings.data) / "hub.json"
 
         def bound(port: int) -> None:
@@ -103,19 +103,19 @@ async def run_hub(settings: Settings, *, on_ready: Callable[[str], None], on_sle
                 async for number in received:
                     interrupts += number == signal.SIGINT
                     if number == signal.SIGTERM:
-                        hub.leave()
+                        hub.ending.leave()
                     elif interrupts == 1:
-                        tasks.start_soon(hub.shut_down, HUB)
+                        tasks.start_soon(hub.ending.shut_down, HUB)
                     elif not hurried.is_set():
                         hurried.set()
-                        tasks.start_soon(hub.kill_hosts)
+                        tasks.start_soon(hub.ending.kill_hosts)
 
         async def serving() -> None:
             await serve(make_app(hub, hub.settings), settings.host, settings.port, on_ready=bound)
 
         tasks.start_soon(signals)
         tasks.start_soon(serving)
-        await hub.stop_wanted.wait()
+        await hub.ending.wanted.wait()
         hub.stop()
         hub_file.unlink(missing_ok=True)
         tasks.cancel_scope.cancel()

@@ -339,4 +339,4 @@ async def test_a_shutdown_puts_sessions_to_sleep_and_asks_for_the_end(api: Serve
     await session.decide(lambda _: Decision([draft(e.SessionPaused(), by=HUB)]))
     answer = await api.http.post("/v1/shutdown")
     assert (answer.status_code, answer.json()) == (202, {"status": "stopping"})
-    assert api.hub.stop_wanted.is_set()
+    assert api.hub.ending.wanted.is_set()

@@ -1,7 +1,6 @@
 """The hub: all sessions, who may see them, and taking them up again after a crash."""
 
-import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 from weakref import WeakValueDictionary
@@ -17,8 +16,8 @@ from roost.core.backups import Backups
 from roost.core.blobs import Blobs
 from roost.core.bundles import Bundles
 from roost.core.claims import Claim, claim_for
-from roost.core.decision import HUB
 from roost.core.due import Times
+from roost.core.ending import Ending
 from roost.core.feed import Feed
 from roost.core.founding import credentials_apart, first_events
 from roost.core.hostlink import Receive, Send
@@ -67,7 +66,6 @@ from roost.model.stored import SessionPage, SessionQuery
 from roost.ports import Bell, Clock, Runtime, Store, Workspaces
 from roost.settings import Settings
 
-PAUSE_ALL_SECONDS: Final = 20.0
 _LIVE: Final = frozenset((Phase.CREATING.value, Phase.ACTIVE.value, Phase.RESUMING.value))
 
 _log = structlog.get_logger("roost.hub")
@@ -91,10 +89,6 @@ class Hub:
         self.settings = settings
         self.ready = False
         self.stopping = anyio.Event()
-        self.stop_wanted = anyio.Event()
-        """Set by `shut_down`: whoever runs this hub should end it."""
-        self.on_sleep: Callable[[int], None] = lambda _awake: None
-        """Told while the hub is shut down how many sessions are still awake."""
         self.log = Log(store, bell)
         self._store, self._bell, self._clock = store, bell, clock
         self._runtime, self._workspaces = runtime, workspaces
@@ -112,6 +106,7 @@ class Hub:
         self.presence = Presence(clock)
         self.limits = Limits(max_streams=settings.max_streams, rate=settings.rate_per_second)
         self.keys = Keyring(store, clock, self.presence.end_key)
+        self.ending = Ending(self._hosts, self.keys, bell)
         self.bundles = Bundles(self._ground, self._blobs, self.workspace, self.keys, settings)
         self.backups = Backups(store, clock, self.keys, Path(settings.data))
         self.feed = Feed(store, bell, self._known_record)
@@ -159,41 +154,6 @@ class Hub:
             await self._hosts.await_hello(session, session.epoch)
         else:
             await self._hosts.miss(session, session.epoch)
-
-    async def shut_down(self, by: e.Principal) -> None:
-        """`roost down`: put every session to sleep, so that no host is left, then ask to be stopped.
-
-        Raises: Forbidden: not an admin of the whole hub."""
-        self.keys.check_hub(by)
-        _log.info("shutting down", by=by.user, sessions=len(self._hosts.held))
-        self.on_sleep(len(self._hosts.held))
-        with anyio.move_on_after(PAUSE_ALL_SECONDS):
-            while self._hosts.held:  # what wakes meanwhile too
-                async with anyio.create_task_group() as tasks:
-                    for session in list(self._hosts.held.values()):
-                        tasks.start_soon(self._put_to_sleep, session)
-        self.stop_wanted.set()
-
-    def leave(self) -> None:
-        """SIGTERM: ask to be stopped; hosts go on and find the next hub."""
-        _log.info("stopping", sessions=len(self._hosts.held), hosts="go on")
-        self.stop_wanted.set()
-
-    async def kill_hosts(self) -> None:
-        """A second Ctrl-C: end every host with all that it has started, now, then ask to be stopped. Runs are
-        interrupted; the sessions can be woken by the next hub."""
-        _log.warning("killing all hosts", sessions=len(self._hosts.held))
-        await self._hosts.kill_all()
-        self.stop_wanted.set()
-
-    async def _put_to_sleep(self, session: Session) -> None:
-        with contextlib.suppress(RoostError):
-            await session.handle(c.Pause(), HUB)
-        while session.record_now.phase.value in _LIVE:
-            signal = self._bell.ticket(session.id)
-            if session.record_now.phase.value in _LIVE:
-                await signal.wait()
-        self.on_sleep(len(self._hosts.held))
 
     def stop(self) -> None:
         """Streams end and links close; hosts go on and find the next hub."""

@@ -72,7 +72,7 @@ class RunningHub:
                     self.hub = hub
                     app = make_app(hub, hub.settings)
                     tasks.start_soon(_serve_on, app, self.settings, bound)
-                    await hub.stop_wanted.wait()
+                    await hub.ending.wanted.wait()
                     tasks.cancel_scope.cancel()
         finally:
             self.hub = None

@@ -58,7 +58,7 @@ async def list_agents(request: Call) -> AgentList:
 @post("/v1/shutdown", status_code=202)
 async def shut_down(request: Call) -> Stopping:
     """Pause all sessions, stop their hosts, stop the hub."""
-    await request.hub.shut_down(request.by)
+    await request.hub.ending.shut_down(request.by)
     return Stopping(status="stopping")
 
 
