@@ -1,6 +1,6 @@
 """The seams: what the hub and the host need from the outside, as Protocols. No code, only promises."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,6 +10,7 @@ from roost.model import events as e
 from roost.model import stored as s
 from roost.model.commands import WorkspaceRequest
 from roost.model.ids import Epoch, MessageId, Pos, RunId, Seq, SessionId
+from roost.model.library import Dependencies
 
 # --- storage ----------------------------------------------------------------------------------------------------------
 
@@ -223,6 +224,29 @@ class Workspaces(Protocol):
 
     async def remove(self, spec: e.WorkspaceSpec) -> None:
         """Remove the folder Roost made; keeps its branch; leaves plain folders alone."""
+        ...
+
+
+class Preparer(Protocol):
+    """Makes the folders that sessions of a template begin with; knows what could be installed on this machine."""
+
+    async def make(self, folder: Path, repos: Sequence[Mapping[str, Any]], script: str) -> None:
+        """Clone the first repository to this folder, each other one to a folder of its name in it, then run the script
+        there. What it prints is kept beside the folder, in `<folder>.log`. Nothing that it started goes on.
+
+        Raises: WorkspaceInvalid: with the end of what was printed; nothing half made is left. Cancelled, too."""
+        ...
+
+    async def clear(self, folder: Path) -> None:
+        """Kill what was started for this folder, and remove it."""
+        ...
+
+    async def tidy(self, place: Path, needed: Collection[str]) -> None:
+        """Clear all folders there that are not needed."""
+        ...
+
+    async def packages(self, wanted: Sequence[str]) -> Dependencies:
+        """Which of these Debian packages, `name` or `name=version`, there are. Raises: TimedOut."""
         ...
 
 

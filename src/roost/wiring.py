@@ -36,6 +36,7 @@ async def hub_from(settings: Settings) -> AsyncGenerator["Hub"]:
     from roost.core.clock import SystemClock
     from roost.core.hub import Hub
     from roost.drivers import DRIVERS
+    from roost.host.preparing import LocalPreparer
     from roost.host.workspace import LocalWorkspaces
     from roost.runtimes.process.runtime import ProcessRuntime
     from roost.storage import lock_folder, open_store
@@ -53,6 +54,7 @@ async def hub_from(settings: Settings) -> AsyncGenerator["Hub"]:
                     bell=LocalBell(),
                     clock=SystemClock(),
                     runtime=runtime,
+                    preparer=LocalPreparer(),
                     workspaces=LocalWorkspaces(data),
                     agents=tuple(DRIVERS),
                     tasks=tasks,

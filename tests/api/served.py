@@ -1,6 +1,6 @@
 """A real hub over the memory store, whose hosts never start: what a host would say is appended by the test."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,9 @@ from roost.core.hub import Hub
 from roost.core.session import Session
 from roost.model.commands import WorkspaceRequest
 from roost.model.envelope import Draft, draft
-from roost.model.events import RuntimeReady, WorkspaceSpec
+from roost.model.events import RuntimeReady, WorkspaceSpec, WorkspaceUpdated
 from roost.model.ids import Epoch, SessionId
+from roost.model.library import Dependencies
 from roost.ports import Ticket
 from roost.settings import Settings
 from roost.storage.memory.store import MemoryStore
@@ -52,7 +53,9 @@ class NoWorkspaces:
     def resolve(self, session: SessionId, request: WorkspaceRequest) -> WorkspaceSpec:
         return WorkspaceSpec(kind="folder", path="elsewhere")
 
-    async def prepare(self, spec: WorkspaceSpec) -> Path:
+    async def prepare(
+        self, spec: WorkspaceSpec, env: Mapping[str, str], tell: Callable[[WorkspaceUpdated], None]
+    ) -> Path:
         raise NotImplementedError
 
     async def dirty(self, spec: WorkspaceSpec) -> bool:
@@ -60,6 +63,22 @@ class NoWorkspaces:
 
     async def remove(self, spec: WorkspaceSpec) -> None:
         self.removed.append(spec)
+
+
+class NoPreparer:
+    """Implements `ports.Preparer`: folders are made at once of nothing, and there are all packages."""
+
+    async def make(self, folder: Path, repos: Sequence[Mapping[str, Any]], script: str) -> None:
+        pass
+
+    async def clear(self, folder: Path) -> None:
+        pass
+
+    async def tidy(self, place: Path, needed: Collection[str]) -> None:
+        pass
+
+    async def packages(self, wanted: Sequence[str]) -> Dependencies:
+        return Dependencies(valid=tuple(wanted), checked=False)
 
 
 class Served:
@@ -116,7 +135,7 @@ async def served(data: Path, **settings: Any) -> AsyncGenerator[Served]:
     async with anyio.create_task_group() as tasks:
         hub = Hub(
             made, store=store, bell=LocalBell(), clock=SystemClock(), runtime=runtime, workspaces=workspaces,
-            agents=("scripted",), tasks=tasks,
+            preparer=NoPreparer(), agents=("scripted",), tasks=tasks,
         )  # fmt: skip
         await hub.open()
         app = make_app(hub, made)

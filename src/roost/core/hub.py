@@ -63,7 +63,7 @@ from roost.model.info import (
 from roost.model.lifecycle import Phase
 from roost.model.record import Record
 from roost.model.stored import SessionPage, SessionQuery
-from roost.ports import Bell, Clock, Runtime, Store, Workspaces
+from roost.ports import Bell, Clock, Preparer, Runtime, Store, Workspaces
 from roost.settings import Settings
 
 _LIVE: Final = frozenset((Phase.CREATING.value, Phase.ACTIVE.value, Phase.RESUMING.value))
@@ -83,6 +83,7 @@ class Hub:
         clock: Clock,
         runtime: Runtime,
         workspaces: Workspaces,
+        preparer: Preparer,
         agents: Sequence[str],
         tasks: TaskGroup,
     ) -> None:
@@ -101,7 +102,7 @@ class Hub:
         self._timers = Timers(clock, Times(idle=settings.idle_seconds, parked=settings.parked_seconds))
         self._hosts = Hosts(self._ground, runtime, self._spools, self._timers, settings, tasks)
         self.workspace = Workspace(Reach(self._ground, self._hosts, self._timers, settings), settings)
-        self.library = Library(store, clock)
+        self.library = Library(store, clock, preparer, Path(settings.data), tasks)
         self.knowing = Knowing(store, runtime, Path(settings.data))
         self.presence = Presence(clock)
         self.limits = Limits(max_streams=settings.max_streams, rate=settings.rate_per_second)
@@ -138,6 +139,7 @@ class Hub:
             await self._spools.adopt(session)
             self._tasks.start_soon(self._take_up, session)
         self._spools.set_aside_old({row.record.session: row.record.epoch for row in page.rows})
+        await self.library.preparing.open()
         self._tasks.start_soon(self._timers.run)
         self.ready = True
         _log.info("ready", sessions=len(page.rows))

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from roost.model.access import RANK, Scope, org_of
 from roost.model.errors import Forbidden, InvalidBody, KeyNotFound, TooManyKeys, Unauthorized
 from roost.model.events import Principal
-from roost.model.keys import MAX_KEY_LABEL_CHARS, MAX_KEYS, MAX_NAME_CHARS, AddKey, KeyInfo, NewKey, User
+from roost.model.keys import MAX_KEY_LABEL_CHARS, MAX_KEYS, MAX_NAME_CHARS, AddKey, Colleague, KeyInfo, NewKey, User
 from roost.model.stored import ApiKey, Deed
 from roost.ports import Clock, Store
 
@@ -106,6 +106,19 @@ class Keyring:
             keys, scope = (0, key.scope) if known is None else (known.keys, known.scope)
             most = key.scope if RANK[key.scope] > RANK[scope] else scope
             found[org_of(who), who.user] = User(user=who.user, org=who.org, keys=keys + 1, scope=most)
+        return [found[name] for name in sorted(found)]
+
+    def colleagues(self, by: Principal) -> list[Colleague]:
+        """Everybody of the same organisation with a key that works, and whoever asks, by name."""
+        found: dict[str, Colleague] = {}
+        for key in self._by_id.values():
+            who = key.principal
+            if not self._over(key) and org_of(who) == org_of(by):
+                known = found.get(who.user, Colleague(user=who.user, since=key.created_at, key_at=key.created_at))
+                first, last = min(known.since, key.created_at), max(known.key_at, key.created_at)
+                found[who.user] = Colleague(user=who.user, since=first, key_at=last)
+        now = self._clock.now_ms()
+        found.setdefault(by.user, Colleague(user=by.user, since=now, key_at=now))
         return [found[name] for name in sorted(found)]
 
     async def add(self, wanted: AddKey, by: Principal) -> NewKey:

@@ -55,5 +55,13 @@ class User(Struct, frozen=True, kw_only=True, omit_defaults=True):
     org: str | UnsetType = UNSET
 
 
+class Colleague(Struct, frozen=True, kw_only=True):
+    """Somebody of the same organisation. In ms: when the oldest and the newest key that works was made."""
+
+    user: str
+    since: int
+    key_at: int
+
+
 class UserList(Struct, frozen=True, kw_only=True):
     users: tuple[User, ...]

@@ -137,12 +137,13 @@ class TemplateChange(Struct, frozen=True, kw_only=True, omit_defaults=True, forb
 
 
 class Preparation(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The folder that sessions of a template begin with: its repositories cloned, its setup script run. `build`: the
-    name of the folder. `config`: a hash of what it was made from. Times in ms: when it was asked for, when its
-    building began, when the status changed."""
+    """The folder that sessions of a template begin with: its repositories cloned, its setup script run. `build`: what
+    this is about; `ready`: the build whose folder is in use, also while the next one is made. `config`: a hash of what
+    they are made from. Times in ms: when it was asked for, when its building began, when the status changed."""
 
     status: Literal["none", "queued", "building", "ready", "failed"] = "none"
     build: str | UnsetType = UNSET
+    ready: str | UnsetType = UNSET
     config: str | UnsetType = UNSET
     requested_at: int | UnsetType = UNSET
     created_at: int | UnsetType = UNSET

@@ -7,7 +7,8 @@ from msgspec import UNSET, UnsetType
 
 from roost.api.coder.shapes import RepoRef
 from roost.model.commands import WorkspaceRequest
-from roost.model.errors import InvalidBody, WorkspaceInvalid
+from roost.model.errors import InvalidBody
+from roost.model.repos import address_of, base_of
 
 NAMED: Final = frozenset(
     (
@@ -16,7 +17,6 @@ NAMED: Final = frozenset(
     )
 )  # fmt: skip
 """Fields whose text clients rely on."""
-GITHUB: Final = "https://github.com/{owner}/{name}.git"
 
 
 def given_repos(repo: RepoRef | UnsetType, repos: Sequence[RepoRef] | UnsetType) -> tuple[RepoRef, ...] | UnsetType:
@@ -41,11 +41,4 @@ def workspace_of(repos: Sequence[dict[str, Any]]) -> WorkspaceRequest:
     """
     if not repos:
         return WorkspaceRequest(kind="folder")
-    repo = repos[0]
-    url = repo.get("cloneUrl") or repo.get("url")
-    if not url and repo.get("owner") and repo.get("name"):
-        url = GITHUB.format(owner=repo["owner"], name=repo["name"])
-    if not url:
-        raise WorkspaceInvalid("repo: give its `url` or `cloneUrl`, or `owner` and `name` of one on GitHub")
-    base = repo.get("commit") or repo.get("branch") or repo.get("ref")
-    return WorkspaceRequest(kind="clone", url=url, base=base or UNSET)
+    return WorkspaceRequest(kind="clone", url=address_of(repos[0]), base=base_of(repos[0]))

@@ -4,7 +4,7 @@ from typing import Final
 
 from litestar.handlers import HTTPRouteHandler
 
-from roost.api.coder import bootstrap, data, sessions
+from roost.api.coder import agents, bootstrap, data, sessions, skills, users, workspaces
 from roost.api.coder.envelope import envelope
 from roost.api.routing import Routing
 
@@ -12,5 +12,9 @@ ROUTES: Final[list[HTTPRouteHandler]] = [
     *sessions.routes,
     *data.routes,
     *bootstrap.routes,
+    *skills.routes,
+    *workspaces.routes,
+    *agents.routes,
+    *users.routes,
 ]
 CODER: Final = Routing(ROUTES, envelope)

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from roost.model import events as e
+from roost.model.addresses import check_address
 from roost.model.errors import BodyTooLarge, InvalidBody
 from roost.model.library import (
     MAX_KIT_BYTES,
@@ -16,6 +17,7 @@ from roost.model.library import (
     MAX_REPOS,
     MAX_TEXT_BYTES,
 )
+from roost.model.repos import address_of
 
 NAMES: Final = ("name", "repo", "skill", "source", "slug", "display_name", "model")
 LINES: Final = ("description", "url")
@@ -56,12 +58,13 @@ def _check_list(name: str, values: tuple[Any, ...]) -> None:
 
 
 def check_repos(repos: tuple[dict[str, Any], ...]) -> None:
-    """Raises: InvalidBody."""
+    """Raises: InvalidBody; WorkspaceInvalid: it says not where it is, or not in a way that is cloned here."""
     if len(repos) > MAX_REPOS:
         raise InvalidBody(f"repos: at most {MAX_REPOS}")
     for repo in repos:
         if len(msgspec.json.encode(repo)) > MAX_REPO_BYTES:
             raise InvalidBody(f"repos: each at most {MAX_REPO_BYTES} bytes, as JSON")
+        check_address(address_of(repo))
 
 
 def check_kit(kit: e.Kit) -> None:

@@ -1,16 +1,21 @@
 """The whole library, and what a session is given of it."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TypeVar
 
+from anyio.abc import TaskGroup
 from msgspec import UNSET, UnsetType
 
 from roost.core.library.checks import check_kit, check_repos
 from roost.core.library.personas import Personas
+from roost.core.library.preparing import Preparing
 from roost.core.library.skills import Skills, joined
 from roost.core.library.templates import Templates
 from roost.model import events as e
 from roost.model import library as lib
-from roost.ports import Clock, Store
+from roost.model.errors import InvalidBody
+from roost.ports import Clock, Preparer, Store
 
 T = TypeVar("T")
 
@@ -18,10 +23,12 @@ T = TypeVar("T")
 class Library:
     """Skills, templates and personas of a hub. `kit` is how a session gets them."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, preparer: Preparer, data: Path, tasks: TaskGroup) -> None:
         self.skills = Skills(store, clock)
         self.templates = Templates(store, clock, self.skills)
         self.personas = Personas(store, clock, self.skills)
+        self.preparing = Preparing(self.templates, preparer, clock, data / "templates", tasks)
+        self._preparer = preparer
 
     async def kit(self, request: lib.KitRequest, by: e.Principal) -> e.Kit:
         """What a session is given: copies of skills, what its template and its persona bring along.
@@ -48,6 +55,12 @@ class Library:
         )
         check_kit(kit)
         return kit
+
+    async def dependencies(self, wanted: Sequence[str]) -> lib.Dependencies:
+        """Which of these packages there are. Raises: InvalidBody: too many; TimedOut."""
+        if len(wanted) > lib.MAX_PICKED:
+            raise InvalidBody(f"dependencies: at most {lib.MAX_PICKED}")
+        return await self._preparer.packages(wanted)
 
     async def _skills(
         self,

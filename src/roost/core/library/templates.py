@@ -1,5 +1,6 @@
 """Templates: saved workspaces. What their folders are made from is what a change of them makes stale."""
 
+from collections.abc import Callable
 from hashlib import sha256
 from typing import Final
 
@@ -27,6 +28,8 @@ class Templates:
     def __init__(self, store: Store, clock: Clock, skills: Skills) -> None:
         self._catalog = Catalog(store, clock, "template", lib.SavedTemplate)
         self._skills = skills
+        self.stale: Callable[[lib.Preparation], None] = lambda _preparation: None
+        """Told what nobody needs any more."""
 
     async def all(self, by: Principal | None) -> list[lib.SavedTemplate]:
         return await self._catalog.all(by)
@@ -56,7 +59,7 @@ class Templates:
         if not given:
             raise InvalidBody("a change changes something")
         await self._skills.check(given.get("skills", ()), given.get("buckets", ()), by)
-        now = self._catalog.now()
+        now, found = self._catalog.now(), await self.find(template, by)
 
         def changed(before: lib.SavedTemplate) -> lib.SavedTemplate:
             after = replace(before, updated_at=now, **given)
@@ -64,31 +67,22 @@ class Templates:
                 after = replace(after, description=UNSET)
             return after if config_of(after) == config_of(before) else replace(after, preparation=lib.Preparation())
 
-        return await self._catalog.change(template, by, changed)
+        after = await self._catalog.change(template, by, changed)
+        if config_of(after) != config_of(found):
+            self.stale(found.preparation)
+        return after
 
     async def delete(self, template: str, by: Principal) -> lib.SavedTemplate:
         """Sessions that were made from it stay as they are. Raises: NotInLibrary, Forbidden."""
-        return await self._catalog.delete(template, by)
+        gone = await self._catalog.delete(template, by)
+        self.stale(gone.preparation)
+        return gone
 
-    async def prepared(
-        self,
-        template: str,
-        by: Principal,
-        preparation: lib.Preparation,
-        *,
-        verb: str,
-        unless_changed: str | None = None,
+    async def prepare(
+        self, template: str, by: Principal, how: Callable[[lib.SavedTemplate], lib.Preparation], verb: str
     ) -> lib.SavedTemplate:
-        """How far its folder is. `unless_changed`: nothing happens if it is not made from this any more.
-
-        Raises: NotInLibrary, Forbidden."""
-
-        def changed(before: lib.SavedTemplate) -> lib.SavedTemplate:
-            if unless_changed is not None and config_of(before) != unless_changed:
-                return before
-            return replace(before, preparation=preparation)
-
-        return await self._catalog.change(template, by, changed, verb)
+        """How its folder stands now. Raises: NotInLibrary, Forbidden."""
+        return await self._catalog.change(template, by, lambda t: replace(t, preparation=how(t)), verb)
 
 
 def held(template: lib.SavedTemplate) -> int:
