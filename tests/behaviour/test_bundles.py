@@ -26,7 +26,8 @@ from roost.model.errors import (
 )  # fmt: skip
 from roost.model.events import FileInput
 from roost.testing import HubProcess, RunningHub, hub_process, running_hub
-from tests.behaviour.conftest import script, until
+from tests.behaviour.conftest import awake, script, stands, until
+from tests.githttp import git, make_served
 
 
 @pytest.fixture(scope="module")
@@ -118,9 +119,39 @@ async def test_an_id_that_is_taken_is_refused_and_a_new_one_stands_beside_it(cli
     assert folder.is_dir() and (await session.info()).phase == "active"  # the folder is the other one's
 
 
-async def test_blobs_and_what_the_workspace_has_changed_go_with_it(
+async def test_what_the_session_has_changed_goes_with_it_for_a_person_to_apply(
     client: AsyncClient, other: RunningHub, tmp_path: Path
 ) -> None:
+    make_served(tmp_path / "made")
+    session = await finished(
+        client, script({"write": {"path": "new", "content": "mine\n"}}), workspace=tmp_path / "made/work"
+    )
+    bundle = await exported(session)
+    (tmp_path / "patch").write_bytes(unpacked(bundle)["workspace.patch"])
+    git(tmp_path / "made/work", "apply", str(tmp_path / "patch"))
+    assert (tmp_path / "made/work/new").read_text() == "mine\n"
+    async with other.client() as there:
+        copy = await there.import_session(bundle)
+        assert (await copy.info()).phase == "archived"  # nothing is applied, nothing made: there is no workspace here
+        assert "workspace.patch" not in unpacked(await exported(copy))
+    assert list((other.data / "worktrees").glob("*")) == []
+
+
+async def test_a_patch_that_is_not_all_of_it_stays_behind(client: AsyncClient, tmp_path: Path) -> None:
+    make_served(tmp_path / "made")
+    session = await awake(client, workspace=tmp_path / "made/work")
+    await session.put_file("long", "x" * 79 + "\n" + ("y" * 79 + "\n") * 20_000)
+    assert (await session.diff()).truncated
+    assert "workspace.patch" not in unpacked(await exported(session))
+    await session.put_file("long", "short\n")
+    assert b"+short" in unpacked(await exported(session))["workspace.patch"]
+    await session.pause()
+    await stands(session, lambda info: info.phase == "paused")
+    assert "workspace.patch" not in unpacked(await exported(session))
+    assert (await session.info()).phase == "paused", "to leave wakes nobody"
+
+
+async def test_blobs_go_with_it(client: AsyncClient, other: RunningHub) -> None:
     blob = await client.put_blob(os.urandom(300_000), mime="image/png")
     session = await client.create_session(input=[FileInput(url=f"blob:{blob.hash}", mime="image/png")])
     await until(session, "run-complete", "run-error")

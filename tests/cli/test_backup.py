@@ -8,12 +8,13 @@ from pathlib import Path
 
 import anyio
 import pytest
+from anyio import to_thread
 
 from roost.client import AsyncClient
 from roost.model.envelope import encode_event
 from roost.model.errors import DataLocked, Forbidden, StorageUnavailable
 from roost.model.events import FileInput, TextInput
-from roost.testing import RunningHub, running_hub
+from roost.testing import RunningHub, hub_process, running_hub
 from tests.cli.conftest import Roost
 
 
@@ -101,10 +102,38 @@ async def test_only_an_admin_of_the_hub_backs_up_and_only_a_store_with_a_file(
 async def test_a_backup_that_is_killed_leaves_no_file_that_looks_whole(roost: Roost, client: AsyncClient) -> None:
     await client.put_blob(os.urandom(30_000_000))
     command = [sys.executable, "-m", "roost", "backup", "all.tgz"]
-    child = await anyio.to_thread.run_sync(lambda: subprocess.Popen(command, cwd=roost.folder, env=roost.environment()))
+    child = await to_thread.run_sync(lambda: subprocess.Popen(command, cwd=roost.folder, env=roost.environment()))
     with anyio.fail_after(30):
         while not list(roost.folder.glob(".all.tgz.new")) and child.poll() is None:  # noqa: ASYNC110  # no event
             await anyio.sleep(0.005)
     child.send_signal(signal.SIGKILL)
-    await anyio.to_thread.run_sync(child.wait)
+    await to_thread.run_sync(child.wait)
     assert not (roost.folder / "all.tgz").exists()
+
+
+@pytest.mark.fire
+@pytest.mark.timeout(90)
+@pytest.mark.parametrize("moment", ["while the store is copied", "while it is sent"])
+async def test_a_hub_killed_in_a_backup_leaves_no_whole_file_and_the_next_one_goes_on(
+    tmp_path: Path, moment: str
+) -> None:
+    async with hub_process(tmp_path / "data") as hub, hub.client() as client:
+        roost = Roost(hub.data, tmp_path)
+        await client.put_blob(os.urandom(60_000_000))
+        session = await client.create_session(task="count to 3")
+        await session.wait_idle()
+        log = await log_of(client, session.id)
+        command = [sys.executable, "-m", "roost", "backup", "all.tgz"]
+        child = await to_thread.run_sync(lambda: subprocess.Popen(command, cwd=tmp_path, env=roost.environment()))
+        sought = {"while the store is copied": hub.data / "backups", "while it is sent": tmp_path}[moment]
+        with anyio.fail_after(30):
+            while not list(sought.glob("*.db" if sought != tmp_path else ".all.tgz.new")):  # noqa: ASYNC110  # no event
+                await anyio.sleep(0.001)
+        await hub.kill()
+        assert await to_thread.run_sync(child.wait) != 0
+        assert [path.name for path in tmp_path.iterdir() if "all.tgz" in path.name] == []
+        await hub.start()
+        assert list((hub.data / "backups").iterdir()) == []
+        assert await log_of(client, session.id) == log
+        assert (await roost("backup", "all.tgz")).code == 0
+        assert (await roost("restore", "all.tgz", "--data", str(tmp_path / "new"))).code == 0

@@ -89,11 +89,12 @@ class Bundles:
         return page.events
 
     async def _patch(self, session: Session, by: Principal) -> bytes:
-        """What the session has changed, if its workspace can be asked without waking anybody."""
+        """What the session has changed, if its workspace can be asked without waking anybody, and says all of it."""
         try:
-            return (await self._workspace.diff(session, by, wake=False)).patch.encode()
+            diff = await self._workspace.diff(session, by, wake=False)
         except RoostError:
             return b""
+        return b"" if diff.truncated else diff.patch.encode()
 
     # --- in -----------------------------------------------------------------------------------------------------------
 
