@@ -185,6 +185,7 @@ class Ticket(Struct, frozen=True, kw_only=True):
     env: dict[str, str]
     settings: dict[str, Any]
     model: str | None = None
+    options: dict[str, Any] = {}
 
 
 class Runtime(Protocol):
@@ -316,7 +317,13 @@ class Driver(Protocol):
     """Translates one kind of agent to our events and our commands to it. One per host; lives as long as it."""
 
     async def start(self, workspace: Path, env: Mapping[str, str], options: Mapping[str, Any]) -> dict[str, Any]:
-        """Get ready; returns capabilities. Raises: StartFailed."""
+        """Get ready; returns what the agent can do, at most 16 KiB as JSON. `options`: `model`, `mode` and whatever
+        else is configured. Raises: StartFailed; it may be tried again."""
+        ...
+
+    async def configure(self, changed: e.ConfigChanged) -> None:
+        """Somebody has changed `model`, `mode` or `options`: in the order of the log, each before any run that was
+        started later, and also while one goes on. What `start` was given may come again."""
         ...
 
     async def run(self, turn: Turn) -> e.RunResult:

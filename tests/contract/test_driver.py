@@ -75,6 +75,15 @@ async def test_a_run_says_its_answer_and_returns_it(
     assert result.message in {body.message for body in made.said if isinstance(body, e.MessageStart)}
 
 
+async def test_a_driver_takes_every_change_of_its_configuration(
+    driver: Driver, case: Case, turn: Callable[[str], MemoryTurn]
+) -> None:
+    changes = (e.ConfigChanged(model="other"), e.ConfigChanged(mode="plan", options={"x": {"y": 1}}), e.ConfigChanged())
+    for changed in (*changes, *changes):
+        await driver.configure(changed)
+    assert (await driver.run(turn(case.quick))).text == case.answer
+
+
 async def test_a_driver_says_only_what_a_host_may_say_and_never_a_runs_end(
     driver: Driver, case: Case, turn: Callable[[str], MemoryTurn]
 ) -> None:

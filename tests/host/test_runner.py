@@ -22,6 +22,7 @@ from roost.model.errors import InvalidBody, LinkDown, StorageFull
 from roost.model.events import (
     MAX_BODY_BYTES,
     Body,
+    ConfigChanged,
     Native,
     RunAborted,
     RunComplete,
@@ -47,6 +48,9 @@ class Given:
 
     async def start(self, workspace: Path, env: Mapping[str, str], options: Mapping[str, Any]) -> dict[str, Any]:
         return {}
+
+    async def configure(self, changed: ConfigChanged) -> None:
+        return None
 
     async def run(self, turn: Turn) -> RunResult:
         result = await self.runs.pop(0)(turn)

@@ -13,11 +13,13 @@ from msgspec import Raw
 from roost.link.frames import (
     MAX_APPEND_BYTES,
     MAX_APPEND_EVENTS,
+    MAX_CAPABILITIES_BYTES,
     Ack,
     AppendFrame,
     Beat,
     Commands,
     Hello,
+    Ready,
     Welcome,
     decode_from_host,
     decode_from_hub,
@@ -27,7 +29,7 @@ from roost.link.host_end import WINDOW_FRAMES, HostEnd, Link
 from roost.link.hub_end import HubEnd
 from roost.link.spool import Spool
 from roost.model.envelope import Event, decode_body, encode_body
-from roost.model.errors import SpoolFull
+from roost.model.errors import BodyTooLarge, SpoolFull
 from roost.model.events import MAX_BODY_BYTES, Native, Steered
 from roost.model.ids import RunId, SessionId, new_message_id
 from roost.model.lifecycle import COMMANDS
@@ -68,6 +70,22 @@ def body(number: int) -> bytes:
 
 
 # --- the machine, by example ------------------------------------------------------------------------------------------
+
+
+def test_what_the_agent_can_do_is_told_once_on_each_connection_whenever_it_is_known(end: HostEnd) -> None:
+    able = {"steer": True}
+    assert end.connected().capabilities == {}
+    end.able(able)
+    assert end.outgoing() == []
+    end.receive(Welcome(protocol=1, acked=0, starting=STARTING))
+    assert end.outgoing() == [Ready(capabilities=able)]
+    end.disconnected()
+    assert end.connected().capabilities == able
+    end.receive(Welcome(protocol=1, acked=0, starting=STARTING))
+    assert end.outgoing() == []
+    with pytest.raises(BodyTooLarge):
+        end.able({"x": "x" * MAX_CAPABILITIES_BYTES})
+    assert end.capabilities == able
 
 
 def test_nothing_is_sent_before_the_hub_says_welcome(end: HostEnd) -> None:

@@ -15,7 +15,17 @@ from msgspec import UnsetType
 
 from roost.core.counter import Counter
 from roost.core.session import Session
-from roost.link.frames import Answer, AppendFrame, Ask, Beat, Bye, FromHost, decode_from_host
+from roost.link.frames import (
+    MAX_CAPABILITIES_BYTES,
+    Answer,
+    AppendFrame,
+    Ask,
+    Beat,
+    Bye,
+    FromHost,
+    Ready,
+    decode_from_host,
+)  # fmt: skip
 from roost.link.hub_end import HubEnd
 from roost.model.envelope import Draft, decode_body
 from roost.model.errors import InvalidBody, LinkDown, ProducerGap, RoostError, StaleEpoch, Unavailable, error_from
@@ -175,6 +185,8 @@ class HostLink:
                 await self._commit(frame)
             case Bye():
                 self.left = True
+            case Ready():
+                self.session.capabilities = fitting(frame.capabilities)
             case Answer():
                 waiting = self._asked.get(frame.id)
                 if waiting is not None:
@@ -202,6 +214,11 @@ class HostLink:
                 await anyio.sleep(STORE_AGAIN_SECONDS)
         self.end.acknowledge(acked, seq)
         self.wake()
+
+
+def fitting(capabilities: dict[str, Any]) -> dict[str, Any]:
+    """What an agent can do, as it is shown: nothing, if that is more than a host may say."""
+    return capabilities if len(msgspec.json.encode(capabilities)) <= MAX_CAPABILITIES_BYTES else {}
 
 
 def draft_of(raw: bytes, run: RunId | UnsetType) -> Draft:

@@ -17,7 +17,7 @@ from msgspec import UNSET
 
 from roost.core.counter import Counter
 from roost.core.decisions import HUB, Decision, lost
-from roost.core.hostlink import HostLink, Receive, Send
+from roost.core.hostlink import HostLink, Receive, Send, fitting
 from roost.core.keys import hash_of
 from roost.core.session import Ground, Session
 from roost.core.spools import Spools
@@ -135,6 +135,7 @@ class Hosts:
             env=dict(session.env),
             settings=msgspec.to_builtins(self._settings.link),
             model=record.model if isinstance(record.model, str) else None,
+            options=record.options,
         )
 
     async def await_hello(self, session: Session, epoch: Epoch) -> None:
@@ -218,6 +219,7 @@ class Hosts:
             older = self._links.get(session.id)
             self._links[session.id] = link
             session.linked = True
+            session.capabilities = fitting(hello.capabilities)
         if older is not None:
             older.close()
         self._ground.bell.ring(session.id)
@@ -229,6 +231,7 @@ class Hosts:
             return
         del self._links[session.id]
         session.linked = False
+        session.capabilities = {}
         self._ground.bell.ring(session.id)
         try:
             await session.settle()

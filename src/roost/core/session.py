@@ -2,10 +2,9 @@
 
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from typing import Final, Protocol, cast
+from typing import Any, Final, Protocol, cast
 
 import anyio
-import msgspec
 from msgspec import UNSET, Raw
 from msgspec.structs import replace
 
@@ -13,6 +12,7 @@ from roost.core.answering import answered_by_policy
 from roost.core.claims import Claim, claim_for
 from roost.core.decision import Decision
 from roost.core.decisions import decide, settle
+from roost.core.fitting import as_native, unfit
 from roost.core.ground import Ground
 from roost.model import commands as c
 from roost.model.envelope import Draft, Event
@@ -26,10 +26,9 @@ from roost.model.errors import (
     StateConflict,
     Unavailable,
 )  # fmt: skip
-from roost.model.events import MAX_BODY_BYTES, Body, Native, Principal
+from roost.model.events import MAX_BODY_BYTES, Principal
 from roost.model.ids import Epoch, Seq, SessionId
 from roost.model.info import Accepted, Queue, SessionConfig, SessionInfo, config_of, info_of
-from roost.model.lifecycle import FROM_HOST
 from roost.model.record import Pending, Record
 from roost.model.snapshot import Fold, Snapshot, decode_snapshot, encode_snapshot
 from roost.model.stored import Append, HostWriter, KeyClaim, StoredMessage, StoredSession
@@ -63,6 +62,8 @@ class Session:
         """Calls to its host that are in progress (core/reach.py),"""
         self.called_at = 0
         """and when the last one that keeps it awake ended (ms)."""
+        self.capabilities: dict[str, Any] = {}
+        """What its agent can do, as its host has said; nothing while the link is down."""
         self.env: Mapping[str, str] = {}
         self.token_hash: bytes | None = None
         self._ground = ground
@@ -113,9 +114,9 @@ class Session:
 
     def info(self) -> SessionInfo:
         ground = self._ground
-        return info_of(
-            self.record_now, seq=self.seq, linked=self.linked, now=ground.clock.now_ms(), paused=ground.paused_seconds
-        )
+        now, paused = ground.clock.now_ms(), ground.paused_seconds
+        info = info_of(self.record_now, seq=self.seq, linked=self.linked, now=now, paused=paused)
+        return replace(info, capabilities=self.capabilities)
 
     def config(self) -> SessionConfig:
         return config_of(self.record_now)
@@ -296,8 +297,8 @@ class Session:
         events: list[Event] = []
         kept: list[Draft] = []
         for draft in drafts:
-            if lenient and (reason := _unfit(draft)) is not None:
-                draft = _native(draft, reason)
+            if lenient and (reason := unfit(draft)) is not None:
+                draft = as_native(draft, reason)
             elif not lenient and len(draft.raw) > MAX_BODY_BYTES:
                 raise BodyTooLarge(f"an event of {len(draft.raw)} bytes", limit_bytes=MAX_BODY_BYTES)
             event = _event(fold.seq + 1, at, draft)
@@ -306,7 +307,7 @@ class Session:
             except (IllegalTransition, PermissionNotFound) as error:
                 if not lenient:
                     raise
-                draft = _native(draft, error.message)
+                draft = as_native(draft, error.message)
                 event = _event(fold.seq + 1, at, draft)
                 fold.apply(event)
             events.append(event)
@@ -386,20 +387,3 @@ def _event(seq: Seq, at: int, draft: Draft) -> Event:
     event = Event(seq=seq, at=at, raw=Raw(draft.raw), run=draft.run, by=draft.by)
     vars(event)["body"] = draft.body  # known already: spare the decode
     return event
-
-
-def _unfit(draft: Draft) -> str | None:
-    """Why a host may not append this as it is."""
-    if len(draft.raw) > MAX_BODY_BYTES:
-        return f"body_too_large: {len(draft.raw)} bytes, at most {MAX_BODY_BYTES}"
-    if type(draft.body) not in FROM_HOST and isinstance(draft.body, Body):
-        return "forbidden: only the hub writes this"
-    return None
-
-
-def _native(draft: Draft, reason: str) -> Draft:
-    """The draft as `native`: its content as text if it is small enough, else the beginning of it."""
-    text = draft.raw.decode(errors="replace")
-    raw = text if len(draft.raw) <= MAX_BODY_BYTES // 8 else text[:1024]
-    body = Native(raw=raw, reason=reason, source="host")
-    return Draft(body=body, raw=msgspec.json.encode(body), by=draft.by)

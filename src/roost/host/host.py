@@ -8,12 +8,13 @@ from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from time import monotonic
-from typing import Final
+from typing import Any, Final
 
 import anyio
 import msgspec
 from msgspec import UNSET
 
+from roost.host.agent import Agent
 from roost.host.desk import Desk
 from roost.host.errands import Errands
 from roost.host.once import Once
@@ -26,9 +27,10 @@ from roost.link.host_end import HostEnd, Link
 from roost.link.spool import Spool, spool_path
 from roost.model.addresses import with_credentials
 from roost.model.envelope import AnyBody, Event, encode_body
-from roost.model.errors import InvalidBody, RoostError, SpoolFull
+from roost.model.errors import BodyTooLarge, InvalidBody, RoostError, SpoolFull
 from roost.model.events import (
     AbortRequested,
+    ConfigChanged,
     PauseRequested,
     PermissionReplied,
     QuestionReplied,
@@ -83,7 +85,7 @@ class Host:
         self._tree = Tree(mark, mark_file(self._data, ticket.session))
         self._env = with_credentials(ticket.env, ticket.workspace.url)
         self._folder = Once(self._make_folder)
-        self._ready = Once(self._make_ready)
+        self._started = Once(self._start)
         self._runner = Runner(
             driver,
             ready=self._ready,
@@ -92,6 +94,8 @@ class Host:
             env=self._env,
             grace_seconds=settings.abort_grace_seconds,
         )
+        options = {"model": ticket.model, **ticket.options}
+        self._agent = Agent(driver, env=self._env, options=options, able=self._can)
         self._desk = Desk(ticket.workspace, ready=self._folder, tree=self._tree, env=self._env, say=self._say)
         self._why = Leaving.PAUSED
         self._left = anyio.Event()
@@ -126,7 +130,7 @@ class Host:
         async with anyio.create_task_group() as tasks:
             for task in (self._desk.run, self._keep_linked, self._runner.work):
                 tasks.start_soon(task)
-            for task in (self._watch_hub, self._watch_signals, self._warm_up):
+            for task in (self._watch_hub, self._watch_signals, self._warm_up, self._agent.keep_telling):
                 tasks.start_soon(task)
             await self._left.wait()
             log.info("leaving: %s", self._why)
@@ -142,6 +146,8 @@ class Host:
             body, run = _body(event), event.run
             if isinstance(body, PermissionReplied | QuestionReplied):
                 self._runner.answer(body)
+            elif isinstance(body, ConfigChanged):
+                self._agent.configure(body)
             elif isinstance(body, PauseRequested):
                 self._leave(Leaving.PAUSED)
             elif run is UNSET:
@@ -162,11 +168,24 @@ class Host:
     async def _make_folder(self) -> Path:
         return await self._workspaces.prepare(self._ticket.workspace, self._ticket.env, self._tell)
 
-    async def _make_ready(self) -> Path:
+    async def _start(self) -> Path:
         """The workspace, made, with the agent started in it."""
         workspace = await self._folder()
-        await self._driver.start(workspace, self._env, {"model": self._ticket.model})
+        await self._agent.start(workspace)
         return workspace
+
+    async def _ready(self) -> Path:
+        """The same, with the agent told of every change that was read so far."""
+        workspace = await self._started()
+        await self._agent.told()
+        return workspace
+
+    def _can(self, capabilities: dict[str, Any]) -> None:
+        try:
+            self._end.able(capabilities)
+            self._wire.wake()
+        except BodyTooLarge as error:
+            log.warning("%s is not told: %s", error, error.details)
 
     def _tell(self, said: WorkspaceUpdated) -> None:
         """How far the workspace is, for the log. A host that leaves breaks it off itself, and has nothing to tell."""

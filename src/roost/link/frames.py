@@ -16,6 +16,8 @@ MAX_FRAME_BYTES = 4 * 1024 * 1024
 MAX_APPEND_EVENTS = 256
 MAX_APPEND_BYTES = 1024 * 1024
 """One append frame holds at most this much, or one event."""
+MAX_CAPABILITIES_BYTES = 16 * 1024
+"""What an agent can do, as JSON; more than this is not told."""
 
 
 class Frame(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="frame"):
@@ -23,7 +25,8 @@ class Frame(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="fr
 
 
 class Hello(Frame, frozen=True, kw_only=True, tag="hello"):
-    """Host: who I am. `produced`: the last producer_seq it has made; `read`: its cursor in the session's log."""
+    """Host: who I am. `produced`: the last producer_seq it has made; `read`: its cursor in the session's log;
+    `capabilities`: what its agent can do, once it knows."""
 
     protocol: int
     session: SessionId
@@ -32,6 +35,7 @@ class Hello(Frame, frozen=True, kw_only=True, tag="hello"):
     produced: int = 0
     read: Seq = 0
     version: str = ""
+    capabilities: dict[str, Any] = {}
 
 
 class Welcome(Frame, frozen=True, kw_only=True, tag="welcome"):
@@ -62,6 +66,12 @@ class AppendFrame(Frame, frozen=True, kw_only=True, tag="append"):
 
     first: int
     events: list[Produced]
+
+
+class Ready(Frame, frozen=True, kw_only=True, tag="ready"):
+    """Host: my agent has started, and can do this."""
+
+    capabilities: dict[str, Any] = {}
 
 
 class Ack(Frame, frozen=True, kw_only=True, tag="ack"):
@@ -106,7 +116,7 @@ class Bye(Frame, frozen=True, kw_only=True, tag="bye"):
     reason: str = ""
 
 
-FromHost = Hello | AppendFrame | Beat | Ask | Answer | Bye
+FromHost = Hello | Ready | AppendFrame | Beat | Ask | Answer | Bye
 FromHub = Welcome | Refused | Ack | Commands | Beat | Ask | Answer
 
 _encoder = msgspec.json.Encoder()

@@ -8,6 +8,7 @@ The only way on from `refused` is to leave.
 from collections import deque
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
@@ -15,6 +16,7 @@ from msgspec import UNSET, Raw, UnsetType
 from roost.link.frames import (
     MAX_APPEND_BYTES,
     MAX_APPEND_EVENTS,
+    MAX_CAPABILITIES_BYTES,
     PROTOCOL,
     Ack,
     Answer,
@@ -27,11 +29,13 @@ from roost.link.frames import (
     FromHub,
     Hello,
     Produced,
+    Ready,
     Refused,
     Welcome,
 )  # fmt: skip
 from roost.link.spool import Spool
 from roost.model.envelope import Event, encode_body
+from roost.model.errors import BodyTooLarge
 from roost.model.events import MAX_BODY_BYTES, Native
 from roost.model.ids import Epoch, RunId, Seq, SessionId
 from roost.model.unreadable import MAX_NESTING, UNREADABLE, too_deep
@@ -60,6 +64,9 @@ class HostEnd:
         self.refusal: Refused | None = None
         self.read: Seq = 0
         """The cursor in the session's log: every command up to it has been handed over by `receive`."""
+        self.capabilities: dict[str, Any] = {}
+        self._able: dict[str, Any] = {}
+        """The capabilities that this connection has been told."""
         self._pid, self._version = pid, version
         self._flying: deque[int] = deque()
         self._others: deque[Frame] = deque()
@@ -71,7 +78,14 @@ class HostEnd:
         become `native`. Raises: SpoolFull: nothing was kept."""
         return self.spool.put(Produced(body=_fitting(body), run=run), last_words=last_words)
 
-    def say(self, frame: Ask | Answer | Beat | Bye) -> None:
+    def able(self, capabilities: dict[str, Any]) -> None:
+        """The agent has started and can do this: told now, and by every hello from now on. Raises: BodyTooLarge."""
+        if len(msgspec.json.encode(capabilities)) > MAX_CAPABILITIES_BYTES:
+            raise BodyTooLarge("what the agent says it can do", limit_bytes=MAX_CAPABILITIES_BYTES)
+        self.capabilities = capabilities
+        self._say_able()
+
+    def say(self, frame: Ask | Answer | Beat | Bye | Ready) -> None:
         """Send this on the present connection; dropped if there is none."""
         if self.link is Link.LIVE:
             self._others.append(frame)
@@ -85,6 +99,7 @@ class HostEnd:
     def connected(self) -> Hello:
         """A connection stands: the frame to send first."""
         self.link = Link.GREETING
+        self._able = self.capabilities
         return Hello(
             protocol=PROTOCOL,
             session=self.session,
@@ -93,6 +108,7 @@ class HostEnd:
             produced=self.spool.produced,
             read=self.read,
             version=self._version,
+            capabilities=self.capabilities,
         )
 
     def disconnected(self) -> None:
@@ -145,6 +161,13 @@ class HostEnd:
         self.link = Link.LIVE
         self.read = max(self.read, frame.starting)
         self.spool.ack(frame.acked)
+        self._say_able()
+
+    def _say_able(self) -> None:
+        """What the last hello did not know yet."""
+        if self.link is Link.LIVE and self._able != self.capabilities:
+            self._able = self.capabilities
+            self.say(Ready(capabilities=self.capabilities))
 
     def _acked(self, seq: int) -> None:
         self.spool.ack(seq)

@@ -20,7 +20,8 @@ VERSION_DIGITS: Final = 16
 
 class SessionInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A session in a list or by itself. Times in milliseconds since the epoch. `status`: idle, busy, compacting or
-    error. `view`: the lifecycle as the wire shows it. `seq`: the last event's cursor."""
+    error. `view`: the lifecycle as the wire shows it. `seq`: the last event's cursor. `capabilities`: what its agent
+    says that it can do, while its host is linked; lists leave it out."""
 
     session: SessionId
     label: str
@@ -46,6 +47,7 @@ class SessionInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
     queued: int = 0
     queue_held: bool = False
     error: Failure | UnsetType = UNSET
+    capabilities: dict[str, Any] = {}
 
 
 class SessionList(Struct, frozen=True, kw_only=True):

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+from msgspec import UNSET
 
 from roost.drivers.scripted.play import Play, read_input
-from roost.model.events import RunResult
+from roost.model.events import ConfigChanged, RunResult
 from roost.ports import Turn
 
 
@@ -15,15 +16,22 @@ class ScriptedDriver:
     """Follows the script of each prompt; echoes one that holds none (ports.Driver)."""
 
     def __init__(self) -> None:
+        self.options: dict[str, Any] = {}
+        """What it was started with, and what has been changed since."""
         self._scope: anyio.CancelScope | None = None
         self._deaf = False
 
     async def start(self, workspace: Path, env: Mapping[str, str], options: Mapping[str, Any]) -> dict[str, Any]:
+        self.options = dict(options)
         return {"steer": True, "questions": True}
+
+    async def configure(self, changed: ConfigChanged) -> None:
+        given = {name: value for name in ("model", "mode") if (value := getattr(changed, name)) is not UNSET}
+        self.options |= given | (changed.options or {})
 
     async def run(self, turn: Turn) -> RunResult:
         steps = read_input(turn.input)
-        play = Play(turn, self._hang)
+        play = Play(turn, self)
         with anyio.CancelScope() as scope:
             self._scope = scope
             try:
@@ -39,7 +47,7 @@ class ScriptedDriver:
     async def close(self) -> None:
         await self.abort()
 
-    async def _hang(self) -> None:
+    async def hang(self) -> None:
         """Do nothing, and do not listen: only the host's cancellation ends it."""
         self._deaf = True
         try:

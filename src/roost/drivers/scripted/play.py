@@ -5,9 +5,10 @@ import signal
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from time import monotonic, monotonic_ns
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 import anyio
+import msgspec
 from anyio import to_thread
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
@@ -53,11 +54,19 @@ def read_input(parts: Sequence[InputPart]) -> list[script.Step]:
     return [script.Step(text=text)]
 
 
+class Agent(Protocol):
+    """Whose run it is (driver.py)."""
+
+    options: dict[str, Any]
+
+    async def hang(self) -> None: ...
+
+
 class Play:
     """One run."""
 
-    def __init__(self, turn: Turn, hang: Callable[[], Awaitable[None]]) -> None:
-        self.turn, self.hang = turn, hang
+    def __init__(self, turn: Turn, agent: Agent) -> None:
+        self.turn, self.agent = turn, agent
         self.message = new_message_id()
         self.stopped = False
         """A permission was rejected without a word: no step follows."""
@@ -218,7 +227,11 @@ async def _crash(_: Play, __: bool) -> None:
 
 
 async def _hang(play: Play, _: bool) -> None:
-    await play.hang()
+    await play.agent.hang()
+
+
+async def _config(play: Play, _: bool) -> None:
+    await play.say(msgspec.json.encode(play.agent.options, order="sorted").decode())
 
 
 STEPS: Final[dict[str, Callable[[Play, Any], Awaitable[None]]]] = {
@@ -234,6 +247,7 @@ STEPS: Final[dict[str, Callable[[Play, Any], Awaitable[None]]]] = {
     "artifact": _artifact,
     "files": _files,
     "goal": _goal,
+    "config": _config,
     "sleep": _sleep,
     "fail": _fail,
     "crash": _crash,
