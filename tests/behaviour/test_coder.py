@@ -1,0 +1,55 @@
+"""The Coder wire with a real agent: what the published client waits for, in the order in which it waits."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+
+from roost.testing import HubProcess
+from tests.behaviour.conftest import script
+
+
+@pytest.fixture
+async def coder(hub: HubProcess) -> AsyncIterator[httpx.AsyncClient]:
+    key = (hub.data / "api_key").read_text().strip()
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    async with httpx.AsyncClient(base_url=f"{hub.url}/api/hub", headers=headers, timeout=20, trust_env=False) as http:
+        yield http
+
+
+async def told(coder: httpx.AsyncClient, session: str, path: str = "", *, method: str = "GET") -> Any:
+    answer = await coder.request(method, f"/session/{session}{path}")
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def polled(coder: httpx.AsyncClient, session: str, **wanted: Any) -> Any:
+    """The session once it is as it is wanted: clients poll, too."""
+    while True:
+        detail = await told(coder, session)
+        if all(detail[name] == value for name, value in wanted.items()):
+            return detail
+
+
+async def test_a_session_works_sleeps_wakes_and_becomes_history(coder: httpx.AsyncClient, hub: HubProcess) -> None:
+    task = script({"bash": {"command": "echo $GREETING > out; cat out"}}, {"text": "All done."})
+    made = (await coder.post("/session", json={"task": task, "env": {"GREETING": "salve"}, "label": "life"})).json()
+    session = made["sessionId"]
+    await polled(coder, session, status="active", runtimeAvailable=True, controlAvailable=True)
+    while (await told(coder, session))["agentActivity"]["scripted"]["status"] != "idle":
+        continue
+    (lead,) = (await told(coder, session, "/participants"))["participants"]
+    assert (lead["role"], lead["agentRole"]) == ("lead", "scripted")
+    replay = (await told(coder, session, "/replay"))["entries"]
+    assert [(entry["type"], entry.get("content")) for entry in replay] == [
+        ("user_prompt", task), ("tool_call", None), ("tool_result", "salve\n"), ("message", "All done."),
+    ]  # fmt: skip
+    assert (await coder.post(f"{hub.url}/v1/sessions/{session}/pause")).status_code == 200
+    await polled(coder, session, status="paused", runtimeAvailable=False, wakeAvailable=True)
+    assert (await told(coder, session, "/resume", method="POST"))["resumed"] is True
+    await polled(coder, session, status="active", runtimeAvailable=True)
+    assert (await told(coder, session, "/archive", method="POST"))["status"] == "archived"
+    history = await polled(coder, session, status="archived", historyOnly=True)
+    assert (history["label"], history["bucket"]) == ("life", "history")
+    assert (await told(coder, session, "/replay"))["entries"] == replay
