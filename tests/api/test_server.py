@@ -1,6 +1,8 @@
 """Serving inside the caller's event loop: on any port, and ending properly."""
 
+import re
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 import anyio
@@ -51,6 +53,19 @@ async def test_a_request_under_way_is_answered_before_the_server_ends(api: Serve
             with anyio.CancelScope(shield=True), anyio.fail_after(5):
                 await client.send(body[5:])
                 assert (await client.receive()).startswith(b"HTTP/1.1 201")
+
+
+async def test_requests_sent_at_once_on_one_connection_are_answered_in_their_order(api: Served) -> None:
+    sessions = [(await api.create(label=label)).id for label in ("first", "second", "third")]
+    head = f"Host: localhost\r\nx-roost-key: {api.key}\r\n"
+    requests = [f"GET /v1/sessions/{session} HTTP/1.1\r\n{head}" for session in sessions]
+    answers = b""
+    async with await anyio.connect_tcp("127.0.0.1", api.port) as client:
+        await client.send("\r\n".join([*requests[:-1], requests[-1] + "Connection: close\r\n", ""]).encode())
+        with suppress(anyio.EndOfStream):
+            while True:
+                answers += await client.receive()
+    assert re.findall(rb'"label":"(\w+)"', answers) == [b"first", b"second", b"third"]
 
 
 async def until_asked(api: Served) -> None:

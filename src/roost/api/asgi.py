@@ -29,6 +29,12 @@ def query_of(scope: Scope, name: str) -> str | None:
     return values[-1] if values else None
 
 
+def forget_headers(scope: Scope) -> None:
+    """Nothing more is wanted of the request: what is open for days keeps no headers, and no key among them."""
+    if isinstance(scope["headers"], list):
+        scope["headers"].clear()  # the server's own
+
+
 async def respond(send: Send, status: int, headers: Sequence[Header] = (), body: bytes = b"") -> None:
     """A whole answer. A 204 has neither body nor length."""
     length = [] if status == 204 else [(b"content-length", b"%d" % len(body))]

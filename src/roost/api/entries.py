@@ -20,6 +20,8 @@ _log = structlog.get_logger("roost.api")
 class Entry:
     """A request, from its first byte on. `route`: its template."""
 
+    __slots__ = ("_begun", "_said", "_scope", "_send")
+
     def __init__(self, scope: Scope, send: Send, method: str, route: str) -> None:
         scope["roost.route"] = route
         self._scope = scope

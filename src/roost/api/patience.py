@@ -1,7 +1,7 @@
 """How long a client may take to say what it wants: first its headers, then its body."""
 
 from asyncio import TimerHandle, Transport
-from typing import Final
+from typing import Any, Final, cast
 
 from anyio import CancelScope, current_time
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -41,9 +41,23 @@ def patient_protocol(seconds: float) -> type[HttpToolsProtocol]:
     return type("Patient", (_Patient,), {"seconds": seconds})
 
 
+class _Pipeline(list[Any]):
+    """Requests that came before the one before them was answered. A deque takes 760 bytes also when it is empty, which
+    it is on nearly every connection."""
+
+    __slots__ = ()
+
+    def appendleft(self, request: Any) -> None:
+        self.insert(0, request)
+
+
 class _Patient(HttpToolsProtocol):
     seconds: float
     _timer: TimerHandle | None = None
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.pipeline = cast(Any, _Pipeline())
 
     def connection_made(self, transport: Transport) -> None:
         super().connection_made(transport)

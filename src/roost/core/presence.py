@@ -1,12 +1,12 @@
 """Who is here: open streams and sockets, with who opened them. Presence is no event and is forgotten with the hub."""
 
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from itertools import count
 from typing import Final
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from roost.core.bell import LocalBell
@@ -21,10 +21,31 @@ LEFT_SESSIONS: Final = 1000
 """Those who left are remembered for so many sessions, and so many of each."""
 
 
-class _Here(Struct):
-    participant: Participant
-    by: Principal
-    leave: Callable[[], None]
+class _Here:
+    """Somebody who is here while the block runs. No generator: that is half a KiB more for every idle stream."""
+
+    __slots__ = ("_presence", "_session", "by", "leave", "participant")
+
+    def __init__(
+        self,
+        presence: "Presence",
+        session: SessionId | None,
+        participant: Participant,
+        by: Principal,
+        leave: Callable[[], None],
+    ) -> None:
+        self._presence = presence
+        self._session = session
+        self.participant = participant
+        self.by = by
+        self.leave = leave
+
+    def __enter__(self) -> Participant:
+        self._presence.enter(self._session, self)
+        return self.participant
+
+    def __exit__(self, *_: object) -> None:
+        self._presence.exit(self._session, self)
 
 
 class Presence:
@@ -38,10 +59,9 @@ class Presence:
         self._here: dict[SessionId | None, dict[str, _Here]] = {}
         self._left: OrderedDict[SessionId, deque[Participant]] = OrderedDict()
 
-    @contextmanager
     def here(
         self, by: Principal, *, via: str, role: str, leave: Callable[[], None], session: SessionId | None = None
-    ) -> Generator[Participant]:
+    ) -> AbstractContextManager[Participant]:
         """While the block runs, this principal is here. `leave` is called to end its connection: its key is revoked."""
         joined = Participant(
             id=f"conn_{next(self._numbers)}",
@@ -54,18 +74,22 @@ class Presence:
             connected=True,
             since=self._clock.now_ms(),
         )
-        here = self._here.setdefault(session, {})
-        here[joined.id] = _Here(joined, by, leave)
+        return _Here(self, session, joined, by, leave)
+
+    def enter(self, session: SessionId | None, who: _Here) -> None:
+        """What entering the block of `here` does."""
+        self._here.setdefault(session, {})[who.participant.id] = who
         self._ring(session)
-        try:
-            yield joined
-        finally:
-            del here[joined.id]
-            if not here and self._here.get(session) is here:
-                del self._here[session]
-            if session is not None:
-                self._note_left(session, joined)
-            self._ring(session)
+
+    def exit(self, session: SessionId | None, who: _Here) -> None:
+        """What leaving it does."""
+        here = self._here[session]
+        del here[who.participant.id]
+        if not here:
+            del self._here[session]
+        if session is not None:
+            self._note_left(session, who.participant)
+        self._ring(session)
 
     def of(self, session: SessionId, *, disconnected: bool = False) -> list[Participant]:
         """Who is here, in the order in which they came; with `disconnected` those who left come first."""

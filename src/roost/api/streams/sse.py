@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 from msgspec import UNSET
 
-from roost.api.asgi import Receive, Scope, Send, header_of, query_of, respond
+from roost.api.asgi import Receive, Scope, Send, forget_headers, header_of, query_of, respond
 from roost.api.cursors import cursor, feed_cursor
 from roost.api.streams.running import Streams
 from roost.api.streams.visit import Visit
@@ -45,6 +45,7 @@ async def events(
         return
     render = renderer(frozenset(filter(None, (query_of(scope, "types") or "").split(","))))
     visit = Visit(hub, by, via="sse", session=found)
+    forget_headers(scope)
     await streams.run(receive, send, visit, hub.log.follow(found.id, after), render, session=found.id, user=by.user)
 
 
@@ -59,6 +60,7 @@ async def feed(hub: Hub, streams: Streams, by: Principal, scope: Scope, receive:
     given = header_of(scope, b"last-event-id") or query_of(scope, "after")
     after = await feed_cursor(hub, given)
     visit = Visit(hub, by, via="sse")
+    forget_headers(scope)
     await streams.run(receive, send, visit, hub.feed.follow(after, by), render_feed, user=by.user)
 
 
