@@ -137,3 +137,14 @@ async def test_init_is_what_a_probe_wants_of_a_hub(hub: Served) -> None:
     assert await ask(hub, "GET", "/init") == {"type": "init", "role": "lead", "tools": [], "agents": [], "commands": []}
     told = await ask(hub, "GET", "/init", agent="scout")
     assert (told["role"], told["agentRole"]) == ("sub_agent", "scout")
+
+
+async def test_the_hubs_skills_are_files_that_stay_in_their_folder(hub: Served) -> None:
+    for name, content in (("review", "# Review"), ("../../etc/x", "# Out"), ("no-text", "")):
+        body = {"repo": "acme/skills", "skillId": name, "name": name} | ({"content": content} if content else {})
+        await ask(hub, "POST", "/skills/library", body)
+    told = await ask(hub, "GET", "/skills")
+    assert (told["ok"], told["count"]) == (True, 2)
+    assert {skill["path"]: skill["content"] for skill in told["skills"]} == {
+        "review/SKILL.md": "# Review", "----etc-x/SKILL.md": "# Out",
+    }  # fmt: skip

@@ -1,6 +1,7 @@
 """What a client asks before it asks anything else: where the hub is, whether it is one, what it offers."""
 
-from typing import Any, Literal
+import re
+from typing import Any, Final, Literal
 
 from litestar import get
 from litestar.params import FromQuery
@@ -9,7 +10,8 @@ from msgspec import UNSET, UnsetType
 from roost.api.call import Call
 from roost.api.coder.shapes import Shape
 
-SCHEMES = ("http", "https")
+SCHEMES: Final = ("http", "https")
+_NO_FOLDER: Final = re.compile(r"[^\w.-]|\.\.+|^\.")
 
 
 class HubAddress(Shape, frozen=True, kw_only=True):
@@ -27,6 +29,19 @@ class Init(Shape, frozen=True, kw_only=True):
     commands: tuple[dict[str, Any], ...] = ()
 
 
+class HubSkill(Shape, frozen=True, kw_only=True):
+    """A SKILL.md, and where in a project's folder of skills it goes."""
+
+    path: str
+    content: str
+
+
+class HubSkills(Shape, frozen=True, kw_only=True):
+    count: int
+    skills: list[HubSkill]
+    ok: bool = True
+
+
 @get("/coder")
 async def discover_coder_hub(request: Call) -> HubAddress:
     """The address of this hub, as whoever asks has reached it."""
@@ -41,4 +56,18 @@ async def init_coder_hub(request: Call, agent: FromQuery[str | None] = None) -> 
     return Init(role="sub_agent" if agent else "lead", agent_role=agent or UNSET)
 
 
-routes = [discover_coder_hub, init_coder_hub]
+@get("/api/hub/skills")
+async def list_hub_skills(request: Call) -> HubSkills:
+    """The saved skills that have a text, each as a file of its own."""
+    saved = await request.hub.library.skills.all(request.by)
+    files = {_path(skill.skill): skill.content for skill in saved if skill.content is not UNSET}
+    found = [HubSkill(path=path, content=content) for path, content in files.items()]
+    return HubSkills(count=len(found), skills=found)
+
+
+def _path(skill: str) -> str:
+    """Within the folder of skills, whatever the skill is called."""
+    return f"{_NO_FOLDER.sub('-', skill)}/SKILL.md"
+
+
+routes = [discover_coder_hub, init_coder_hub, list_hub_skills]
