@@ -91,6 +91,15 @@ async def test_a_host_that_never_met_its_hub_finds_it_later(site: Site) -> None:
     assert isinstance((await site.ended()).body, RunComplete)
 
 
+async def test_a_new_hub_is_called_at_once_however_long_the_host_would_have_waited(site: Site) -> None:
+    await site.open()
+    await site.start(retry_seconds=600)
+    for visit in range(1, 12):  # each one short: the pause after the last would be 50 s
+        await site.hub.until(lambda visit=visit: len(site.hub.hellos) == visit, seconds=5)
+        await site.close()
+        await site.open()
+
+
 async def test_a_silent_hub_is_given_up_and_called_again(site: Site) -> None:
     await site.open()
     await site.start(heartbeat_seconds=0.1, lost_after_seconds=0.3)

@@ -22,6 +22,8 @@ from roost.model.errors import InvalidBody, LinkDown, error_from
 from roost.settings import LinkSettings
 
 FIRST_RETRY_SECONDS = 0.05
+LOOK_SECONDS = 0.2
+"""How often hub.json is looked at between two attempts: a new hub is called at once, however long the last was away."""
 LASTING_SECONDS = 1.0
 """After a connection that held so long the next attempt comes at once; a shorter one counts as a failed attempt."""
 TURNED_AWAY = 3
@@ -141,8 +143,19 @@ class Wire:
                 pause = FIRST_RETRY_SECONDS
             if self._parted or self._end.link is Link.REFUSED:
                 return
-            await anyio.sleep(pause)
-            pause = min(pause * 2, self._settings.retry_seconds)
+            if await self._another(hub, pause):
+                pause = FIRST_RETRY_SECONDS
+            else:
+                pause = min(pause * 2, self._settings.retry_seconds)
+
+    async def _another(self, hub: HubAddress | None, seconds: float) -> bool:
+        """Wait so long; return early, and True, when there is another hub than this."""
+        until = monotonic() + seconds
+        while (left := until - monotonic()) > 0:
+            await anyio.sleep(min(left, LOOK_SECONDS))
+            if find_hub(self._data) not in (hub, None):
+                return True
+        return False
 
     async def _visit(self, hub: HubAddress) -> bool:
         """One connection, from first to last byte; whether the hub welcomed us."""
