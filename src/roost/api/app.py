@@ -187,13 +187,16 @@ class App:
         try:
             self._check_sender(scope)
             match scope["path"].rstrip("/").split("/"):
-                case ["", "link"] | ["", "v1", "sessions", _, "socket"] as path:
+                case ["", "link"] | ["", "v1", "sessions", _, "socket"] | ["", "api", "ws"] as path:
                     pass
                 case _:
                     raise RouteNotFound
         except Exception as exc:  # noqa: BLE001  # whatever it is, the handshake gets an answer
             await receive()
             await refuse_upgrade(scope, send, *problem(error_of(exc, scope)))
+            return
+        if _is_coders(scope):
+            await self.coder.socket(scope, receive, send)
             return
         if len(path) > 2:
             await socket(self._hub, self._streams, path[3], scope, receive, send)
@@ -220,6 +223,8 @@ def _socket_route(scope: Scope) -> str:
             return "/link"
         case ["", "v1", "sessions", _, "socket"]:
             return "/v1/sessions/{session}/socket"
+        case ["", "api", "ws"]:
+            return "/api/ws"
         case _:
             return UNKNOWN
 

@@ -10,6 +10,7 @@ from roost.api.coder import sse
 from roost.api.coder.keys import key_of
 from roost.api.coder.live import Lives
 from roost.api.coder.routes import CODER
+from roost.api.coder.socket import socket
 from roost.api.patience import patient
 from roost.api.streams.running import Streams
 from roost.core.hub import Hub
@@ -43,6 +44,10 @@ class Coder:
             await sse.events(self._hub, self._streams, self._lives, session, by, scope, receive, send)
             return
         await self._rest(scope, patient(receive, self._request_seconds, whole=True), send)
+
+    async def socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """`/api/ws`: every refusal is a frame and a close code."""
+        await socket(self._hub, self._streams, self._lives, scope, receive, send)
 
     def route_of(self, scope: Scope) -> tuple[str, bool] | None:
         """The template of the request's route, and whether it takes bytes; None if it has no route."""

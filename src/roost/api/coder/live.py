@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from roost.api.coder.arrivals import Arrivals
 from roost.api.coder.hydration import Hydration, hydration
+from roost.api.coder.rpc import Given
 from roost.api.coder.told import Told, encoded, wanted
 from roost.api.coder.translate import Translator
 from roost.api.problems import error_of
@@ -121,6 +122,7 @@ class Live:
 
     def __init__(self, hub: Hub, session: Session) -> None:
         self.watchers = 0
+        self.given: Given = {}
         self.scope = anyio.CancelScope()
         self._hub = hub
         self._session = session

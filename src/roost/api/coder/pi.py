@@ -3,7 +3,7 @@
 from typing import Any, Final, cast
 
 import msgspec
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from roost.model.conversation import ABORTED
 from roost.model.events import Tokens
@@ -112,10 +112,17 @@ def text_blocks(text: str) -> list[dict[str, Any]]:
     return [{"type": "text", "text": text}] if text else []
 
 
+def model_of(name: str | UnsetType) -> dict[str, str] | None:
+    """`provider/id` as two; a name without a provider is served by one of its own. None: no name is known."""
+    if name is UNSET or not name:
+        return None
+    provider, _, model = name.rpartition("/")
+    return {"provider": provider or API, "id": model}
+
+
 def _model(info: MessageInfo) -> dict[str, str]:
-    """`provider/id` as two; a name without a provider is served by one of its own."""
-    provider, _, model = (info.model or "").rpartition("/")
-    return {"provider": provider or API, "model": model or info.agent or API}
+    named = model_of(info.model) or {"provider": API, "id": info.agent or API}
+    return {"provider": named["provider"], "model": named["id"]}
 
 
 def _block(part: Part) -> dict[str, Any] | None:

@@ -1,0 +1,120 @@
+"""The frames of a socket of theirs, both ways (hub-wire 10.3, 10.4): JSON objects that `type` tells apart."""
+
+from typing import Any, Final, Literal, TypeVar
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+from roost.api.coder.shapes import Shape
+from roost.model.errors import BodyTooLarge, InvalidBody
+from roost.model.unreadable import MAX_NESTING, UNREADABLE, too_deep
+
+T = TypeVar("T")
+MAX_FRAME_BYTES: Final = 1024 * 1024
+"""The largest frame of an observer or controller. A lead's may be as large as the server takes."""
+Role = Literal["lead", "sub_agent", "observer", "controller"]
+
+_encoder = msgspec.json.Encoder(enc_hook=str)
+
+
+class Head(Struct, frozen=True):
+    """What every frame of a client begins with. The frame that carries a key has no `type`."""
+
+    type: str | UnsetType = UNSET
+    authorization: str | UnsetType = UNSET
+    id: str | int | UnsetType = UNSET
+
+
+class ModelName(Shape, frozen=True, kw_only=True):
+    provider: str
+    id: str
+
+
+class Init(Shape, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="init"):
+    """The first frame of the hub. The agents of this hub bring their own tools, agents and commands."""
+
+    role: Role
+    session_id: str
+    label: str
+    tools: tuple[()] | UnsetType = UNSET
+    agents: tuple[()] | UnsetType = UNSET
+    commands: tuple[()] | UnsetType = UNSET
+    task: str | UnsetType = UNSET
+    model: ModelName | UnsetType = UNSET
+    agent_role: str | UnsetType = UNSET
+    resume: dict[str, str] | UnsetType = UNSET
+
+
+class Rejected(Shape, frozen=True, kw_only=True, tag_field="type", tag="connection_rejected"):
+    """Refused for good, before `init`."""
+
+    code: str
+    message: str
+    timestamp: int
+    session_id: str | UnsetType = UNSET
+
+
+class Misread(Shape, frozen=True, kw_only=True, tag_field="type", tag="protocol_error"):
+    """A frame could not be read; the socket stays."""
+
+    code: str
+    message: str
+    timestamp: int
+    session_id: str
+
+
+class Pong(Shape, frozen=True, kw_only=True, tag_field="type", tag="pong"):
+    timestamp: int
+    echoed_timestamp: float | UnsetType = UNSET
+
+
+class CommandFailed(Shape, frozen=True, kw_only=True, tag_field="type", tag="rpc_command_error"):
+    """A command was not carried out. Their terminal ends the prompt that runs, and shows the text."""
+
+    error: str
+    code: str
+    command: str
+
+
+class Answer(Shape, frozen=True, kw_only=True, tag_field="type", tag="response"):
+    id: str | int
+    command: str
+    success: bool
+    data: Any = UNSET
+    error: str | UnsetType = UNSET
+
+
+class Answered(Shape, frozen=True, kw_only=True, tag_field="type", tag="rpc_response"):
+    response: Answer
+
+
+class Actions(Struct, frozen=True, kw_only=True):
+    """The answer to a request of a lead: there is nothing to do but to go on."""
+
+    id: str | int | UnsetType = UNSET
+    actions: tuple[dict[str, str], ...] = ({"action": "ACK"},)
+
+
+def head_of(frame: bytes) -> Head:
+    """Raises: InvalidBody: not a JSON object, or nested too deeply."""
+    return decoded(frame, Head)
+
+
+def decoded(data: bytes | Raw, kind: type[T]) -> T:
+    """Raises: InvalidBody."""
+    if too_deep(bytes(data)):
+        raise InvalidBody(f"nested more than {MAX_NESTING} deep")
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except UNREADABLE as error:
+        raise InvalidBody(str(error)) from None
+
+
+def check_size(frame: bytes, limit: int = MAX_FRAME_BYTES) -> None:
+    """Raises: BodyTooLarge."""
+    if len(frame) > limit:
+        raise BodyTooLarge(f"a frame of {len(frame)} bytes", limit_bytes=limit)
+
+
+def text(frame: Struct) -> str:
+    return _encoder.encode(frame).decode()

@@ -1,0 +1,266 @@
+"""Commands of a controller, in the vocabulary of Pi's RPC mode (hub-wire 12), as commands of ours."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+from roost.api.coder import pi
+from roost.api.coder.asking import labels_of, number_of, permission_reply, question_reply
+from roost.api.coder.views import check_not_history
+from roost.core.hub import Hub
+from roost.core.session import Session
+from roost.model import commands as c
+from roost.model import events as e
+from roost.model.errors import InvalidRequest, PermissionNotFound, SessionBusy
+from roost.model.ids import RequestId
+from roost.model.messages import Message
+from roost.model.record import Pending
+
+MAX_IMAGES: Final = 20
+LEAD: Final = "lead"
+"""The agent that leads, by the name that is the same in every session."""
+Given = dict[RequestId, dict[int, tuple[str, ...]]]
+"""Answers to questions of which others are still open."""
+
+
+class Rpc(Struct, frozen=True, kw_only=True):
+    """What a command is carried out with. `given` is shared by all who watch the session."""
+
+    hub: Hub
+    session: Session
+    by: e.Principal
+    given: Given
+
+
+class Named(Struct, frozen=True):
+    """What every command says. One with an `id` is answered."""
+
+    type: str
+    id: str | int | UnsetType = UNSET
+
+
+class _Saying(Struct, frozen=True, kw_only=True):
+    message: str = ""
+    text: str = ""
+    agent: str = ""
+    targetAgent: str = ""  # noqa: N815  # the wire's word
+    streamingBehavior: str = ""  # noqa: N815
+    images: list[Any] = []
+
+
+class _Model(Struct, frozen=True, kw_only=True):
+    provider: str
+    modelId: str  # noqa: N815
+
+
+class _Name(Struct, frozen=True, kw_only=True):
+    name: str
+
+
+async def carry_out(rpc: Rpc, name: str, raw: Raw) -> Any:
+    """The data of the response; UNSET: there is none.
+
+    Raises: InvalidRequest: no such command; msgspec.MsgspecError: its fields do not fit; whatever the command raises.
+    """
+    command = COMMANDS.get(name)
+    if command is None:
+        raise InvalidRequest(f"the agents of this hub cannot do {name!r}")
+    return await command(rpc, raw)
+
+
+# --- input ------------------------------------------------------------------------------------------------------------
+
+
+async def _prompt(rpc: Rpc, raw: Raw) -> Any:
+    """A new turn, woken for if need be; while one runs, the next but for `steer`."""
+    said = _saying(raw)
+    if said.streamingBehavior == "steer":
+        return await _send(rpc, said, "steer")
+    if said.streamingBehavior == "followUp":
+        return await _send(rpc, said, "queue")
+    try:
+        return await _send(rpc, said, "prompt")
+    except SessionBusy:
+        return await _send(rpc, said, "queue")
+
+
+async def _steer(rpc: Rpc, raw: Raw) -> Any:
+    return await _send(rpc, _saying(raw), "steer")
+
+
+async def _send(rpc: Rpc, said: _Saying, delivery: Any) -> Any:
+    """Raises: SessionArchived: it is history, and no turn may start."""
+    check_not_history(rpc.hub, rpc.session)
+    await rpc.session.handle(c.Send(input=_parts(rpc, said), delivery=delivery), rpc.by)
+    return UNSET
+
+
+def _saying(raw: Raw) -> _Saying:
+    return msgspec.json.decode(raw, type=_Saying)
+
+
+def _parts(rpc: Rpc, said: _Saying) -> tuple[e.InputPart, ...]:
+    """Raises: InvalidRequest: too many images, or one that is none."""
+    text, agent = said.message or said.text, said.agent or said.targetAgent
+    if agent and agent not in (LEAD, rpc.session.record_now.agent):
+        text = f"@{agent} {text}"
+    if len(said.images) > MAX_IMAGES:
+        raise InvalidRequest(f"images: at most {MAX_IMAGES}")
+    images = tuple(_image(image) for image in said.images)
+    return (e.TextInput(text=text), *images)
+
+
+def _image(image: Any) -> e.FileInput:
+    match image:
+        case {"data": str(data), "mimeType": str(mime)}:
+            return e.FileInput(url=f"data:{mime};base64,{data}", mime=mime)
+        case str() if image.startswith("data:"):
+            return e.FileInput(url=image, mime=image[5:].partition(",")[0].partition(";")[0] or "image/png")
+        case _:
+            raise InvalidRequest("images: data URLs, or objects with `data` and `mimeType`")
+
+
+async def _abort(rpc: Rpc, _: Raw) -> Any:
+    await rpc.session.handle(c.Abort(), rpc.by)
+    return UNSET
+
+
+# --- what is known ----------------------------------------------------------------------------------------------------
+
+
+async def _state(rpc: Rpc, _: Raw) -> Any:
+    record = rpc.session.record_now
+    model = pi.model_of(record.model)
+    return {
+        "sessionId": record.session,
+        "sessionName": record.label,
+        "isStreaming": record.run is not UNSET,
+        "isCompacting": record.compacting,
+        "isWaitingForInput": bool(rpc.session.pending()),
+        "thinkingLevel": "off",
+        "messageCount": record.metrics.messages,
+        "pendingMessageCount": len(record.queue),
+    } | ({} if model is None else {"model": model})
+
+
+async def _messages(rpc: Rpc, _: Raw) -> Any:
+    """An array, where Pi itself answers with an object: their terminal wants the array."""
+    snapshot = await rpc.session.snapshot()
+    return [_message(message) for message in snapshot.messages if message.info.task is UNSET]
+
+
+def _message(message: Message) -> dict[str, Any]:
+    said = pi.said(message).message
+    if message.info.role == "assistant":
+        return said
+    return {name: said[name] for name in ("id", "role", "content", "timestamp")}
+
+
+async def _stats(rpc: Rpc, _: Raw) -> Any:
+    snapshot = await rpc.session.snapshot()
+    metrics = snapshot.record.metrics
+    tokens = metrics.tokens
+    roles = [message.info.role for message in snapshot.messages]
+    return {
+        "sessionId": rpc.session.id,
+        "userMessages": roles.count("user"),
+        "assistantMessages": roles.count("assistant"),
+        "toolCalls": metrics.tool_calls,
+        "toolResults": metrics.tool_calls,
+        "totalMessages": metrics.messages,
+        "tokens": {
+            "input": tokens.input,
+            "output": tokens.output,
+            "cacheRead": tokens.cache_read,
+            "cacheWrite": tokens.cache_write,
+            "total": pi.usage(tokens, 0)["totalTokens"],
+        },
+        "cost": metrics.cost,
+    }
+
+
+async def _last_text(rpc: Rpc, _: Raw) -> Any:
+    snapshot = await rpc.session.snapshot()
+    said = [m.text for m in snapshot.messages if m.info.role == "assistant" and m.info.task is UNSET and m.text]
+    return {"text": said[-1]} if said else {}
+
+
+async def _models(_rpc: Rpc, _: Raw) -> Any:
+    return {"models": []}
+
+
+async def _commands(_rpc: Rpc, _: Raw) -> Any:
+    return {"commands": []}
+
+
+# --- settings ---------------------------------------------------------------------------------------------------------
+
+
+async def _set_model(rpc: Rpc, raw: Raw) -> Any:
+    wanted = msgspec.json.decode(raw, type=_Model)
+    await rpc.session.handle(c.Configure(model=f"{wanted.provider}/{wanted.modelId}"), rpc.by)
+    return {"provider": wanted.provider, "id": wanted.modelId}
+
+
+async def _set_name(rpc: Rpc, raw: Raw) -> Any:
+    await rpc.session.handle(c.Update(label=msgspec.json.decode(raw, type=_Name).name), rpc.by)
+    return UNSET
+
+
+COMMANDS: Final[dict[str, Callable[[Rpc, Raw], Awaitable[Any]]]] = {
+    "prompt": _prompt,
+    "steer": _steer,
+    "follow_up": _prompt,
+    "abort": _abort,
+    "get_state": _state,
+    "get_messages": _messages,
+    "get_session_stats": _stats,
+    "get_last_assistant_text": _last_text,
+    "get_available_models": _models,
+    "get_commands": _commands,
+    "set_model": _set_model,
+    "set_session_name": _set_name,
+}
+"""What a controller may ask. Others of Pi's are answered as failed."""
+SAYING: Final = frozenset(("prompt", "steer", "follow_up"))
+"""A failure of these is told with `rpc_command_error` too: a terminal waits for their turn."""
+
+
+# --- decisions --------------------------------------------------------------------------------------------------------
+
+
+async def answer(rpc: Rpc, dialog: str, result: Any) -> None:
+    """A person's answer to a dialog (asking.py). The first one counts: what comes later, or is none, changes nothing.
+
+    Raises: InvalidBody; what else the command raises.
+    """
+    request, number = number_of(dialog)
+    entry = next((entry for entry in rpc.session.pending() if entry.request == request), None)
+    if entry is None:
+        rpc.given.pop(request, None)
+        return
+    command = _reply(rpc.given, entry, number, result)
+    if command is None:
+        return
+    rpc.given.pop(request, None)
+    try:
+        await rpc.session.handle(command, rpc.by)
+    except PermissionNotFound:
+        return  # somebody else was quicker
+
+
+def _reply(given: Given, entry: Pending, number: int, result: Any) -> c.AnyCommand | None:
+    """What answers the request; None: that was no answer, or not the last one that it needs."""
+    asked = entry.asked
+    if isinstance(asked, e.PermissionAsked):
+        return permission_reply(entry.request, result)
+    if number >= len(asked.questions):
+        return None
+    labels = labels_of(asked.questions[number], result)
+    if labels is None:
+        return None
+    so_far = given.setdefault(entry.request, {})
+    so_far.setdefault(number, labels)
+    return question_reply(asked, so_far)
