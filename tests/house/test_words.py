@@ -9,7 +9,7 @@ FORBIDDEN = [
     "/wo" + "rk/",
     "/fa" + "rm/",
     "farm" + "-studio",
-    r"\.lib" + "rary",
+    r"/\.lib" + "rary",
     "/opt/" + "pypi",
     r"registry\." + r"(npm|yarn)",
     r"files\.python" + "hosted",
