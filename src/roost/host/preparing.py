@@ -13,6 +13,7 @@ from anyio import to_thread
 from anyio.abc import Process
 
 from roost.host.clone import make_clone
+from roost.host.copying import BRANCH, exclude_untracked
 from roost.host.debian import packages
 from roost.model.errors import WorkspaceInvalid
 from roost.model.events import WorkspaceSpec
@@ -22,7 +23,6 @@ from roost.processes import kill_marked, signal_group
 
 MARK: Final = "ROOST_BUILD"
 """In the environment of all that a setup script starts: the name of the folder."""
-BRANCH: Final = "roost/template"
 MAX_LOG_BYTES: Final = 1024 * 1024
 TOLD_BYTES: Final = 2000
 """Of what was printed, the end is told with an error."""
@@ -42,6 +42,8 @@ class LocalPreparer:
                 await self._clone(folder, repos)
                 if script.strip():
                     await _run(folder, script)
+                if repos:
+                    await exclude_untracked(folder)
             whole = True
         except TimeoutError:
             raise WorkspaceInvalid(f"it took longer than {self._seconds:g} s") from None

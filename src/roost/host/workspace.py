@@ -16,6 +16,7 @@ from anyio import to_thread
 from msgspec import UNSET, UnsetType
 
 from roost.host.clone import BASE_GLOB, Tell, find_commit, make_clone
+from roost.host.copying import copy_prepared, forget_begun, untouched
 from roost.host.git import GitFailed, ask_git, in_repository, run_git
 from roost.model.addresses import check_base, split_credentials
 from roost.model.commands import WorkspaceRequest
@@ -57,18 +58,16 @@ class LocalWorkspaces:
         if spec.kind == "folder" and spec.path is not UNSET:
             return _folder(spec.path)
         root = _root(spec)
-        if spec.kind == "folder":
+        if spec.kind == "folder" and spec.prepared is UNSET:
             await anyio.Path(root).mkdir(parents=True, exist_ok=True)
             return root
         note = _note(root)
-        if await to_thread.run_sync(_complete, root, note):
+        if await to_thread.run_sync(_complete, spec, root, note):
             return root
         await to_thread.run_sync(_begin, root, note)
         try:
-            if spec.kind == "worktree":
-                await self._make_worktree(spec, root)
-            else:
-                await make_clone(spec, root, env, seconds=self._clone_seconds, tell=tell)
+            if not await copy_prepared(spec, root, tell):
+                await self._make(spec, root, env, tell)
         except WorkspaceInvalid:
             await to_thread.run_sync(_erase, root)
             await to_thread.run_sync(note.unlink)
@@ -81,10 +80,10 @@ class LocalWorkspaces:
         if spec.root is UNSET or not await anyio.Path(spec.root).exists():
             return False
         root = Path(spec.root)
-        if spec.kind == "folder":
-            return any(await to_thread.run_sync(os.listdir, root))
         if await anyio.Path(_note(root)).exists():
             return False
+        if spec.kind == "folder":
+            return any(await to_thread.run_sync(os.listdir, root)) and not await to_thread.run_sync(untouched, root)
         try:
             if await run_git("status", "--porcelain", "--untracked-files=normal", cwd=root):
                 return True
@@ -100,6 +99,7 @@ class LocalWorkspaces:
             await _forget_worktree(Path(spec.path), root)
         await to_thread.run_sync(_erase, root)
         await to_thread.run_sync(lambda: _note(root).unlink(missing_ok=True))
+        await to_thread.run_sync(forget_begun, root)
 
     def _kind(self, request: WorkspaceRequest) -> Literal["folder", "worktree", "clone"]:
         if request.url is not UNSET and (request.path is not UNSET or request.kind not in ("auto", "clone")):
@@ -143,6 +143,14 @@ class LocalWorkspaces:
 
     def _place(self, room: str, session: SessionId) -> Path:
         return self._data.absolute() / room / short_id(session)
+
+    async def _make(self, spec: WorkspaceSpec, root: Path, env: Mapping[str, str], tell: Tell) -> None:
+        if spec.kind == "folder":
+            await anyio.Path(root).mkdir()
+        elif spec.kind == "worktree":
+            await self._make_worktree(spec, root)
+        else:
+            await make_clone(spec, root, env, seconds=self._clone_seconds, tell=tell)
 
     async def _make_worktree(self, spec: WorkspaceSpec, root: Path) -> None:
         if spec.path is UNSET or spec.branch is UNSET:
@@ -234,11 +242,11 @@ def _note(root: Path) -> Path:
     return root.with_name(root.name + ".making")
 
 
-def _complete(root: Path, note: Path) -> bool:
+def _complete(spec: WorkspaceSpec, root: Path, note: Path) -> bool:
     """Whether the folder is there and whole. Raises: WorkspaceInvalid: it is there but holds no repository."""
     if note.exists() or not root.exists():
         return False
-    if not (root / ".git").exists():
+    if spec.kind != "folder" and not (root / ".git").exists():
         raise WorkspaceInvalid(f"{root} is no git worktree any more: move it away to have it made anew", path=str(root))
     return True
 

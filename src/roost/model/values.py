@@ -43,7 +43,8 @@ InputPart = TextInput | FileInput
 class WorkspaceSpec(Fact, frozen=True, kw_only=True):
     """Where the agent works. `folder`: `path` as it is. `worktree`: a git worktree of the repository at `path`, made at
     `root` on branch `branch`, starting from `base` (default HEAD), that is from `commit`; it is merged into `target`.
-    `clone`: a clone of `url` at `root`."""
+    `clone`: a clone of `url` at `root`. `prepared`: the folder of a template that `root` begins as a copy of, if it is
+    there."""
 
     kind: Literal["folder", "worktree", "clone"]
     path: str | UnsetType = UNSET
@@ -53,6 +54,7 @@ class WorkspaceSpec(Fact, frozen=True, kw_only=True):
     root: str | UnsetType = UNSET
     commit: str | UnsetType = UNSET
     target: str | UnsetType = UNSET
+    prepared: str | UnsetType = UNSET
 
 
 class Tokens(Fact, frozen=True, kw_only=True):

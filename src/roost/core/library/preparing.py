@@ -69,16 +69,19 @@ class Preparing:
             self._begin(found)
         return found
 
-    async def folder_for(self, kit: e.Kit) -> Path | None:
-        """What a session with this kit begins with; None: nothing is ready for it."""
-        if kit.template is UNSET:
-            return None
+    async def begun(self, spec: e.WorkspaceSpec, kit: e.Kit) -> e.WorkspaceSpec:
+        """The same workspace, begun with the folder of the kit's template, if that is ready and the session works in
+        nothing else."""
+        if kit.template is UNSET or spec.root is UNSET or spec.kind != ("clone" if kit.repos else "folder"):
+            return spec
         try:
             template = await self._templates.find(kit.template.id, HUB)
         except NotInLibrary:
-            return None
+            return spec
         ready = template.preparation.ready
-        return None if ready is UNSET or kit.repos != template.repos else self._place / ready
+        return (
+            spec if ready is UNSET or kit.repos != template.repos else replace(spec, prepared=str(self._place / ready))
+        )
 
     # --- one build ----------------------------------------------------------------------------------------------------
 

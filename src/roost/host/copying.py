@@ -1,0 +1,78 @@
+"""Sessions that begin with a copy of a template's folder (host/preparing.py). Nothing is shared: what one of them does
+to its files, no other one sees."""
+
+import os
+from pathlib import Path
+from typing import Final
+
+import anyio
+from msgspec import UNSET
+
+from roost.host.clone import Tell, find_commit
+from roost.host.git import GitFailed, run_git
+from roost.model.errors import WorkspaceInvalid
+from roost.model.events import WorkspaceSpec, WorkspaceUpdated
+
+BRANCH: Final = "roost/template"
+"""Of the clone in a template's folder."""
+
+
+async def copy_prepared(spec: WorkspaceSpec, root: Path, tell: Tell) -> bool:
+    """Make `root` a copy of the folder at `spec.prepared`, a clone on a branch of its own; a file system that can do so
+    shares the blocks until they change. False: the folder is gone, and nothing was made.
+
+    Raises: WorkspaceInvalid: the copy failed; what is half made is left to the caller.
+    """
+    if spec.prepared is UNSET or not await anyio.Path(spec.prepared).is_dir():
+        return False
+    done = await anyio.run_process(["cp", "-a", "--", spec.prepared, str(root)], check=False)
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip()
+        raise WorkspaceInvalid(f"the folder of the template could not be copied: {said}")
+    if spec.kind == "clone" and spec.branch is not UNSET:
+        await run_git("switch", "--no-track", "-c", spec.branch, cwd=root)
+        if await find_commit(root, BRANCH):
+            await run_git("branch", "-D", BRANCH, cwd=root)
+        tell(WorkspaceUpdated(status="ready", commit=await find_commit(root, "HEAD") or UNSET))
+    await anyio.Path(_begun(root)).touch()
+    return True
+
+
+async def exclude_untracked(root: Path) -> None:
+    """What lies about in a repository now is no work of anybody: git does not speak of it any more."""
+    try:
+        listed = await run_git("status", "--porcelain", "-z", "--untracked-files=normal", cwd=root)
+    except GitFailed:
+        return  # it is no repository
+    names = [entry.removeprefix("?? ") for entry in listed.split("\0") if entry.startswith("?? ")]
+    if names:
+        file = root / ".git" / "info" / "exclude"
+        file.parent.mkdir(exist_ok=True)
+        with file.open("a", encoding="utf-8", errors="surrogateescape") as out:
+            out.writelines(f"/{_literal(name)}\n" for name in names if "\n" not in name)
+
+
+def _literal(name: str) -> str:
+    """As a pattern of gitignore that means this name alone."""
+    escaped = "".join(f"\\{char}" if char in r"\*?[" else char for char in name)
+    return escaped[:-1] + r"\ " if escaped.endswith(" ") else escaped
+
+
+def untouched(root: Path) -> bool:
+    """Whether nothing has changed since it was copied: by the times that no program can set."""
+    try:
+        begun = _begun(root).stat().st_mtime_ns
+    except OSError:
+        return False
+    for folder, _, files in os.walk(root):
+        if any(os.lstat(os.path.join(folder, name)).st_ctime_ns > begun for name in ("", *files)):  # noqa: PTH118
+            return False
+    return True
+
+
+def forget_begun(root: Path) -> None:
+    _begun(root).unlink(missing_ok=True)
+
+
+def _begun(root: Path) -> Path:
+    return root.with_name(root.name + ".begun")
