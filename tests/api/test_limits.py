@@ -194,6 +194,22 @@ async def test_a_file_may_take_its_time_if_each_piece_comes() -> None:
             await take_all(whole)
 
 
+@pytest.mark.parametrize(("path", "status"), [("/v1/blobs", 201), ("/v1/import", 400)])
+async def test_an_upload_may_last_as_long_as_it_flows_and_no_longer(tmp_path: Path, path: str, status: int) -> None:
+    async with hub(tmp_path, request_seconds=0.4) as api:
+
+        async def flowing() -> AsyncGenerator[bytes]:
+            for _ in range(5):
+                with anyio.move_on_after(0.15):
+                    await anyio.sleep_forever()
+                yield b"x" * 1000
+
+        assert (await api.http.post(path, content=flowing())).status_code == status
+        head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nx-roost-key: {api.key}\r\nContent-Length: 99\r\n\r\n"
+        stalled = await said(api, head.encode(), b"x")
+        assert stalled.startswith(b"HTTP/1.1 408 ") and b'"code":"request_timed_out"' in stalled
+
+
 async def take_all(receive: Receive) -> None:
     while True:
         await receive()

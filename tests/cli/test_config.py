@@ -40,9 +40,16 @@ def test_flag_before_environment_before_file_before_default(tmp_path: Path, monk
     assert settings.link == LinkSettings(retry_seconds=1.5, heartbeat_seconds=2.5)
 
 
-def test_a_time_that_may_be_never_may_be_0(tmp_path: Path) -> None:
-    write(tmp_path, "idle_seconds = 0")
-    assert read_settings().idle_seconds == 0
+def test_a_number_for_which_0_means_something_may_be_0(tmp_path: Path) -> None:
+    write(tmp_path, "idle_seconds = 0\nrate_per_second = 0\nwarm_hosts = 0")
+    settings = read_settings()
+    assert (settings.idle_seconds, settings.rate_per_second, settings.warm_hosts) == (0, 0, 0)
+
+
+def test_a_link_must_live_longer_than_from_one_beat_to_the_next(tmp_path: Path) -> None:
+    write(tmp_path, "[link]\nheartbeat_seconds = 15")
+    with pytest.raises(ConfigInvalid, match="heartbeat_seconds = 15, and lost_after_seconds = 15"):
+        read_settings()
 
 
 def test_a_named_file_is_read_instead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,6 +89,18 @@ def test_data_is_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
         ("port = 70000", "port = 70000"),
         ("grace_seconds = -1", "grace_seconds = -1"),
         ("idle_seconds = -1", "0 (never) or more"),
+        ("idle_seconds = inf", "finite"),
+        ("grace_seconds = nan", "finite"),
+        ("grace_seconds = 0", "more than 0"),
+        ("max_streams = 0", "more than 0"),
+        ("max_streams = -1", "max_streams = -1"),
+        ("max_streams = 1.5", "max_streams = 1.5"),
+        ("max_body_bytes = 0", "more than 0"),
+        ("rate_per_second = -0.5", "0 (without limit) or more"),
+        ("warm_hosts = -1", "0 (none) or more"),
+        ('host = " "', "not empty"),
+        ('agent = ""', "not empty"),
+        ("[link]\nspool_disk_bytes = -1", "link.spool_disk_bytes = -1"),
         ('store = "postgres"', "store = 'postgres'"),
         ("link = 1", "link is a table"),
         ("port = ", "config.toml"),

@@ -4,6 +4,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
+from math import isfinite
 from pathlib import Path
 from typing import Any, Final, get_origin
 
@@ -14,8 +15,16 @@ from roost.cli.places import default_config
 from roost.cli.problems import ConfigInvalid
 from roost.settings import LinkSettings, Settings
 
-MAY_BE_NEVER: Final = frozenset({"idle_seconds", "parked_seconds", "paused_seconds"})
-"""Times for which 0 means that it never happens."""
+MAY_BE_0: Final = {
+    "idle_seconds": "never",
+    "parked_seconds": "never",
+    "paused_seconds": "never",
+    "rate_per_second": "without limit",
+    "warm_hosts": "none",
+}
+"""Numbers that may be 0, and what that means."""
+AMOUNTS: Final = ("_seconds", "_bytes", "_streams")
+"""Endings of numbers of which there must be some."""
 STORES: Final = ("sqlite", "memory")
 _FIELDS: Final[dict[str, FieldInfo]] = {field.name: field for field in fields(Settings)}
 _LINK: Final[dict[str, FieldInfo]] = {field.name: field for field in fields(LinkSettings)}
@@ -40,6 +49,7 @@ def read_settings(flags: Mapping[str, Any] | None = None, *, config: Path | None
         _check(source, values, strict=strict)
         merged = {**merged, **values, "link": {**merged.get("link", {}), **values.get("link", {})}}
     settings = msgspec.convert(merged, Settings, strict=False)
+    _check_beats(settings.link)
     return msgspec.structs.replace(settings, data=str(Path(settings.data).expanduser().absolute()))
 
 
@@ -95,15 +105,33 @@ def _check_one(source: str, name: str, value: Any, field: FieldInfo, *, strict: 
         meant: Any = _convert(value, field.type, strict)
     except msgspec.ValidationError as error:
         raise ConfigInvalid(f"{source}: {name} = {value!r}: {str(error).lower()}", setting=name) from None
-    wrong = None
-    if name == "port" and not 0 <= meant <= 65535:
-        wrong = "a port is 0 (any that is free) to 65535"
-    elif name.endswith(("_seconds", "_bytes")) and not (meant > 0 or (meant == 0 and name in MAY_BE_NEVER)):
-        wrong = "0 (never) or more" if name in MAY_BE_NEVER else "more than 0"
-    elif name == "store" and meant not in STORES:
-        wrong = f"one of {', '.join(STORES)}"
-    if wrong:
+    if wrong := _senseless(name, meant):
         raise ConfigInvalid(f"{source}: {name} = {value!r}: {wrong}", setting=name)
+
+
+def _senseless(name: str, meant: Any) -> str | None:
+    """What would make sense, if this does not."""
+    if isinstance(meant, int | float) and not isfinite(meant):
+        return "a number that is finite"
+    if name == "port" and not 0 <= meant <= 65535:
+        return "a port is 0 (any that is free) to 65535"
+    if name == "store" and meant not in STORES:
+        return f"one of {', '.join(STORES)}"
+    if name in ("data", "host", "agent") and not meant.strip():
+        return "not empty"
+    if name in MAY_BE_0:
+        return None if meant >= 0 else f"0 ({MAY_BE_0[name]}) or more"
+    return None if not name.endswith(AMOUNTS) or meant > 0 else "more than 0"
+
+
+def _check_beats(link: LinkSettings) -> None:
+    """Raises: ConfigInvalid: every link would be given up between two beats."""
+    if link.heartbeat_seconds >= link.lost_after_seconds:
+        told = f"{link.heartbeat_seconds:g}, and lost_after_seconds = {link.lost_after_seconds:g}"
+        raise ConfigInvalid(
+            f"link.heartbeat_seconds = {told}: a link must live longer than from one beat to the next",
+            setting="link.heartbeat_seconds",
+        )
 
 
 def _convert(value: Any, kind: Any, strict: bool) -> Any:
