@@ -440,9 +440,12 @@ async def test_a_question_is_answered_when_all_its_dialogs_are(hub: Served) -> N
 
 async def test_a_slow_controller_costs_nobody_but_itself(hub: Served) -> None:
     session = await hub.live(task="hello")
-    async with attached(hub, session.id), attached(hub, session.id, "observer") as quick:
+    async with attached(hub, session.id) as slow, attached(hub, session.id, "observer") as quick:
         with anyio.fail_after(20):
-            for number in range(40):
+            for number in range(150):  # more than the kernel holds back for the slow one
                 await speak(hub, session, *words("x" * 100_000, task="t1"))
                 progress = (await until(quick, named("agent_progress")))[-1]
                 assert progress["data"]["status"] == "text_delta", number
+        code, frames = await closed(slow)
+    assert code == 4408  # come back to a fresh hydration
+    assert sum(frame.get("event") == "agent_progress" for frame in frames) < 150
