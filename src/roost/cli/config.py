@@ -111,7 +111,7 @@ def _check_one(source: str, name: str, value: Any, field: FieldInfo, *, strict: 
 
 def _senseless(name: str, meant: Any) -> str | None:
     """What would make sense, if this does not."""
-    if isinstance(meant, int | float) and not isfinite(meant):
+    if _endless(meant):
         return "a number that is finite"
     if name == "port" and not 0 <= meant <= 65535:
         return "a port is 0 (any that is free) to 65535"
@@ -122,6 +122,10 @@ def _senseless(name: str, meant: Any) -> str | None:
     if name in MAY_BE_0:
         return None if meant >= 0 else f"0 ({MAY_BE_0[name]}) or more"
     return None if not name.endswith(AMOUNTS) or meant > 0 else "more than 0"
+
+
+def _endless(meant: object) -> bool:
+    return isinstance(meant, float) and not isfinite(meant)
 
 
 def _check_beats(link: LinkSettings) -> None:
