@@ -24,7 +24,7 @@ from roost.link.host_end import HostEnd, Link
 from roost.link.spool import Spool
 from roost.model.events import RunStart
 from roost.model.ids import RunId
-from roost.ports import Ticket
+from roost.model.ticket import Ticket
 from roost.settings import LinkSettings
 
 HELLOS_AT_ONCE = 16

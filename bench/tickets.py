@@ -12,7 +12,7 @@ import msgspec
 
 from roost.cli import main
 from roost.model.ids import Epoch, SessionId
-from roost.ports import Ticket
+from roost.model.ticket import Ticket
 from roost.runtimes.process import runtime
 from roost.runtimes.process.runtime import ProcessRuntime
 

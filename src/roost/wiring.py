@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from roost.ports import Ticket
+from roost.model.ticket import Ticket
 from roost.settings import LinkSettings, Settings
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from roost.model.envelope import Draft, draft
 from roost.model.events import RuntimeReady, WorkspaceSpec, WorkspaceUpdated
 from roost.model.ids import Epoch, SessionId
 from roost.model.library import Dependencies
-from roost.ports import Ticket
+from roost.model.ticket import Ticket
 from roost.settings import Settings
 from roost.storage.memory.store import MemoryStore
 

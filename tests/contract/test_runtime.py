@@ -15,7 +15,8 @@ import pytest
 from roost.model.errors import StartFailed
 from roost.model.events import WorkspaceSpec
 from roost.model.ids import SessionId
-from roost.ports import Runtime, Ticket
+from roost.model.ticket import Ticket
+from roost.ports import Runtime
 from roost.processes import HOST_MARK, marked, session_of
 from roost.runtimes import RUNTIMES, load_runtime
 
@@ -118,7 +119,7 @@ async def test_a_restarted_hub_finds_its_hosts(
     script = f"""
 import sys, anyio, msgspec
 from pathlib import Path
-from roost.ports import Ticket
+from roost.model.ticket import Ticket
 from roost.runtimes import load_runtime
 ticket = msgspec.json.decode(sys.stdin.buffer.read(), type=Ticket)
 anyio.run(load_runtime({name!r}, Path(ticket.data)).start, ticket)

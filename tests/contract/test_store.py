@@ -1,4 +1,4 @@
-"""What every store promises about writing (`Store` in ports.py)."""
+"""What every store promises about writing (`Store` in ports/)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What every store promises about copies of it (`Store.copy` in ports.py)."""
+"""What every store promises about copies of it (`Store.copy` in ports/)."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager

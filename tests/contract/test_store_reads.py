@@ -1,4 +1,4 @@
-"""What every store promises about reading, listing and forgetting (`Store` in ports.py)."""
+"""What every store promises about reading, listing and forgetting (`Store` in ports/)."""
 
 from typing import Any
 

@@ -18,7 +18,7 @@ from roost.model.envelope import Event, encode_body
 from roost.model.events import AbortRequested, Body, RunStart, RuntimeStarting, Steered, TextInput, WorkspaceSpec
 from roost.model.ids import RunId, SessionId, new_message_id
 from roost.model.lifecycle import COMMANDS
-from roost.ports import Ticket
+from roost.model.ticket import Ticket
 
 LOOK_SECONDS = 0.05
 

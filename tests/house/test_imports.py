@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.house.conftest import Checkout
 
-PURE = ("src/roost/model/", "src/roost/ports.py", "src/roost/settings.py")
+PURE = ("src/roost/model/", "src/roost/ports/", "src/roost/settings.py")
 STRUCTS = {"msgspec"}
 OUTSIDE = {"asyncio", "socket", "sqlite3", "subprocess", "threading", "time"}
 

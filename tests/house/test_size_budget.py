@@ -10,6 +10,7 @@ import pytest
 from tests.house.conftest import ROOT, Checkout
 
 MODULE_SOFT, MODULE_HARD, MODULE_MEDIAN = 400, 700, 150
+SEAM = 250
 FUNCTION_SOFT, FUNCTION_HARD = 40, 60  # the soft limit leaves out the docstring, the hard one does not
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -67,6 +68,14 @@ def test_no_module_passes_the_hard_limit(module_sizes: dict[str, int]) -> None:
 def test_the_median_module_is_short(module_sizes: dict[str, int]) -> None:
     written = [size for size in module_sizes.values() if size > 1]  # an empty __init__.py says nothing
     assert statistics.median(written) <= MODULE_MEDIAN
+
+
+def test_seams_are_protocols_and_short(checkout: Checkout, module_sizes: dict[str, int]) -> None:
+    seams = {name: tree for name, _, tree in checkout.modules("src/roost/ports")}
+    classes = [node for tree in seams.values() for node in tree.body if isinstance(node, ast.ClassDef)]
+    assert classes
+    assert [node.name for node in classes if [ast.unparse(base) for base in node.bases] != ["Protocol"]] == []
+    assert {name: module_sizes[name] for name in seams if module_sizes[name] >= SEAM} == {}
 
 
 def test_functions_are_short_or_say_why_not(

@@ -30,7 +30,8 @@ from roost.model.events import PauseRequested, RuntimeReady, SessionUpdated
 from roost.model.ids import Epoch, SessionId
 from roost.model.lifecycle import COMMANDS, Phase
 from roost.model.record import Record
-from roost.ports import Runtime, Ticket
+from roost.model.ticket import Ticket
+from roost.ports import Runtime
 from roost.settings import Settings
 
 HELLO_SECONDS: Final = 10.0

@@ -39,7 +39,8 @@ from roost.model.events import (
     WorkspaceUpdated,
 )  # fmt: skip
 from roost.model.lifecycle import RUN_ENDS
-from roost.ports import Driver, Ticket, Workspaces
+from roost.model.ticket import Ticket
+from roost.ports import Driver, Workspaces
 from roost.processes import HOST_MARK, mark_file, new_host_mark
 from roost.settings import LinkSettings
 

@@ -1,4 +1,4 @@
-"""Where sessions are kept. Each folder here implements the `Store` of `ports.py`; `open_store` picks one by name."""
+"""Where sessions are kept. Each folder here implements the `Store` of `ports/`; `open_store` picks one by name."""
 
 from importlib import import_module
 from pathlib import Path

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from roost.model.errors import StartFailed
 from roost.model.ids import Epoch, SessionId
-from roost.ports import Ticket
+from roost.model.ticket import Ticket
 from roost.processes import (
     HOST_MARK,
     birth,

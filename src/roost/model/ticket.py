@@ -1,0 +1,23 @@
+"""What a host is given to start with."""
+
+from typing import Any
+
+from msgspec import Struct
+
+from roost.model.events import WorkspaceSpec
+from roost.model.ids import Epoch, SessionId
+
+
+class Ticket(Struct, frozen=True, kw_only=True):
+    """All a host needs to start, handed over by inherited descriptor: it holds the token and the session's env."""
+
+    session: SessionId
+    epoch: Epoch
+    token: str
+    data: str
+    agent: str
+    workspace: WorkspaceSpec
+    env: dict[str, str]
+    settings: dict[str, Any]
+    model: str | None = None
+    options: dict[str, Any] = {}

@@ -1,0 +1,92 @@
+"""What a driver is, and what it is given."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from roost.model import events as e
+from roost.model.ids import RunId
+
+
+class Process(Protocol):
+    """A running command in its own process group."""
+
+    pid: int
+
+    def output(self) -> AsyncIterator[bytes]:
+        """Standard output and error, together, as they come."""
+        ...
+
+    async def wait(self) -> int:
+        """The exit code; negative: the signal that killed it."""
+        ...
+
+    async def kill(self) -> None:
+        """Kill the whole tree; returns when it is gone."""
+        ...
+
+
+class Turn(Protocol):
+    """What a driver is given for one run. All events it emits belong to this run, in the order of the calls."""
+
+    run: RunId
+    input: tuple[e.InputPart, ...]
+    workspace: Path
+    env: Mapping[str, str]
+
+    async def emit(self, *bodies: e.Body | bytes) -> None:
+        """Hand over events. First delta of a part leaves at once, later ones are coalesced (25 ms or 1 KiB). Ready-made
+        JSON bytes are kept as they are and never coalesced. Does not wait for the hub. Raises: SpoolFull."""
+        ...
+
+    async def drained(self, below: int) -> None:
+        """Wait until fewer than `below` events are unacknowledged."""
+        ...
+
+    async def ask(self, asked: e.PermissionAsked) -> e.PermissionReplied:
+        """Emit the request and wait for its reply, however long, over reconnects."""
+        ...
+
+    async def ask_question(self, *questions: e.Question) -> e.QuestionReplied: ...
+
+    async def spawn(self, command: Sequence[str] | str, *, cwd: Path | None = None) -> Process:
+        """Start a command (a string goes to the shell) in its own group, registered with the host's tree."""
+        ...
+
+    async def keep(self, content: bytes | Path, mime: str) -> e.Blob:
+        """Have the hub keep this, or a file of the workspace, for as long as the session exists, so that an event may
+        refer to it. Raises: BodyTooLarge, StorageFull, FileMissing, NotAFile, PathOutside."""
+        ...
+
+    async def fetch(self, part: e.FileInput) -> bytes:
+        """The content of a file that was given with an input. Raises: BlobNotFound, InvalidBody."""
+        ...
+
+    def steered(self) -> Sequence[tuple[e.InputPart, ...]]:
+        """Inputs that joined the run since the last call; calling it counts them as read."""
+        ...
+
+
+class Driver(Protocol):
+    """Translates one kind of agent to our events and our commands to it. One per host; lives as long as it."""
+
+    async def start(self, workspace: Path, env: Mapping[str, str], options: Mapping[str, Any]) -> dict[str, Any]:
+        """Get ready; returns what the agent can do, at most 16 KiB as JSON. `options`: `model`, `mode` and whatever
+        else is configured. Raises: StartFailed; it may be tried again."""
+        ...
+
+    async def configure(self, changed: e.ConfigChanged) -> None:
+        """Somebody has changed `model`, `mode` or `options`: in the order of the log, each before any run that was
+        started later, and also while one goes on. What `start` was given may come again."""
+        ...
+
+    async def run(self, turn: Turn) -> e.RunResult:
+        """Carry out one run. The host writes the run's end: `run-complete` with what is returned, `run-error` for an
+        exception (a RoostError keeps its code), `run-aborted` after an abort."""
+        ...
+
+    async def abort(self) -> None:
+        """Ask the agent to stop its run; the host cancels `run` if that takes longer than 2 s."""
+        ...
+
+    async def close(self) -> None: ...
