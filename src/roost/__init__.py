@@ -54,6 +54,9 @@ if TYPE_CHECKING:
     from roost.model.errors import KeyNotFound as KeyNotFound
     from roost.model.errors import LibraryFull as LibraryFull
     from roost.model.errors import LinkDown as LinkDown
+    from roost.model.errors import LoopEnded as LoopEnded
+    from roost.model.errors import LoopNotFound as LoopNotFound
+    from roost.model.errors import LoopRunning as LoopRunning
     from roost.model.errors import MergeConflict as MergeConflict
     from roost.model.errors import MergeRefused as MergeRefused
     from roost.model.errors import MessageNotFound as MessageNotFound
@@ -148,6 +151,9 @@ __all__ = [
     "KeyNotFound",
     "LibraryFull",
     "LinkDown",
+    "LoopEnded",
+    "LoopNotFound",
+    "LoopRunning",
     "MergeConflict",
     "MergeRefused",
     "Message",
@@ -255,6 +261,9 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "KeyNotFound",
         "LibraryFull",
         "LinkDown",
+        "LoopEnded",
+        "LoopNotFound",
+        "LoopRunning",
         "MergeConflict",
         "MergeRefused",
         "MessageNotFound",

@@ -72,7 +72,7 @@ def test_what_a_host_writes_and_reads_are_events_and_sessions_are_not_its_to_cha
     assert set(BODIES) >= FROM_HOST
     assert set(BODIES) >= COMMANDS
     assert FROM_HOST.isdisjoint(session)
-    assert FROM_HOST.isdisjoint({e.PermissionReplied, e.QuestionReplied, e.RunStart})
+    assert FROM_HOST.isdisjoint({e.PermissionReplied, e.QuestionReplied, e.RunStart, e.LoopUpdated})
     assert COMMANDS.isdisjoint(DELTAS)
 
 

@@ -49,7 +49,7 @@ def _likely(record: Record) -> list[Sequence[type]]:
     """Groups of what may come next; a group that stands here twice comes twice as often."""
     if record.phase is not Phase.ACTIVE:
         return [[kind for kind, after in NEXT[record.phase].items() if after != record.phase], list(NEXT[record.phase])]
-    rest = [*WORKED, *SETTINGS, Unknown]
+    rest = [*WORKED, *SETTINGS, e.LoopUpdated, Unknown]
     if record.run is UNSET:
         return [[e.RunStart], [e.RunStart], [e.RunStart], SAID, rest, INPUTS, ANSWERS, CLOSES_EPOCH]
     return [SAID, SAID, SAID, SAID, SAID, SAID, [e.Steered, e.Queued], ASKED, ANSWERS, RUN_ENDS, INPUTS, rest]
@@ -92,7 +92,7 @@ def a_long_life() -> Story:
 
     tell(e.RuntimeStarting)
     tell(e.RunStart, run=run(1))
-    tell(e.RuntimeReady, e.SessionUpdated, e.ConfigChanged)
+    tell(e.RuntimeReady, e.SessionUpdated, e.ConfigChanged, e.LoopUpdated)
     tell(e.RunPhase, *SAID, e.Steered, *WORKED, e.QuestionAsked, e.QuestionReplied, run=run(1))
     tell(e.PermissionAsked, e.PermissionReplied, e.TextDelta, e.RunComplete, run=run(1))
     tell(e.Reverted, e.Unreverted, e.Dequeued)

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, cast
 import msgspec
 from msgspec import UNSET
 
+from roost.core import kits, loops
 from roost.core.answering import answered_by_policy
 from roost.core.configuring import changes
 from roost.core.decision import HUB, Decision
@@ -25,6 +26,7 @@ from roost.model.errors import (
     MessageNotFound,
     PermissionNotFound,
     SessionArchived,
+    SessionAsleep,
     SessionBusy,
     SessionClosed,
 )  # fmt: skip
@@ -34,6 +36,8 @@ from roost.model.record import Pending, Record
 
 MAX_MESSAGE_CHARS: Final = 32 * 1024
 """What is said to an agent along with a rejection."""
+FELL_ASLEEP: Final = "the session was put to sleep"
+"""Why a loop is paused with its session."""
 
 _LIVE: Final = (Phase.CREATING, Phase.ACTIVE, Phase.RESUMING)
 
@@ -41,6 +45,17 @@ _LIVE: Final = (Phase.CREATING, Phase.ACTIVE, Phase.RESUMING)
 def decide(record: Record, command: c.AnyCommand, by: e.Principal) -> Decision:
     """Raises: any error the command's function documents."""
     return _DECIDE[type(command)](record, command, by)
+
+
+def may_wake(command: c.AnyCommand) -> bool:
+    """Whether a session that sleeps is woken by this."""
+    match command:
+        case c.Send():
+            return command.delivery != "queue"
+        case c.ChangeLoop():
+            return command.action in ("start", "resume")
+        case _:
+            return isinstance(command, c.Resume)
 
 
 def check_input(parts: Sequence[e.InputPart]) -> tuple[e.InputPart, ...]:
@@ -60,6 +75,9 @@ def starting(record: Record) -> list[Draft]:
 
 
 def waking(record: Record, by: e.Principal) -> list[Draft]:
+    """Raises: SessionAsleep: nobody but its own terminal can wake it."""
+    if record.mode == "tui":
+        raise SessionAsleep("the terminal of this session is away: it goes on when that comes back")
     return [draft(e.SessionResuming(), by=by), *starting(record)]
 
 
@@ -86,15 +104,17 @@ def lost(record: Record, code: str, message: str) -> Decision:
     gone = draft(e.RuntimeLost(epoch=record.epoch, code=code, message=message), by=HUB)
     if record.phase is Phase.CREATING:
         failed = draft(e.SessionFailed(error=e.Failure(code="start_failed", message=message)), by=HUB)
-        return Decision([gone, *run_broken(record, "start_failed", message), failed])
+        blocked = loops.halted(record, "blocked", message)
+        return Decision([gone, *run_broken(record, "start_failed", message), *blocked, failed])
     run_code = "start_failed" if record.phase is Phase.RESUMING else "interrupted"
     reason = "requested" if record.pause_requested else {"hub_down": "hub-down"}.get(code, run_code.replace("_", "-"))
-    asleep = draft(e.SessionPaused(reason=reason), by=HUB)
-    return Decision([gone, *settled, *run_broken(record, run_code, message), asleep])
+    asleep = [*loops.halted(record, "paused", message), draft(e.SessionPaused(reason=reason), by=HUB)]
+    return Decision([gone, *settled, *run_broken(record, run_code, message), *asleep])
 
 
-def settle(record: Record, *, linked: bool) -> Decision:
-    """What the hub owes the session by itself, checked after every commit, hello and start of the hub."""
+def settle(record: Record, *, linked: bool, attended: bool) -> Decision:
+    """What the hub owes the session by itself, checked after every commit, hello and start of the hub. `attended`:
+    somebody is attached."""
     opened = record.run.run if record.run is not UNSET else UNSET
     stale = [entry for entry in record.pending if entry.run is not UNSET and entry.run != opened]
     if stale and record.phase is Phase.ACTIVE:
@@ -103,7 +123,10 @@ def settle(record: Record, *, linked: bool) -> Decision:
     if answers and record.phase is Phase.ACTIVE:
         return Decision(answers)
     if record.pause_requested and opened is UNSET and not linked and record.phase in _LIVE:
-        return Decision([*interrupted(record.pending), draft(e.SessionPaused(reason="requested"), by=HUB)], then="stop")
+        asleep = [*loops.halted(record, "paused", FELL_ASLEEP), draft(e.SessionPaused(reason="requested"), by=HUB)]
+        return Decision([*interrupted(record.pending), *asleep], then="stop")
+    if (looped := loops.owed(record, attended=attended)).drafts:
+        return looped
     waits = record.phase is not Phase.ACTIVE or record.pause_requested or record.queue_held
     if record.queue and opened is UNSET and not waits:
         return _next_of_queue(record)
@@ -113,8 +136,8 @@ def settle(record: Record, *, linked: bool) -> Decision:
 def _next_of_queue(record: Record) -> Decision:
     """The head of the queue gets its run."""
     head, run = record.queue[0], new_run_id()
-    begun = e.RunStart(message=head.message, input=head.input, delivery="queue")
-    return Decision([draft(e.Dequeued(message=head.message), by=HUB), draft(begun, run=run, by=head.by)], run)
+    begun = draft(e.RunStart(message=head.message, input=head.input, delivery="queue"), run=run, by=head.by)
+    return Decision([draft(e.Dequeued(message=head.message), by=HUB), begun, *loops.joined(record, run)], run)
 
 
 def _send(record: Record, command: c.Send, by: e.Principal) -> Decision:
@@ -128,9 +151,10 @@ def _send(record: Record, command: c.Send, by: e.Principal) -> Decision:
         return _steer(record, command, parts, by)
     run = new_run_id()
     begun = draft(e.RunStart(message=new_message_id(), input=parts, delivery=command.delivery), run=run, by=by)
+    drafts = [begun, *loops.joined(record, run)]
     if record.phase is Phase.PAUSED:
-        return Decision([*waking(record, by), begun], run, "start")
-    return Decision([begun], run)
+        return Decision([*waking(record, by), *drafts], run, "start")
+    return Decision(drafts, run)
 
 
 def _steer(record: Record, command: c.Send, parts: tuple[e.InputPart, ...], by: e.Principal) -> Decision:
@@ -180,8 +204,9 @@ def _archive(record: Record, command: c.Archive, by: e.Principal) -> Decision:
     if record.phase in (Phase.ARCHIVED, Phase.ENDED):
         return Decision()
     settled = interrupted(record.pending) if record.phase is Phase.ACTIVE else []
-    broken = run_broken(record, "archived", "the session was archived")
-    return Decision([*settled, *broken, draft(e.SessionArchived(), by=by)], then="stop")
+    why = "the session was archived"
+    ended = [*run_broken(record, "archived", why), *loops.halted(record, "cancelled", why)]
+    return Decision([*settled, *ended, draft(e.SessionArchived(), by=by)], then="stop")
 
 
 def _update(record: Record, command: c.Update, by: e.Principal) -> Decision:
@@ -195,6 +220,8 @@ def _update(record: Record, command: c.Update, by: e.Principal) -> Decision:
     if command.metadata is not UNSET:
         check_metadata(record.metadata | command.metadata)
     fields = {name: value for name in c.Update.__struct_fields__ if (value := getattr(command, name)) is not UNSET}
+    if command.kit is not UNSET:
+        fields["kit"] = kits.changed(record.kit, command.kit)
     return Decision([draft(e.SessionUpdated(**fields), by=by)]) if fields else Decision()
 
 
@@ -228,6 +255,19 @@ def _configure(record: Record, command: c.Configure, by: e.Principal) -> Decisio
     _must_be_open(record)
     fields = changes(record, command)
     return Decision([draft(e.ConfigChanged(**fields), by=by)]) if fields else Decision()
+
+
+def _change_loop(record: Record, command: c.ChangeLoop, by: e.Principal) -> Decision:
+    """Raises: SessionArchived, SessionClosed; SessionBusy: it is just going to sleep; what `loops.change` raises."""
+    _must_be_open(record)
+    drafts = loops.change(record, command, by)
+    if drafts and may_wake(command) and (record.phase is Phase.PAUSED or record.pause_requested):
+        woken = _resume(record, c.Resume(), by)
+        return Decision([*woken.drafts, *drafts], then=woken.then)
+    if drafts and command.action == "cancel" and loops.in_iteration(record):
+        aborted = _abort(record, c.Abort(reason="loop-cancelled"), by)
+        return Decision([*drafts, *aborted.drafts], aborted.run)
+    return Decision(drafts)
 
 
 def _unqueue(record: Record, command: c.Unqueue, by: e.Principal) -> Decision:
@@ -269,4 +309,5 @@ _DECIDE: Final[dict[type, Callable[[Record, Any, e.Principal], Decision]]] = {
     c.ReplyQuestion: _reply_question,
     c.Configure: _configure,
     c.Unqueue: _unqueue,
+    c.ChangeLoop: _change_loop,
 }

@@ -4,7 +4,8 @@ from msgspec import UNSET, Struct
 
 from roost.core.answering import past_deadline
 from roost.core.decision import HUB, Decision
-from roost.core.decisions import decide, interrupted
+from roost.core.decisions import FELL_ASLEEP, decide, interrupted
+from roost.core.loops import halted
 from roost.model import commands as c
 from roost.model import events as e
 from roost.model.envelope import draft
@@ -76,4 +77,5 @@ def _park(record: Record) -> Decision:
         again = e.Queued(message=run.message, input=run.input, again=True)
         drafts.append(draft(e.RunAborted(reason="parked", read=record.starting), run=run.run, by=HUB))
         drafts.append(draft(again, by=run.by))
-    return Decision([*drafts, draft(e.SessionPaused(reason="parked"), by=HUB)], then="stop")
+    asleep = [*halted(record, "paused", FELL_ASLEEP), draft(e.SessionPaused(reason="parked"), by=HUB)]
+    return Decision([*drafts, *asleep], then="stop")

@@ -1,16 +1,20 @@
 """How a session begins: what it is, that its host is being started, and its first run if it has a task."""
 
+from collections.abc import Sequence
 from typing import Final
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
-from roost.core.decisions import HUB, check_input
+from roost.core.decision import HUB
+from roost.core.decisions import check_input
+from roost.core.kits import settled
+from roost.core.loops import check_goal
 from roost.model import commands as c
 from roost.model import events as e
 from roost.model.addresses import CREDENTIALS, split_credentials
 from roost.model.envelope import Draft, draft
-from roost.model.errors import InvalidBody
+from roost.model.errors import AgentNotConfigured, AgentUnknown, InvalidBody
 from roost.model.ids import SessionId, new_message_id, new_run_id
 
 LABEL_CHARS: Final = 80
@@ -26,6 +30,9 @@ def first_events(
         parts = (e.TextInput(text=command.task), *parts)
     task = " ".join(part.text for part in parts if isinstance(part, e.TextInput)).strip()
     timeouts = command.timeouts.settled()
+    kit = settled(command.kit)
+    if command.loop is not UNSET:
+        check_goal(command.loop, bool(task))
     created = e.SessionCreated(
         session=session,
         label=_label(command, task),
@@ -40,11 +47,28 @@ def first_events(
         env=dict.fromkeys(command.env, "***") or UNSET,
         timeouts=timeouts if timeouts != e.Timeouts() else UNSET,
         policy=UNSET if command.policy is UNSET else command.policy.settled(),
+        mode=command.mode,
+        kit=kit if kit != e.Kit() else UNSET,
+        loop=UNSET if command.loop is UNSET else command.loop.settled(),
     )
-    drafts = [draft(created, by=by), draft(e.RuntimeStarting(epoch=1), by=HUB)]
-    if parts:
-        begun = e.RunStart(message=new_message_id(), input=check_input(parts))
-        drafts.append(draft(begun, run=new_run_id(), by=by))
+    first = check_input(parts) if parts else ()
+    begins = _begins_away(first, by) if command.mode == "tui" else _begins(first, by)
+    return [draft(created, by=by), *begins]
+
+
+def _begins(first: tuple[e.InputPart, ...], by: e.Principal) -> list[Draft]:
+    """A host is started for its agent; the first input is its first run."""
+    drafts = [draft(e.RuntimeStarting(epoch=1), by=HUB)]
+    if first:
+        drafts.append(draft(e.RunStart(message=new_message_id(), input=first), run=new_run_id(), by=by))
+    return drafts
+
+
+def _begins_away(first: tuple[e.InputPart, ...], by: e.Principal) -> list[Draft]:
+    """Its agent comes by itself, from a terminal; until then it sleeps, and the first input waits."""
+    drafts = [draft(e.SessionPaused(reason="requested"), by=HUB)]
+    if first:
+        drafts.append(draft(e.Queued(message=new_message_id(), input=first), by=by))
     return drafts
 
 
@@ -58,6 +82,16 @@ def credentials_apart(command: c.CreateSession) -> c.CreateSession:
         return command
     workspace = replace(command.workspace, url=address)
     return replace(command, workspace=workspace, env=command.env | {CREDENTIALS: credentials})
+
+
+def chosen_agent(named: str | UnsetType, default: str | None, known: Sequence[str]) -> str:
+    """Raises: AgentNotConfigured, AgentUnknown."""
+    agent = default if named is UNSET else named
+    if agent is None:
+        raise AgentNotConfigured(known=list(known))
+    if agent not in known:
+        raise AgentUnknown(f"no agent is called {agent!r}; known: {', '.join(known)}", known=list(known))
+    return agent
 
 
 def _label(command: c.CreateSession, task: str) -> str:

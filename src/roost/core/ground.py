@@ -1,6 +1,6 @@
 """What every session of a hub stands on."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -34,3 +34,5 @@ class Ground(Struct, frozen=True):
     """Where hosts may have content kept; None: nowhere."""
     take_in: TakeIn | None = None
     """None: inputs refer to nothing."""
+    attended: Callable[[SessionId], bool] = lambda _session: True
+    """Whether anybody is attached to a session (core/presence.py)."""

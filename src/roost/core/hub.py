@@ -19,7 +19,7 @@ from roost.core.claims import Claim, claim_for
 from roost.core.due import Times
 from roost.core.ending import Ending
 from roost.core.feed import Feed
-from roost.core.founding import credentials_apart, first_events
+from roost.core.founding import chosen_agent, credentials_apart, first_events
 from roost.core.hostlink import Receive, Send
 from roost.core.hosts import Hosts
 from roost.core.keys import Keyring
@@ -39,8 +39,6 @@ from roost.model import access
 from roost.model import commands as c
 from roost.model import events as e
 from roost.model.errors import (
-    AgentNotConfigured,
-    AgentUnknown,
     Forbidden,
     HubStopping,
     RoostError,
@@ -48,7 +46,7 @@ from roost.model.errors import (
     StateConflict,
     WorkspaceDirty,
 )  # fmt: skip
-from roost.model.ids import SessionId, new_session_id
+from roost.model.ids import SessionId, full_id, new_session_id
 from roost.model.info import (
     Accepted,
     Deleted,
@@ -93,18 +91,19 @@ class Hub:
         self.log = Log(store, bell)
         self._store, self._bell, self._clock = store, bell, clock
         self._runtime, self._workspaces = runtime, workspaces
-        self._agents = tuple(agents)
-        self._tasks = tasks
+        self._agents, self._tasks = tuple(agents), tasks
         self._blobs = Blobs(Path(settings.data) / "blobs")
         self.shelf = Shelf(self._blobs, self.log, self.find)
-        self._ground = Ground(store, self.log, bell, clock, settings.paused_seconds, self._blobs, self.shelf.take_in)
+        self.presence = here = Presence(clock)
+        self._ground = Ground(
+            store, self.log, bell, clock, settings.paused_seconds, self._blobs, self.shelf.take_in, here.attended
+        )  # fmt: skip
         self._spools = Spools(Path(settings.data), runtime.alive)
         self._timers = Timers(clock, Times(idle=settings.idle_seconds, parked=settings.parked_seconds))
         self._hosts = Hosts(self._ground, runtime, self._spools, self._timers, settings, tasks)
         self.workspace = Workspace(Reach(self._ground, self._hosts, self._timers, settings), settings)
         self.library = Library(store, clock, preparer, Path(settings.data), tasks)
         self.knowing = Knowing(store, runtime, Path(settings.data))
-        self.presence = Presence(clock)
         self.limits = Limits(max_streams=settings.max_streams, rate=settings.rate_per_second)
         self.keys = Keyring(store, clock, self.presence.end_key)
         self.ending = Ending(self._hosts, self.keys, bell)
@@ -112,8 +111,7 @@ class Hub:
         self.backups = Backups(store, clock, self.keys, Path(settings.data))
         self.feed = Feed(store, bell, self._known_record)
         self.measures = Measures(store, self.feed, self._hosts, self.presence, self.log.appends)
-        self._known: WeakValueDictionary[SessionId, Session] = WeakValueDictionary()
-        self._loading = anyio.Lock()
+        self._known, self._loading = WeakValueDictionary[SessionId, Session](), anyio.Lock()
 
     @property
     def tasks(self) -> TaskGroup:
@@ -172,7 +170,8 @@ class Hub:
     async def create_session(self, command: c.CreateSession, by: e.Principal, key: str | None = None) -> Session:
         """A new session, readable at once; its host starts in the background.
 
-        Raises: AgentNotConfigured, AgentUnknown, WorkspaceInvalid, InvalidBody, BodyTooLarge, IdempotencyMismatch.
+        Raises: AgentNotConfigured, AgentUnknown, WorkspaceInvalid, PathOutside, BlobNotFound, InvalidBody,
+        BodyTooLarge, IdempotencyMismatch.
         """
         self._must_run()
         command = credentials_apart(command)
@@ -191,30 +190,19 @@ class Hub:
         session_id = new_session_id()
         spec = await to_thread.run_sync(self._workspaces.resolve, session_id, command.workspace)
         session = Session.fresh(self._ground, self._hosts, session_id)
-        given = () if command.input is UNSET else command.input
-        async with self.shelf.take_in(given, session_id, by, after=0) as taken:
-            if taken:
-                command = msgspec.structs.replace(command, input=taken)
-            drafts = first_events(session_id, command, spec, self._agent(command.agent), by)
+        agent = chosen_agent(command.agent, self.settings.agent, self._agents)
+        async with self.shelf.given(command, session_id, by) as taken:
+            drafts = first_events(session_id, taken, spec, agent, by)
             self._known[session_id] = session
             with anyio.CancelScope(shield=True):
                 await session.found(drafts, command.env, claim)
-        self._tasks.start_soon(self._hosts.start, session)
+        if command.mode == "sandbox":
+            self._tasks.start_soon(self._hosts.start, session)
         return session
-
-    def _agent(self, named: str | UnsetType) -> str:
-        agent = self.settings.agent if named is UNSET else named
-        if agent is None:
-            raise AgentNotConfigured(known=list(self._agents))
-        if agent not in self._agents:
-            raise AgentUnknown(
-                f"no agent is called {agent!r}; known: {', '.join(self._agents)}", known=list(self._agents)
-            )
-        return agent
 
     async def find(self, session: str, by: e.Principal) -> Session:
         """By full or short id. Raises: SessionNotFound, also for what this principal may not see."""
-        found = await self._session(_full_id(session))
+        found = await self._session(full_id(session))
         if not may_see(found.record_now, by):
             raise SessionNotFound
         return found
@@ -372,7 +360,3 @@ class Hub:
 
 def may_see(record: Record, by: e.Principal) -> bool:
     return access.may_see(record.visibility, record.owner, by)
-
-
-def _full_id(session: str) -> SessionId:
-    return SessionId(session if session.startswith("codesess_") else f"codesess_{session}")

@@ -96,6 +96,10 @@ class Presence:
         left = list(self._left.get(session, ())) if disconnected else []
         return [*left, *(entry.participant for entry in self._here.get(session, {}).values())]
 
+    def attended(self, session: SessionId) -> bool:
+        """Whether anybody is here."""
+        return bool(self._here.get(session))
+
     def ways(self) -> Counter[str]:
         """How many are open, by what they are."""
         return Counter(entry.participant.via for here in self._here.values() for entry in here.values())

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from roost.core.answering import answered_by_policy
 from roost.core.claims import Claim, claim_for
 from roost.core.decision import Decision
-from roost.core.decisions import decide, settle
+from roost.core.decisions import decide, may_wake, settle
 from roost.core.fitting import as_native, unfit
 from roost.core.ground import Ground
 from roost.model import commands as c
@@ -172,7 +172,7 @@ class Session:
 
         Raises: what the command's decision raises (core/decisions.py); IdempotencyMismatch.
         """
-        if isinstance(command, c.Resume) or (isinstance(command, c.Send) and command.delivery != "queue"):
+        if may_wake(command):
             await self._let_pause_end(command)
         claim = claim_for(by, key, command, self.id)
         async with self._taken_in(command, by) as recorded:
@@ -201,11 +201,14 @@ class Session:
 
     async def settle(self) -> None:
         """Commit what the hub owes this session by itself, until it owes nothing."""
-        while (decision := settle(self.record_now, linked=self.linked)).drafts:
+        while self._owes(self.record_now).drafts:
             at = self.seq
-            await self.decide(lambda record: settle(record, linked=self.linked))
-            if self.seq == at and decision.drafts:
+            await self.decide(self._owes)
+            if self.seq == at:
                 return
+
+    def _owes(self, record: Record) -> Decision:
+        return settle(record, linked=self.linked, attended=self._ground.attended(self.id))
 
     async def append_from_host(self, epoch: Epoch, first: int, drafts: Sequence[Draft]) -> tuple[int, Seq]:
         """Commit what a host produced; returns the last producer_seq that is durable, and the log's last seq.
@@ -269,7 +272,7 @@ class Session:
 
     async def _let_pause_end(self, command: c.AnyCommand) -> None:
         """What would wake the session waits while it is going to sleep, for so long as that may take."""
-        waits = isinstance(command, c.Resume) or self.record_now.run is UNSET
+        waits = not isinstance(command, c.Send) or self.record_now.run is UNSET
         if waits and self.record_now.pause_requested:
             with anyio.move_on_after(PAUSE_SECONDS):
                 await self.wait_paused()

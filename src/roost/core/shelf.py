@@ -3,20 +3,25 @@ session may see these."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from typing import Final
 
 import anyio
 import structlog
 from anyio import to_thread
 from msgspec import UNSET, Struct
+from msgspec.structs import replace
 
 from roost.core.blobs import Blobs, blobs_of, input_into, stored, uploader_of
+from roost.core.kits import check_given, check_size
 from roost.core.log import PAGE_EVENTS, Log
 from roost.core.session import Session
+from roost.model.commands import CreateSession
 from roost.model.errors import ArtifactNotFound, BlobNotFound, CursorTrimmed, RoostError, SessionNotFound
-from roost.model.events import ArtifactPublished, Blob, FileInput, InputPart, Principal
+from roost.model.events import ArtifactPublished, Blob, FileInput, GivenFile, InputPart, Principal
 from roost.model.ids import Seq, SessionId
 from roost.model.made import Artifact, find_artifact
 
+BYTES: Final = "application/octet-stream"
 _log = structlog.get_logger("roost.shelf")
 
 Find = Callable[[str, Principal], Awaitable[Session]]
@@ -68,7 +73,7 @@ class Shelf:
         """Raises: BlobNotFound: no session that this principal may see refers to it."""
         if not await self._may_see(name, by):
             raise BlobNotFound
-        return Content(self._blobs.size(name), "application/octet-stream", self._blobs.pieces(name))
+        return Content(self._blobs.size(name), BYTES, self._blobs.pieces(name))
 
     @asynccontextmanager
     async def take_in(
@@ -83,9 +88,27 @@ class Shelf:
         if not any(isinstance(part, FileInput) for part in parts):
             yield tuple(parts)
             return
+        async with self._coming(session, after) as holder:
+            yield await self._held(parts, holder, by)
+
+    @asynccontextmanager
+    async def given(self, command: CreateSession, session: SessionId, by: Principal) -> AsyncGenerator[CreateSession]:
+        """A new session as it is recorded: its input taken in, and its files, which its kit names.
+
+        Raises: what `take_in` raises; PathOutside.
+        """
+        async with self._coming(session, 0) as holder:
+            if command.input is not UNSET:
+                command = replace(command, input=await self._held(command.input, holder, by))
+            files = await self._files(command, holder, by)
+            yield replace(command, files=(), kit=replace(command.kit, files=files))
+
+    @asynccontextmanager
+    async def _coming(self, session: SessionId, after: Seq) -> AsyncGenerator[str]:
+        """Who holds what is on its way into the log of a session, until the block ends."""
         holder = input_into(session)
         try:
-            yield await self._held(parts, holder, by)
+            yield holder
         finally:
             with anyio.CancelScope(shield=True):
                 await self._settle(holder, after)
@@ -97,11 +120,28 @@ class Shelf:
 
     async def _held(self, parts: Sequence[InputPart], holder: str, by: Principal) -> tuple[InputPart, ...]:
         for name in blobs_of(parts):
-            uploaded = uploader_of(by) in await to_thread.run_sync(self._blobs.holders, name)
-            if not uploaded and not await self._may_see(name, by):
-                raise BlobNotFound
-            await self._blobs.hold(name, holder)
+            await self._hold(name, holder, by)
         return await stored(self._blobs, parts, holder)
+
+    async def _files(self, command: CreateSession, holder: str, by: Principal) -> tuple[GivenFile, ...]:
+        kept: list[GivenFile] = []
+        for place, file in zip(check_given(command.kit, command.files), command.files, strict=True):
+            if file.content is not UNSET:
+                blob = await self._blobs.put(_once(file.content), holder, BYTES)
+            else:
+                name = str(file.blob)
+                await self._hold(name, holder, by)
+                blob = Blob(hash=name, size=self._blobs.size(name), mime=BYTES)
+            kept.append(GivenFile(path=place, blob=blob))
+        check_size(sum(file.blob.size for file in kept))
+        return tuple(kept)
+
+    async def _hold(self, name: str, holder: str, by: Principal) -> None:
+        """Have a blob held for somebody else, too. Raises: BlobNotFound: it is not this principal's to give."""
+        uploaded = uploader_of(by) in await to_thread.run_sync(self._blobs.holders, name)
+        if not uploaded and not await self._may_see(name, by):
+            raise BlobNotFound
+        await self._blobs.hold(name, holder)
 
     async def _settle(self, holder: str, after: Seq) -> None:
         """Whether it was recorded, and whoever was killed meanwhile, the log knows. What cannot be settled now is when

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
 
 from roost.model.durations import seconds
 from roost.model.errors import InvalidBody
-from roost.model.events import InputPart, Policy, Rule, TextInput, Timeouts
+from roost.model.events import InputPart, Kit, Loop, Policy, Rule, Skill, TextInput, Timeouts
 from roost.model.ids import MessageId, RequestId
 
 MAX_LABEL_CHARS = 200
@@ -21,6 +22,11 @@ MAX_ENV_BYTES = 64 * 1024
 """Names and values."""
 MAX_TASK_BYTES = 200 * 1024
 """The input of one run, encoded. Larger content goes into files of the workspace."""
+MAX_FILES = 200
+MAX_FILES_BYTES = 64 * 1024 * 1024
+"""All files that a session is given, together."""
+MAX_GOAL_CHARS = 16 * 1024
+MAX_ITERATIONS = 10_000
 MAX_RULES = 200
 MAX_GLOB_CHARS = 1000
 
@@ -79,8 +85,36 @@ def settled_rules(rules: Sequence[Rule]) -> tuple[Rule, ...]:
     return tuple(Rule(permission=rule.permission, action=rule.action, pattern=rule.pattern) for rule in rules)
 
 
+class FileRequest(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A file that is to lie in the workspace before the agent starts: its `content` (base64 in JSON), or the hash of a
+    `blob` that was uploaded. `path`: relative to the workspace."""
+
+    path: str
+    content: bytes | UnsetType = UNSET
+    blob: str | UnsetType = UNSET
+
+
+class LoopRequest(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A loop over runs. What it means: `events.Loop`. Without a `goal` the session's task is it."""
+
+    goal: str | UnsetType = UNSET
+    max_iterations: int | UnsetType = UNSET
+    auto_continue: bool | UnsetType = UNSET
+    allow_detached: bool | UnsetType = UNSET
+
+    def settled(self, before: Loop | None = None) -> Loop:
+        """With what is absent as it was before. Raises: InvalidBody."""
+        if self.goal is not UNSET and not (self.goal.strip() and len(self.goal) <= MAX_GOAL_CHARS):
+            raise InvalidBody(f"loop: a goal has 1 to {MAX_GOAL_CHARS} characters")
+        if self.max_iterations is not UNSET and not 1 <= self.max_iterations <= MAX_ITERATIONS:
+            raise InvalidBody(f"loop: 1 to {MAX_ITERATIONS} iterations")
+        given = {name: value for name in self.__struct_fields__ if (value := getattr(self, name)) is not UNSET}
+        return replace(before or Loop(), **given)
+
+
 class CreateSession(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """A new session; with `task` (text) or `input` (parts) its first run starts at once."""
+    """A new session; with `task` (text) or `input` (parts) its first run starts at once. `kit`: what it works with; its
+    files are given as `files`. `mode`: `sandbox`, its agent is started by a host; `tui`, its agent comes by itself."""
 
     task: str | UnsetType = UNSET
     input: tuple[InputPart, ...] | UnsetType = UNSET
@@ -94,6 +128,10 @@ class CreateSession(Struct, frozen=True, kw_only=True, omit_defaults=True, forbi
     env: dict[str, str] = {}
     timeouts: TimeoutsRequest = TimeoutsRequest()
     policy: PolicyRequest | UnsetType = UNSET
+    kit: Kit = Kit()
+    files: tuple[FileRequest, ...] = ()
+    loop: LoopRequest | UnsetType = UNSET
+    mode: Literal["sandbox", "tui"] = "sandbox"
 
 
 class Command(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, tag_field="command"):
@@ -131,14 +169,24 @@ class Archive(Command, frozen=True, kw_only=True, tag="archive"):
     """Keep the history, stop everything, for good. Repeat is success."""
 
 
+class KitChange(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Only what is present changes, and is replaced as a whole. An empty `default_agent` takes it away."""
+
+    default_agent: str | UnsetType = UNSET
+    enabled_agents: tuple[str, ...] | UnsetType = UNSET
+    skills: tuple[Skill, ...] | UnsetType = UNSET
+
+
 class Update(Command, frozen=True, kw_only=True, tag="update"):
-    """Change what is present. `metadata` merges key by key; `hidden` takes the session off default lists."""
+    """Change what is present. `metadata` merges key by key; `hidden` takes the session off default lists; what changes
+    in the `kit` is given to the agent when it starts next."""
 
     label: str | UnsetType = UNSET
     tags: tuple[str, ...] | UnsetType = UNSET
     metadata: dict[str, Any] | UnsetType = UNSET
     visibility: Literal["private", "organization", "collaborate"] | UnsetType = UNSET
     hidden: bool | UnsetType = UNSET
+    kit: KitChange | UnsetType = UNSET
 
 
 class ReplyPermission(Command, frozen=True, kw_only=True, tag="reply-permission"):
@@ -184,4 +232,25 @@ class Unqueue(Command, frozen=True, kw_only=True, tag="unqueue"):
     message: MessageId
 
 
-AnyCommand = Send | Abort | Pause | Resume | Archive | Update | ReplyPermission | ReplyQuestion | Configure | Unqueue
+class ChangeLoop(Command, frozen=True, kw_only=True, tag="change-loop"):
+    """`start` a loop; `pause` it after the iteration that goes on; `resume` it, which wakes a session that sleeps;
+    `cancel` it, and the run of its iteration; `adjust` what it works towards. Repeat is success, but for `start`.
+    `loop`: for `start` and `adjust`."""
+
+    action: Literal["start", "pause", "resume", "cancel", "adjust"]
+    loop: LoopRequest | UnsetType = UNSET
+
+
+AnyCommand = (
+    Send
+    | Abort
+    | Pause
+    | Resume
+    | Archive
+    | Update
+    | ReplyPermission
+    | ReplyQuestion
+    | Configure
+    | Unqueue
+    | ChangeLoop
+)

@@ -8,13 +8,14 @@ RoostError
 │   ├── Unauthorized, Forbidden, HostRefused, OriginRefused, PathOutside
 ├── Missing                 nothing has this name
 │   ├── SessionNotFound, RunNotFound, MessageNotFound, PermissionNotFound, RouteNotFound, FileMissing,
-│   │   ArtifactNotFound, BlobNotFound, KeyNotFound, NotInLibrary
+│   │   ArtifactNotFound, BlobNotFound, KeyNotFound, NotInLibrary, LoopNotFound
 ├── Gone
 │   ├── CursorTrimmed, SessionArchived, SessionClosed
 ├── Conflicting             right request, wrong moment
 │   ├── SessionBusy, SessionAsleep, IdempotencyMismatch, WorkspaceDirty, QueueFull, StateConflict, IllegalTransition,
 │   │   TooManyKeys, TooManyStreams, NotAFile, NotAFolder, ShellTimeout, MergeConflict, MergeRefused,
-│   │   SessionExists, ConfigConflict, NameTaken, LibraryFull, ForgeNotConnected
+│   │   SessionExists, ConfigConflict, NameTaken, LibraryFull, ForgeNotConnected, LoopEnded,
+│   │   LoopRunning
 ├── Fencing                 a writer that lost its session
 │   ├── StaleEpoch, ProducerGap
 ├── Unavailable             try again later
@@ -208,6 +209,12 @@ class ArtifactNotFound(Missing):
     code = "artifact_not_found"
 
 
+class LoopNotFound(Missing):
+    """The session has no loop: start one."""
+
+    code = "loop_not_found"
+
+
 class BlobNotFound(Missing):
     """No session that you may see refers to this blob."""
 
@@ -260,6 +267,18 @@ class SessionAsleep(Conflicting):
     """The session sleeps, and this call does not wake it."""
 
     code = "session_asleep"
+
+
+class LoopEnded(Conflicting):
+    """The loop has come to its end: start another one. Details: `status`, how it has ended."""
+
+    code = "loop_ended"
+
+
+class LoopRunning(Conflicting):
+    """A loop goes on in this session: adjust it, or cancel it first."""
+
+    code = "loop_running"
 
 
 class IdempotencyMismatch(Conflicting):

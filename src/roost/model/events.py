@@ -25,6 +25,7 @@ from roost.model.values import (
     Instructions,
     Kit,
     Loop,
+    LoopStatus,
     Persona,
     Policy,
     Principal,
@@ -439,10 +440,12 @@ class TodosUpdated(Body, frozen=True, kw_only=True, tag="todos-updated"):
 
 
 class GoalUpdated(Body, frozen=True, kw_only=True, tag="goal-updated"):
-    """The agent's verdict on its goal: go on, or it is reached."""
+    """The agent's verdict on its goal: go on, or it is reached. `next_action`: what it wants to be told in the next
+    iteration of its loop, in place of the goal."""
 
     status: Literal["continue", "complete"]
     summary: str | UnsetType = UNSET
+    next_action: str | UnsetType = UNSET
 
 
 class Verification(Body, frozen=True, kw_only=True, tag="verification"):
@@ -471,10 +474,10 @@ class SubtaskEnd(Body, frozen=True, kw_only=True, tag="subtask-end"):
 
 class LoopUpdated(Body, frozen=True, kw_only=True, tag="loop-updated"):
     """How a loop over runs stands. `completed`, `cancelled` and `blocked` are its ends; `awaiting_input` waits for a
-    person. `iteration`: of the run that goes on or went last, from 1. `loop`: what it works towards from now on, if
-    that has changed. `id`: of a loop that begins."""
+    person. `iteration`: of the run that goes on or went last, from 1; the first event of an iteration is of its run.
+    `loop`: what it works towards from now on, if that has changed. `id`: of a loop that begins."""
 
-    status: Literal["idle", "starting", "running", "paused", "completed", "cancelled", "blocked", "awaiting_input"]
+    status: LoopStatus
     iteration: int = 0
     id: str | UnsetType = UNSET
     loop: Loop | UnsetType = UNSET

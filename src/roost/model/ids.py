@@ -42,6 +42,15 @@ def new_task_id() -> TaskId:
     return TaskId(f"task_{token_hex(8)}")
 
 
+def new_loop_id() -> str:
+    return f"loop_{token_hex(8)}"
+
+
+def full_id(session: str) -> SessionId:
+    """Of an id that was given in full, or short."""
+    return SessionId(session if session.startswith("codesess_") else f"codesess_{session}")
+
+
 def short_id(session: SessionId) -> str:
     """The part of a session id that people type and that names its branch and folders."""
     return session.removeprefix("codesess_")

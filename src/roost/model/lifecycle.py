@@ -35,7 +35,7 @@ SAID: Final = (
     e.Retry, e.Compacting, e.Compacted,
 )  # fmt: skip
 WORKED: Final = (
-    e.TodosUpdated, e.GoalUpdated, e.Verification, e.SubtaskStart, e.SubtaskEnd, e.LoopUpdated, e.FilesChanged,
+    e.TodosUpdated, e.GoalUpdated, e.Verification, e.SubtaskStart, e.SubtaskEnd, e.FilesChanged,
     e.ArtifactPublished, e.WorkspaceUpdated, e.Native,
 )  # fmt: skip
 SETTINGS: Final = (e.SessionUpdated, e.ConfigChanged)
@@ -53,7 +53,7 @@ def _stay(phase: Phase, *kinds: type[e.Body]) -> dict[type[e.Body], Phase]:
 
 
 _STARTING: Final = (
-    e.RuntimeStarting, e.RuntimeLost, e.PauseRequested, *INPUTS, e.RunAborted, e.RunError, *SETTINGS,
+    e.RuntimeStarting, e.RuntimeLost, e.PauseRequested, *INPUTS, e.RunAborted, e.RunError, *SETTINGS, e.LoopUpdated,
 )  # fmt: skip
 _CLOSING: Final[dict[type[e.Body], Phase]] = {
     e.SessionArchived: Phase.ARCHIVED,
@@ -70,13 +70,15 @@ NEXT: Final[dict[Phase | None, dict[type[e.Body], Phase]]] = {
         **_CLOSING,
     },
     Phase.ACTIVE: {
-        **_stay(Phase.ACTIVE, *INPUTS, e.RunPhase, *RUN_ENDS, *ASKED, *ANSWERS, *SAID, *WORKED, *SETTINGS),
+        **_stay(
+            Phase.ACTIVE, *INPUTS, e.RunPhase, *RUN_ENDS, *ASKED, *ANSWERS, *SAID, *WORKED, *SETTINGS, e.LoopUpdated
+        ),
         **_stay(Phase.ACTIVE, e.RuntimeLost, e.PauseRequested, e.Reverted, e.Unreverted),
         e.SessionPaused: Phase.PAUSED,
         **_CLOSING,
     },
     Phase.PAUSED: {
-        **_stay(Phase.PAUSED, e.Queued, e.Dequeued, *SETTINGS, e.Reverted, e.Unreverted),
+        **_stay(Phase.PAUSED, e.Queued, e.Dequeued, *SETTINGS, e.LoopUpdated, e.Reverted, e.Unreverted),
         e.SessionResuming: Phase.RESUMING,
         **_CLOSING,
     },
@@ -97,7 +99,7 @@ MOVES_STATE: Final[frozenset[type]] = frozenset(
     (
         e.SessionCreated, e.SessionUpdated, e.ConfigChanged, e.RuntimeStarting, e.RuntimeReady, e.RuntimeLost,
         e.PauseRequested, e.SessionPaused, e.SessionResuming, e.SessionArchived, e.SessionFailed, e.SessionEnded,
-        *INPUTS, e.RunPhase, *RUN_ENDS, *ASKED, *ANSWERS,
+        *INPUTS, e.RunPhase, *RUN_ENDS, *ASKED, *ANSWERS, e.LoopUpdated,
     )
 )  # fmt: skip
 """Session, run and people events: each moves `state_seq`, on which decisions are compare-and-set."""

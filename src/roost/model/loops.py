@@ -6,18 +6,23 @@ from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from roost.model import events as e
+from roost.model.envelope import Event
+from roost.model.ids import RunId
 
 LOOP_ENDS: Final = frozenset(("completed", "cancelled", "blocked"))
 """Statuses after which a loop does nothing more."""
 
 
 class LoopState(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Times in ms. `checkpoint_at`: when the last iteration began or ended, which a hub that starts goes on from."""
+    """Times in ms. `checkpoint_at`: when the last iteration began, which a hub that starts goes on from. `run`: of that
+    iteration. `said`: what the agent has said of its goal since then."""
 
     loop: e.Loop
-    status: str = "starting"
+    status: e.LoopStatus = "starting"
     iteration: int = 0
     id: str | UnsetType = UNSET
+    run: RunId | UnsetType = UNSET
+    said: e.GoalUpdated | UnsetType = UNSET
     summary: str | UnsetType = UNSET
     next_action: str | UnsetType = UNSET
     started_at: int | UnsetType = UNSET
@@ -26,16 +31,20 @@ class LoopState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     checkpoint_at: int | UnsetType = UNSET
 
 
-def looped(before: LoopState | UnsetType, body: e.LoopUpdated, at: int) -> LoopState:
-    """The loop after this event, at `at` (ms)."""
+def judged(state: LoopState | UnsetType, body: e.GoalUpdated) -> LoopState | UnsetType:
+    """The loop after the agent's verdict on its goal; a session without one takes no note of it."""
+    return UNSET if state is UNSET else replace(state, said=body)
+
+
+def looped(before: LoopState | UnsetType, body: e.LoopUpdated, event: Event) -> LoopState:
+    """The loop after this event."""
     state = LoopState(loop=e.Loop()) if before is UNSET else before
+    if body.id is not UNSET:
+        state = LoopState(loop=state.loop, id=body.id, started_at=event.at)
     given: dict[str, Any] = {
-        name: value for name in ("id", "loop", "summary", "next_action") if (value := getattr(body, name)) is not UNSET
+        name: v for name in ("loop", "summary", "next_action") if (v := getattr(body, name)) is not UNSET
     }
-    begins = body.id is not UNSET or state.started_at is UNSET
-    if begins:
-        given["started_at"] = at
-    if begins or body.iteration != state.iteration:
-        given["checkpoint_at"] = at
-    given["completed_at"] = at if body.status in LOOP_ENDS else UNSET
-    return replace(state, status=body.status, iteration=body.iteration, updated_at=at, **given)
+    if event.run is not UNSET and event.run != state.run:  # an iteration begins
+        given |= {"run": event.run, "said": UNSET, "checkpoint_at": event.at}
+    given["completed_at"] = event.at if body.status in LOOP_ENDS else UNSET
+    return replace(state, status=body.status, iteration=body.iteration, updated_at=event.at, **given)

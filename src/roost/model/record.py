@@ -17,7 +17,7 @@ from roost.model.envelope import DELTAS, AnyBody, Event, Unknown
 from roost.model.errors import IllegalTransition, PermissionNotFound
 from roost.model.ids import Epoch, MessageId, RequestId, RunId, Seq, SessionId
 from roost.model.lifecycle import CLOSES_EPOCH, MOVES_STATE, NEEDS_RUN, NEXT, RUN_STATUS, Phase, RunStatus, step
-from roost.model.loops import LoopState, looped
+from roost.model.loops import LoopState, judged, looped
 from roost.model.made import Made, with_artifact, with_files
 from roost.model.metrics import Metrics
 from roost.model.rules import always
@@ -211,7 +211,7 @@ def _created(body: e.SessionCreated, event: Event) -> Record:
         timeouts=e.Timeouts() if body.timeouts is UNSET else body.timeouts,
         policy=e.Policy() if body.policy is UNSET else body.policy,
         kit=e.Kit() if body.kit is UNSET else body.kit,
-        loop=UNSET if body.loop is UNSET else LoopState(loop=body.loop),
+        loop=UNSET if body.loop is UNSET else LoopState(loop=body.loop, updated_at=event.at),
         idle_at=event.at,
     )
 
@@ -362,7 +362,8 @@ _FOLDS: Final[dict[type, Callable[[Record, Any, Event], Record]]] = {
     e.RunComplete: _run_ended,
     e.RunAborted: _run_ended,
     e.RunError: _run_ended,
-    e.LoopUpdated: lambda record, body, event: replace(record, loop=looped(record.loop, body, event.at)),
+    e.GoalUpdated: lambda record, body, _event: replace(record, loop=judged(record.loop, body)),
+    e.LoopUpdated: lambda record, body, event: replace(record, loop=looped(record.loop, body, event)),
     e.PauseRequested: lambda record, _body, _event: replace(record, pause_requested=True),
     e.SessionPaused: _paused,
     e.SessionResuming: _resuming,

@@ -8,6 +8,8 @@ from roost.model.ids import MessageId
 
 Action = Literal["allow", "deny", "ask"]
 """What a rule says to a request."""
+LoopStatus = Literal["idle", "starting", "running", "paused", "completed", "cancelled", "blocked", "awaiting_input"]
+"""How a loop over runs stands."""
 
 
 class Principal(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -1,0 +1,99 @@
+"""What a session is given to work with: checked before it is recorded, and changed as a whole. Pure."""
+
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from roost.model import commands as c
+from roost.model import events as e
+from roost.model.errors import BodyTooLarge, InvalidBody, PathOutside
+from roost.model.library import MAX_KIT_BYTES, MAX_NAME_CHARS, MAX_PICKED, MAX_REPO_BYTES, MAX_REPOS, MAX_TEXT_BYTES
+from roost.model.workspace import MAX_PATH_BYTES
+
+
+def settled(kit: e.Kit) -> e.Kit:
+    """The kit as it is recorded: each skill once, however often it is named (the first one stays).
+
+    Raises: InvalidBody: too many or too long; BodyTooLarge: as a whole."""
+    _check_names("default_agent", () if kit.default_agent is UNSET else (kit.default_agent,))
+    _check_names("enabled_agents", kit.enabled_agents)
+    if len(kit.repos) > MAX_REPOS:
+        raise InvalidBody(f"repos: at most {MAX_REPOS}")
+    if any(len(msgspec.json.encode(repo)) > MAX_REPO_BYTES for repo in kit.repos):
+        raise InvalidBody(f"repos: each at most {MAX_REPO_BYTES} bytes, as JSON")
+    kit = replace(kit, skills=_skills(kit.skills))
+    if len(msgspec.json.encode(kit)) > MAX_KIT_BYTES:
+        raise BodyTooLarge(f"kit: at most {MAX_KIT_BYTES} bytes, as JSON", limit_bytes=MAX_KIT_BYTES)
+    return kit
+
+
+def changed(kit: e.Kit, change: c.KitChange) -> e.Kit:
+    """The kit with this change, which replaces what it names. Raises: InvalidBody, BodyTooLarge."""
+    given: dict[str, Any] = {name: v for name in change.__struct_fields__ if (v := getattr(change, name)) is not UNSET}
+    if change.default_agent == "":
+        given["default_agent"] = UNSET
+    return settled(replace(kit, **given))
+
+
+def check_given(kit: e.Kit, files: Sequence[c.FileRequest]) -> tuple[str, ...]:
+    """The places of a new session's files, in its workspace.
+
+    Raises: PathOutside: a path leads out of it, or into what belongs to git; InvalidBody; BodyTooLarge.
+    """
+    settled(kit)
+    if kit.files:
+        raise InvalidBody("kit: its files are given as `files`, beside it")
+    if len(files) > c.MAX_FILES:
+        raise InvalidBody(f"files: at most {c.MAX_FILES}")
+    if any((file.content is UNSET) is (file.blob is UNSET) for file in files):
+        raise InvalidBody("files: each has `content`, or names a `blob`")
+    check_size(sum(len(file.content) for file in files if file.content is not UNSET))
+    places = tuple(_place(file.path) for file in files)
+    taken = {above for place in places for above in _above(place)}
+    if len(set(places)) < len(places) or taken & set(places):
+        raise InvalidBody("files: each has a place of its own, and is no folder of another one")
+    return places
+
+
+def check_size(size: int) -> None:
+    """Of all files together, in bytes. Raises: BodyTooLarge."""
+    if size > c.MAX_FILES_BYTES:
+        limit = c.MAX_FILES_BYTES
+        raise BodyTooLarge(f"files: at most {limit} bytes together", limit_bytes=limit)
+
+
+def _place(path: str) -> str:
+    """The path below the workspace, written in one way. Raises: PathOutside, InvalidBody."""
+    parts = PurePosixPath(path).parts
+    if not parts or path.endswith("/") or "\0" in path or len(path.encode(errors="replace")) > MAX_PATH_BYTES:
+        raise InvalidBody(f"files: {path[:80]!r} is no path of a file: 1 to {MAX_PATH_BYTES} bytes, none of them 0")
+    if parts[0] == "/" or ".." in parts:
+        raise PathOutside("files: a path is relative to the workspace and stays in it", path=path)
+    if any(part.casefold() == ".git" for part in parts):
+        raise PathOutside("files: what is below `.git` belongs to git", path=path)
+    return "/".join(parts)
+
+
+def _above(place: str) -> list[str]:
+    """The folders that a file lies in."""
+    return [str(folder) for folder in PurePosixPath(place).parents][:-1]
+
+
+def _skills(skills: Sequence[e.Skill]) -> tuple[e.Skill, ...]:
+    """Each once. Raises: InvalidBody."""
+    once = {(skill.repo, skill.skill): skill for skill in reversed(skills)}
+    _check_names("skills", [skill for _, skill in once])
+    _check_names("skills", [repo for repo, _ in once])
+    if any(len(skill.content.encode(errors="replace")) > MAX_TEXT_BYTES for skill in skills if skill.content):
+        raise InvalidBody(f"skills: a SKILL.md has at most {MAX_TEXT_BYTES} bytes")
+    return tuple(reversed(once.values()))
+
+
+def _check_names(what: str, names: Sequence[str]) -> None:
+    """Raises: InvalidBody."""
+    if len(names) > MAX_PICKED or any(not (name.strip() and len(name) <= MAX_NAME_CHARS) for name in names):
+        raise InvalidBody(f"{what}: at most {MAX_PICKED}, each with 1 to {MAX_NAME_CHARS} characters")
