@@ -139,6 +139,19 @@ async def test_init_is_what_a_probe_wants_of_a_hub(hub: Served) -> None:
     assert (told["role"], told["agentRole"]) == ("sub_agent", "scout")
 
 
+async def test_init_offers_the_custom_agents_that_were_published(hub: Served) -> None:
+    for slug, more in (("scout", {"model": "acme/large", "thinkingLevel": "low", "tools": ["read"]}), ("draft", {})):
+        body = {"slug": slug, "displayName": slug.title(), "instructions": "Look around."} | more
+        await ask(hub, "POST", "/agents", body)
+    await ask(hub, "POST", "/agents/scout/publish")
+    assert (await ask(hub, "GET", "/init"))["agents"] == [
+        {
+            "name": "scout", "displayName": "Scout", "description": "", "systemPrompt": "Look around.",
+            "model": "acme/large", "thinkingLevel": "low", "tools": ["read"], "source": "custom",
+        }
+    ]  # fmt: skip
+
+
 async def test_the_hubs_skills_are_files_that_stay_in_their_folder(hub: Served) -> None:
     for name, content in (("review", "# Review"), ("../../etc/x", "# Out"), ("no-text", "")):
         body = {"repo": "acme/skills", "skillId": name, "name": name} | ({"content": content} if content else {})

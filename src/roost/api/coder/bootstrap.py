@@ -1,7 +1,7 @@
 """What a client asks before it asks anything else: where the hub is, whether it is one, what it offers."""
 
 import re
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from litestar import get
 from litestar.params import FromQuery
@@ -9,6 +9,9 @@ from msgspec import UNSET, UnsetType
 
 from roost.api.call import Call
 from roost.api.coder.shapes import Shape
+from roost.core.hub import Hub
+from roost.model.events import Principal
+from roost.model.library import Portrait
 
 SCHEMES: Final = ("http", "https")
 _NO_FOLDER: Final = re.compile(r"[^\w.-]|\.\.+|^\.")
@@ -18,15 +21,28 @@ class HubAddress(Shape, frozen=True, kw_only=True):
     url: str
 
 
+class InitAgent(Shape, frozen=True, kw_only=True):
+    """A custom agent that was published: a lead may hand it tasks. `model` is `provider/id`."""
+
+    name: str
+    description: str
+    system_prompt: str
+    display_name: str
+    tools: tuple[str, ...]
+    model: str | UnsetType = UNSET
+    thinking_level: str | UnsetType = UNSET
+    source: Literal["custom"] = "custom"
+
+
 class Init(Shape, frozen=True, kw_only=True):
-    """What a lead begins with. The agents of this hub bring their own tools and commands."""
+    """What a lead begins with. The hub has no tools or commands for it: agents bring their own."""
 
     role: Literal["lead", "sub_agent"]
+    agents: tuple[InitAgent, ...]
     agent_role: str | UnsetType = UNSET
     type: Literal["init"] = "init"
-    tools: tuple[dict[str, Any], ...] = ()
-    agents: tuple[dict[str, Any], ...] = ()
-    commands: tuple[dict[str, Any], ...] = ()
+    tools: tuple[()] = ()
+    commands: tuple[()] = ()
 
 
 class HubSkill(Shape, frozen=True, kw_only=True):
@@ -53,7 +69,11 @@ async def discover_coder_hub(request: Call) -> HubAddress:
 @get("/api/hub/init")
 async def init_coder_hub(request: Call, agent: FromQuery[str | None] = None) -> Init:
     """What a lead begins with, or a sub-agent in the role `agent`."""
-    return Init(role="sub_agent" if agent else "lead", agent_role=agent or UNSET)
+    return Init(
+        role="sub_agent" if agent else "lead",
+        agent_role=agent or UNSET,
+        agents=await agents_for(request.hub, request.by),
+    )
 
 
 @get("/api/hub/skills")
@@ -63,6 +83,24 @@ async def list_hub_skills(request: Call) -> HubSkills:
     files = {_path(skill.skill): skill.content for skill in saved if skill.content is not UNSET}
     found = [HubSkill(path=path, content=content) for path, content in files.items()]
     return HubSkills(count=len(found), skills=found)
+
+
+async def agents_for(hub: Hub, by: Principal) -> tuple[InitAgent, ...]:
+    """The custom agents that this principal can hand tasks to, as they were published."""
+    personas = await hub.library.personas.all(by)
+    return tuple(_agent(one.published.portrait) for one in personas if one.published is not UNSET)
+
+
+def _agent(portrait: Portrait) -> InitAgent:
+    return InitAgent(
+        name=portrait.slug,
+        description=portrait.description,
+        system_prompt=portrait.instructions,
+        display_name=portrait.display_name,
+        tools=portrait.tools,
+        model=portrait.model if "/" in portrait.model else UNSET,
+        thinking_level=portrait.thinking,
+    )
 
 
 def _path(skill: str) -> str:

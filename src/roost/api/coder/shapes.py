@@ -247,7 +247,7 @@ class Usage(Shape, frozen=True, kw_only=True):
 
 
 class Detail(ListItem, frozen=True, kw_only=True):
-    """A session by itself. `env`: names, with masked values."""
+    """A session by itself. Its env is not in it: that is for the agent alone."""
 
     participants: list[Here]
     tasks: list[TaskShape]
