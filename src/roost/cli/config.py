@@ -115,8 +115,8 @@ def _senseless(name: str, meant: Any) -> str | None:
         return "a number that is finite"
     if name == "port" and not 0 <= meant <= 65535:
         return "a port is 0 (any that is free) to 65535"
-    if name == "store" and meant not in STORES:
-        return f"one of {', '.join(STORES)}"
+    if name == "store":
+        return None if meant in STORES else f"one of {', '.join(STORES)}"
     if name in ("data", "host", "agent") and not meant.strip():
         return "not empty"
     if name in MAY_BE_0:
