@@ -63,9 +63,9 @@ class LocalPreparer:
         await to_thread.run_sync(clear)
 
     async def tidy(self, place: Path, needed: Collection[str]) -> None:
-        for folder in await to_thread.run_sync(lambda: sorted(place.iterdir()) if place.exists() else []):
-            if folder.is_dir() and folder.name not in needed:
-                await self.clear(folder)
+        for name in await to_thread.run_sync(_folders_in, place):
+            if name not in needed:
+                await self.clear(place / name)
 
     async def packages(self, wanted: Sequence[str]) -> Dependencies:
         return await packages(wanted)
@@ -129,6 +129,12 @@ async def _keep_output(process: Process, log: Path, end: bytearray) -> None:
 def _write(file: Path, script: str) -> None:
     file.write_text(script)
     file.chmod(0o700)
+
+
+def _folders_in(place: Path) -> set[str]:
+    """The names of folders that are there, or of which something is left."""
+    found = place.iterdir() if place.exists() else ()
+    return {path.name.removesuffix(".log").removesuffix(".sh") for path in found}
 
 
 def _log(folder: Path) -> Path:

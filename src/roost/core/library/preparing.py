@@ -48,12 +48,11 @@ class Preparing:
         """Begin anew what the last hub did not finish, and clear away what no template needs."""
         needed: set[str] = set()
         for template in await self._templates.all(None):
-            if template.preparation.ready is not UNSET:
-                needed.add(template.preparation.ready)
             if template.preparation.status in UNFINISHED:
-                again = await self._templates.prepare(template.id, HUB, self._queued, "prepared")
-                self._begin(again)
-                needed.add(again.preparation.build or "")
+                template = await self._templates.prepare(template.id, HUB, self._queued, "prepared")
+                self._begin(template)
+            made = template.preparation
+            needed |= {build for build in (made.ready, made.build) if build is not UNSET}
         await self._preparer.tidy(self._place, needed)
 
     async def refresh(self, template: str, by: e.Principal) -> lib.SavedTemplate:
