@@ -189,6 +189,7 @@ class Hub:
     async def _create(self, command: c.CreateSession, by: e.Principal, claim: Claim | None) -> Session:
         session_id = new_session_id()
         spec = await to_thread.run_sync(self._workspaces.resolve, session_id, command.workspace)
+        spec = await self.library.preparing.begun(spec, command.kit)
         session = Session.fresh(self._ground, self._hosts, session_id)
         agent = chosen_agent(command.agent, self.settings.agent, self._agents)
         async with self.shelf.given(command, session_id, by) as taken:

@@ -5,11 +5,9 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET, Struct
 
-from roost.model import events as e
 from roost.model.addresses import check_address
 from roost.model.errors import BodyTooLarge, InvalidBody
 from roost.model.library import (
-    MAX_KIT_BYTES,
     MAX_LINE_CHARS,
     MAX_NAME_CHARS,
     MAX_PICKED,
@@ -65,12 +63,3 @@ def check_repos(repos: tuple[dict[str, Any], ...]) -> None:
         if len(msgspec.json.encode(repo)) > MAX_REPO_BYTES:
             raise InvalidBody(f"repos: each at most {MAX_REPO_BYTES} bytes, as JSON")
         check_address(address_of(repo))
-
-
-def check_kit(kit: e.Kit) -> None:
-    """Raises: BodyTooLarge."""
-    if len(msgspec.json.encode(kit)) > MAX_KIT_BYTES:
-        raise BodyTooLarge(
-            f"what the session is given is over {MAX_KIT_BYTES} bytes: fewer skills, or shorter ones",
-            limit_bytes=MAX_KIT_BYTES,
-        )

@@ -7,7 +7,8 @@ from typing import TypeVar
 from anyio.abc import TaskGroup
 from msgspec import UNSET, UnsetType
 
-from roost.core.library.checks import check_kit, check_repos
+from roost.core.kits import settled
+from roost.core.library.checks import check_repos
 from roost.core.library.personas import Personas
 from roost.core.library.preparing import Preparing
 from roost.core.library.skills import Skills, joined
@@ -53,8 +54,7 @@ class Library:
             template=UNSET if template is UNSET else _template(template),
             wishes=request.wishes,
         )
-        check_kit(kit)
-        return kit
+        return settled(kit)
 
     async def dependencies(self, wanted: Sequence[str]) -> lib.Dependencies:
         """Which of these packages there are. Raises: InvalidBody: too many; TimedOut."""
