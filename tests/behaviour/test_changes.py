@@ -8,6 +8,7 @@ import pytest
 from roost.client import AsyncClient, AsyncSession
 from roost.model.commands import WorkspaceRequest
 from roost.model.errors import MergeConflict, MergeRefused, SessionBusy, WorkspaceDirty, WorkspaceInvalid
+from roost.model.events import FilesChanged
 from roost.model.workspace import Diff
 from tests.behaviour.conftest import Mark, awake, script, stands, until, until_file
 
@@ -42,7 +43,7 @@ async def commit(session: AsyncSession, message: str = "work") -> None:
     assert result.exit_code == 0, result.stderr
 
 
-def changes(diff: Diff) -> list[tuple[str, str]]:
+def changes(diff: Diff | FilesChanged) -> list[tuple[str, str]]:
     return [(each.path, each.change) for each in diff.files]
 
 
@@ -218,6 +219,24 @@ async def test_what_is_merged_may_be_given_up(session: AsyncSession) -> None:
     await session.merge(message="new")
     await session.discard()
     assert await session.get_file("new") == "mine\n"
+
+
+async def test_each_run_tells_which_files_it_has_changed(session: AsyncSession, mark: Mark) -> None:
+    await session.send(script({"write": {"path": "new", "content": "mine"}}, {"bash": {"command": "rm file"}}))
+    await mark()
+    await session.put_file("new", "a person's")  # what people do between runs belongs to the next
+    await session.start(script({"fail": {"code": "broken", "message": "it broke"}}))
+    await session.wait_idle()
+    await session.send("nothing is changed")
+    told = [each for each in (await session.read(limit=5000)).events if each.type == "files-changed"]
+    assert [changes(each.body) for each in told] == [  # pyright: ignore[reportArgumentType]
+        [("file", "deleted"), ("new", "added")],
+        [("new", "modified")],
+    ]
+    runs = await session.runs()
+    assert [each.run for each in told] == [runs[-1].run, runs[-2].run]
+    changed = (await session.snapshot()).record.made.changed
+    assert [(each.path, each.change) for each in changed] == [("file", "deleted"), ("new", "modified")]
 
 
 async def test_a_run_is_not_merged_or_taken_away_below_the_agent(session: AsyncSession, tmp_path: Path) -> None:

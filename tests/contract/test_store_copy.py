@@ -63,7 +63,7 @@ async def test_a_copy_is_a_store_with_all_that_was_committed(store: Store, copie
 
 async def test_a_copy_made_beside_a_writer_has_whole_appends_up_to_one_moment(store: Store, copied: Path) -> None:
     await new_session(store)
-    acknowledged = 0
+    acknowledged, before = 0, 0
 
     async def write() -> None:
         nonlocal acknowledged

@@ -23,6 +23,8 @@ from roost.model.events import (
     MAX_BODY_BYTES,
     Body,
     ConfigChanged,
+    FileChange,
+    FilesChanged,
     Native,
     RunAborted,
     RunComplete,
@@ -34,7 +36,7 @@ from roost.model.events import (
 from roost.model.ids import MessageId, PartId, RunId, SessionId
 from roost.ports import Turn
 
-ONE, TWO = RunId("run_1"), RunId("run_2")
+ONE, TWO, THREE = RunId("run_1"), RunId("run_2"), RunId("run_3")
 ENDS = RunComplete | RunAborted | RunError
 
 
@@ -96,9 +98,11 @@ class Bench:
         self.cursor = 1
         self.moved = anyio.Event()
         self.bodies: list[tuple[str, Body]] = []
+        self.changed: FilesChanged | None = None
         self.runner = Runner(
             driver,
             ready=self._ready,
+            changed=self._changed,
             cursor=lambda: self.cursor,
             tree=cast(Tree, self.tree),
             env={},
@@ -112,6 +116,9 @@ class Bench:
             on_full=lambda: self.runner.stop_all(SPOOL_FULL),
         )
         self.folder = folder
+
+    async def _changed(self) -> FilesChanged | None:
+        return self.changed
 
     async def _ready(self) -> Path:
         return self.folder
@@ -175,6 +182,21 @@ async def test_what_is_held_back_leaves_before_the_end(tmp_path: Path) -> None:
         await made.finish(ONE)
         assert [body.delta for _, body in made.bodies if isinstance(body, TextDelta)] == ["a", "bc"]
         assert isinstance(made.bodies[-1][1], RunComplete)
+
+
+async def test_what_a_run_has_changed_is_told_before_its_end_however_that_is(tmp_path: Path) -> None:
+    async def failing(_: Turn) -> None:
+        raise StorageFull
+
+    async with bench(Given(nothing, failing, forever), tmp_path) as made:
+        made.changed = FilesChanged(files=(FileChange(path="new", change="added"),))
+        await made.finish(ONE, TWO)
+        made.runner.start(THREE, ())
+        made.runner.stop(THREE, "requested")
+        await made.ends(ONE, TWO, THREE)
+    kinds = [(run, type(body)) for run, body in made.bodies]
+    ends = ((ONE, RunComplete), (TWO, RunError), (THREE, RunAborted))
+    assert kinds == [each for run, end in ends for each in ((run, FilesChanged), (run, end))]
 
 
 async def test_held_deltas_leave_while_the_driver_thinks(tmp_path: Path) -> None:

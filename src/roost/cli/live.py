@@ -210,7 +210,9 @@ class LiveView:
         self._line(f"{'✓ verified' if body.passed else '✗ not verified'} {body.report}", None if body.passed else "red")
 
     def files(self, body: e.FilesChanged, _event: Event) -> None:
-        self._note(f"{len(body.files)} files changed: {', '.join(change.path for change in body.files)}")
+        files = "file" if len(body.files) == 1 else "files"
+        more = ", and more" if body.truncated else ""
+        self._note(f"{len(body.files)} {files} changed: {', '.join(change.path for change in body.files)}{more}")
 
     def workspace(self, body: e.WorkspaceUpdated, _event: Event) -> None:
         if body.error is not UNSET:

@@ -22,6 +22,7 @@ from roost.host.outbox import Outbox
 from roost.host.runner import INTERRUPTED, SPOOL_FULL, Runner
 from roost.host.tree import Tree
 from roost.host.wire import Wire
+from roost.host.work_tree import LOOK_SECONDS, WorkTree
 from roost.link.frames import Answer, Bye
 from roost.link.host_end import HostEnd, Link
 from roost.link.spool import Spool, spool_path
@@ -64,7 +65,7 @@ WAIT_SECONDS: Final = {
 }
 """How long a leaving host waits for its last acknowledgements."""
 CLOSE_SECONDS = 2.0
-"""How long its agent may take to close, beside the grace of an abort."""
+"""How long its agent may take to close, beside the grace of an abort and a last look at the work tree."""
 
 
 class Host:
@@ -87,9 +88,11 @@ class Host:
         self._env = with_credentials(ticket.env, ticket.workspace.url)
         self._folder = Once(self._make_folder)
         self._started = Once(self._start)
+        self._work_tree = WorkTree()
         self._runner = Runner(
             driver,
             ready=self._ready,
+            changed=self._work_tree.changed,
             cursor=lambda: self._end.read,
             tree=self._tree,
             env=self._env,
@@ -172,6 +175,7 @@ class Host:
     async def _start(self) -> Path:
         """The workspace, made, with the agent started in it."""
         workspace = await self._folder()
+        await self._work_tree.begin(workspace)
         await self._agent.start(workspace)
         return workspace
 
@@ -233,7 +237,7 @@ class Host:
     async def _depart(self, why: Leaving) -> None:
         if why is not Leaving.REFUSED:
             self._runner.stop_all("paused" if why is Leaving.PAUSED else INTERRUPTED)
-            with anyio.move_on_after(self._settings.abort_grace_seconds + CLOSE_SECONDS):
+            with anyio.move_on_after(self._settings.abort_grace_seconds + LOOK_SECONDS + CLOSE_SECONDS):
                 await self._runner.idle()
                 await self._driver.close()
         await self._kill_all()

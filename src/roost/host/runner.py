@@ -19,6 +19,7 @@ from roost.model.errors import RoostError, SpoolFull
 from roost.model.events import (
     MAX_BODY_BYTES,
     Failure,
+    FilesChanged,
     InputPart,
     PermissionReplied,
     RunAborted,
@@ -47,16 +48,19 @@ class Runner:
         driver: Driver,
         *,
         ready: Callable[[], Awaitable[Path]],
+        changed: Callable[[], Awaitable[FilesChanged | None]],
         cursor: Callable[[], Seq],
         tree: Tree,
         env: Mapping[str, str],
         grace_seconds: float,
     ) -> None:
-        """`ready`: makes workspace and agent ready, once; `cursor`: the last command read."""
+        """`ready`: makes workspace and agent ready, once; `changed`: what is different in the workspace since it was
+        last asked; `cursor`: the last command read."""
         self.idle_since = monotonic()
         self.outbox: Outbox
         self.errands: Errands
-        self._driver, self._ready, self._cursor, self._tree, self._env = driver, ready, cursor, tree, env
+        self._driver, self._ready, self._changed = driver, ready, changed
+        self._cursor, self._tree, self._env = cursor, tree, env
         self._grace = grace_seconds
         self._turns: dict[RunId, RunTurn] = {}
         self._started = anyio.Event()
@@ -143,8 +147,9 @@ class Runner:
         if turn.stopped is not None:
             await self._tree.kill_run(turn.run)
             end = _stopped(turn.stopped)
+        changed = None if turn.closed else await self._changed()
         if not turn.closed:
-            await self._finish(turn, end or RunAborted())
+            await self._finish(turn, end or RunAborted(), changed)
 
     async def _drive(self, turn: RunTurn) -> RunEnd:
         try:
@@ -165,10 +170,12 @@ class Runner:
             turn.scope.cancel()
             await self._tree.kill_run(turn.run)
 
-    async def _finish(self, turn: RunTurn, end: RunEnd) -> None:
-        """Write the run's end; wait for room if even the reserve is used up."""
+    async def _finish(self, turn: RunTurn, end: RunEnd, changed: FilesChanged | None) -> None:
+        """Write what the run has changed, and its end; wait for room if even the reserve is used up."""
         try:
             turn.flush()
+            if changed is not None:
+                self.outbox.put([encode_body(changed)], turn.run)
         except SpoolFull:
             end = _stopped(SPOOL_FULL)
         body = _encoded(replace(end, read=turn.read_up_to(self._cursor())))
