@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -16,8 +17,10 @@ secret = "pa55" + "word"
 try:
     [][len(secret)]
 except IndexError as error:
-    structlog.get_logger("x").error("it broke", exc_info=error)
+    error.add_note("note" + chr(27) + "]0;owned" + chr(7))
+    structlog.get_logger("x").error("it broke", exc_info=error, label="a" + chr(10) + chr(27) + "]0;owned" + chr(7))
 """
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def logged(*, terminal: bool, as_json: bool) -> str:
@@ -39,9 +42,12 @@ def test_people_read_lines_machines_json_and_nobody_a_secret(*, terminal: bool, 
     assert "it broke" in text
     assert "IndexError" in text
     assert "pa55word" not in text
+    assert not set(COLOURS.sub("", text)) & set("\x1b\x07")
     lines = [line for line in text.splitlines() if line]
     if terminal and not as_json:
         assert len(lines) > 1
+        assert "a␊␛]0;owned␇" in lines[0]
+        assert "note␛]0;owned␇" in lines
     else:
         (line,) = lines
         assert json.loads(line)["event"] == "it broke"
