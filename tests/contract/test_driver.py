@@ -13,7 +13,7 @@ from roost.model.envelope import DELTAS, tag_of
 from roost.model.errors import AgentUnknown
 from roost.model.lifecycle import FROM_HOST, RUN_ENDS
 from roost.ports import Driver
-from tests.contract.turns import MemoryTurn
+from tests.contract.turns import MemoryPast, MemoryTurn
 
 
 class Case(Struct, frozen=True, kw_only=True):
@@ -45,7 +45,7 @@ def case(request: pytest.FixtureRequest) -> Case:
 @pytest.fixture
 async def driver(case: Case, tmp_path: Path) -> AsyncGenerator[Driver]:
     driver = load_driver(case.agent)
-    await driver.start(tmp_path, {}, {"model": None})
+    await driver.start(tmp_path, {}, {"model": None}, MemoryPast())
     yield driver
     await driver.close()
     await driver.close()
@@ -73,6 +73,18 @@ async def test_a_run_says_its_answer_and_returns_it(
     text = "".join(body.delta for body in made.said if isinstance(body, e.TextDelta))
     assert text == result.text == case.answer
     assert result.message in {body.message for body in made.said if isinstance(body, e.MessageStart)}
+
+
+async def test_a_driver_goes_on_from_what_another_has_kept(
+    case: Case, turn: Callable[[str], MemoryTurn], tmp_path: Path
+) -> None:
+    past = MemoryPast()
+    for _ in range(2):
+        driver = load_driver(case.agent)
+        await driver.start(tmp_path, {}, {"model": None}, past)
+        assert (await driver.run(turn(case.quick))).text == case.answer
+        await driver.close()
+        past = MemoryPast(past.state)
 
 
 async def test_a_driver_takes_every_change_of_its_configuration(

@@ -1,14 +1,16 @@
 """A turn in memory, for drivers under contract: it keeps what is said and answers as it is told."""
 
+import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import anyio
 from anyio.lowlevel import checkpoint
 
 from roost.host.coalesce import Coalescer
-from roost.model.envelope import AnyBody, decode_body
+from roost.model.envelope import AnyBody, Event, decode_body
 from roost.model.events import (
     Blob,
     Body,
@@ -21,7 +23,7 @@ from roost.model.events import (
     QuestionReplied,
     TextInput,
 )
-from roost.model.ids import RequestId, RunId
+from roost.model.ids import RequestId, RunId, Seq
 from roost.ports import Process
 
 Permit = Callable[[PermissionAsked], PermissionReplied]
@@ -47,6 +49,20 @@ class Finished:
 
     async def kill(self) -> None:
         return None
+
+
+class MemoryPast:
+    """A ports.Past of a session without events."""
+
+    def __init__(self, state: Mapping[str, Any] | None = None) -> None:
+        self.state: Mapping[str, Any] = state or {}
+
+    def keep(self, state: Mapping[str, Any]) -> None:
+        self.state = json.loads(json.dumps(dict(state)))
+
+    async def events(self, after: Seq = 0) -> AsyncIterator[Event]:
+        for event in ():
+            yield event
 
 
 class MemoryTurn:

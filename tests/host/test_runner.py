@@ -34,7 +34,7 @@ from roost.model.events import (
     TextInput,
 )
 from roost.model.ids import MessageId, PartId, RunId, SessionId
-from roost.ports import Turn
+from roost.ports import Past, Turn
 
 ONE, TWO, THREE = RunId("run_1"), RunId("run_2"), RunId("run_3")
 ENDS = RunComplete | RunAborted | RunError
@@ -48,7 +48,9 @@ class Given:
         self.aborts = 0
         self.on_abort: Callable[[], Awaitable[None]] = checkpoint
 
-    async def start(self, workspace: Path, env: Mapping[str, str], options: Mapping[str, Any]) -> dict[str, Any]:
+    async def start(
+        self, workspace: Path, env: Mapping[str, str], options: Mapping[str, Any], past: Past
+    ) -> dict[str, Any]:
         return {}
 
     async def configure(self, changed: ConfigChanged) -> None:

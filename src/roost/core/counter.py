@@ -1,4 +1,4 @@
-"""What a host may ask of its hub: to keep content for its session, and to give it what its session refers to."""
+"""What a host may ask of its hub: to keep content for its session, to give it what that refers to, and its log."""
 
 import secrets
 from collections.abc import Awaitable, Callable
@@ -9,14 +9,16 @@ import structlog
 from anyio import to_thread
 
 from roost.core.blobs import Blobs, Upload
+from roost.core.log import Log
 from roost.link import calls
 from roost.link.frames import Answer, Ask
-from roost.model.errors import BlobNotFound, HostBusy, InvalidRequest, RoostError
+from roost.model.errors import BlobNotFound, HostBusy, InvalidRequest, RoostError, StorageUnavailable
 from roost.model.events import Blob
 from roost.model.ids import SessionId
 
 MAX_UPLOADS: Final = 4
 """So many a host may have open at once."""
+PAGE_EVENTS: Final = 500
 
 _log = structlog.get_logger("roost.link")
 
@@ -24,8 +26,9 @@ _log = structlog.get_logger("roost.link")
 class Counter:
     """Serves the host of one session on one connection."""
 
-    def __init__(self, blobs: Blobs, session: SessionId) -> None:
-        self._blobs, self._session = blobs, session
+    def __init__(self, session: SessionId, log: Log, blobs: Blobs | None) -> None:
+        """`blobs`: None where nothing is kept beside the log."""
+        self._session, self._log, self._kept = session, log, blobs
         self._uploads: dict[str, Upload] = {}
 
     async def answer(self, ask: Ask) -> Answer:
@@ -48,6 +51,11 @@ class Counter:
 
     async def ping(self, asked: dict[str, Any]) -> dict[str, Any]:
         return asked
+
+    async def read_log(self, asked: calls.ReadLog) -> calls.Piece:
+        """Raises: CursorAhead, CursorTrimmed."""
+        page = await self._log.page(self._session, asked.after, PAGE_EVENTS)
+        return calls.Piece(data=msgspec.json.encode(page.events))
 
     async def begin_blob(self, _: calls.Nothing) -> calls.Created:
         if len(self._uploads) >= MAX_UPLOADS:
@@ -73,6 +81,13 @@ class Counter:
             raise BlobNotFound
         return calls.Piece(data=await self._blobs.read(asked.hash, asked.offset))
 
+    @property
+    def _blobs(self) -> Blobs:
+        """Raises: StorageUnavailable."""
+        if self._kept is None:
+            raise StorageUnavailable("this hub keeps nothing beside the log")
+        return self._kept
+
     def _upload(self, handle: str) -> Upload:
         found = self._uploads.get(handle)
         if found is None:
@@ -90,6 +105,7 @@ def _params(ask: Ask, wanted: Any) -> Any:
 
 METHODS: Final[dict[str, tuple[Any, Callable[[Counter, Any], Awaitable[Any]]]]] = {
     "ping": (dict[str, Any], Counter.ping),
+    "read_log": (calls.ReadLog, Counter.read_log),
     "begin_blob": (calls.Nothing, Counter.begin_blob),
     "write_blob": (calls.WriteOn, Counter.write_blob),
     "keep_blob": (calls.KeepBlob, Counter.keep_blob),

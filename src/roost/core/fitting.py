@@ -3,7 +3,7 @@
 import msgspec
 
 from roost.model.envelope import Draft
-from roost.model.events import MAX_BODY_BYTES, Body, Native
+from roost.model.events import MAX_BODY_BYTES, MAX_STATE_BYTES, AgentState, Body, Native
 from roost.model.lifecycle import FROM_HOST
 
 
@@ -11,6 +11,8 @@ def unfit(draft: Draft) -> str | None:
     """Why a host may not append this as it is."""
     if len(draft.raw) > MAX_BODY_BYTES:
         return f"body_too_large: {len(draft.raw)} bytes, at most {MAX_BODY_BYTES}"
+    if type(draft.body) is AgentState and len(draft.raw) > MAX_STATE_BYTES:
+        return f"body_too_large: {len(draft.raw)} bytes, at most {MAX_STATE_BYTES}"
     if type(draft.body) not in FROM_HOST and isinstance(draft.body, Body):
         return "forbidden: only the hub writes this"
     return None

@@ -137,6 +137,7 @@ class Hosts:
             settings=msgspec.to_builtins(self._settings.link),
             model=record.model if isinstance(record.model, str) else None,
             options=record.options,
+            state=record.agent_state,
         )
 
     async def await_hello(self, session: Session, epoch: Epoch) -> None:
@@ -177,8 +178,7 @@ class Hosts:
             if not isinstance(hello, Hello):
                 raise InvalidBody("a link begins with hello")
             session = await self._admit(find, hello, token)
-            blobs = self._ground.blobs
-            counter = Counter(blobs, session.id) if blobs is not None else None
+            counter = Counter(session.id, self._ground.log, self._ground.blobs)
             link = HostLink(session, hello.epoch, self._settings.link, counter)
             await self._welcome(link, hello)
         except Unavailable:

@@ -10,7 +10,7 @@ import anyio
 from msgspec import UNSET
 
 from roost.model.events import ConfigChanged
-from roost.ports import Driver
+from roost.ports import Driver, Past
 
 log = logging.getLogger("roost.host.agent")
 CONCERNS: Final = ("model", "mode", "options")
@@ -29,6 +29,7 @@ class Agent:
         able: Callable[[dict[str, Any]], None],
     ) -> None:
         """`options`: as the hub knew them when it made the ticket; `able`: is told what the agent can do."""
+        self.past: Past
         self._driver, self._env, self._able = driver, env, able
         self._options = dict(options)
         self._changes: deque[ConfigChanged] = deque()
@@ -40,7 +41,7 @@ class Agent:
         """Once, or again after a failure. Raises: StartFailed."""
         async with self._telling:
             self._changes.clear()  # they are among the options
-            capabilities = await self._driver.start(workspace, self._env, dict(self._options))
+            capabilities = await self._driver.start(workspace, self._env, dict(self._options), self.past)
             self._started = True
         self._able(capabilities)
 

@@ -1,5 +1,5 @@
-"""What the host asks of its hub: content kept for the session, content that the session refers to. Waits for a hub that
-is away, and begins again."""
+"""What the host asks of its hub: content kept for the session, content that the session refers to, its log. Waits for a
+hub that is away, and begins again."""
 
 import base64
 from collections.abc import Awaitable, Callable, Iterator
@@ -14,8 +14,10 @@ from msgspec import Struct
 
 from roost.host.inside import Inside
 from roost.link import calls
+from roost.model.envelope import Event
 from roost.model.errors import BodyTooLarge, InvalidBody, LinkDown
 from roost.model.events import Blob, FileInput
+from roost.model.ids import Seq
 
 MAX_BLOB_BYTES: Final = 64 * 1024 * 1024
 T = TypeVar("T")
@@ -74,6 +76,11 @@ class Errands:
             return data
 
         return await self._again(fetch)
+
+    async def read_log(self, after: Seq) -> list[Event]:
+        """The next events of the session's log; none: these were all. Raises: CursorAhead, CursorTrimmed."""
+        piece = await self._again(lambda: self._ask("read_log", calls.ReadLog(after=after), calls.Piece))
+        return msgspec.json.decode(piece.data, type=list[Event])
 
     async def content_of(self, part: FileInput) -> bytes:
         """What a `data:` or `blob:` URL stands for. Raises: BlobNotFound; InvalidBody: it is neither."""

@@ -19,6 +19,7 @@ from roost.host.desk import Desk
 from roost.host.errands import Errands
 from roost.host.once import Once
 from roost.host.outbox import Outbox
+from roost.host.past import SessionPast
 from roost.host.runner import INTERRUPTED, SPOOL_FULL, Runner
 from roost.host.tree import Tree
 from roost.host.wire import Wire
@@ -115,13 +116,14 @@ class Host:
             ask=self._desk.take,
             lost=self._desk.drop_all,
         )
-        self._runner.errands = Errands(self._wire)
-        self._runner.outbox = Outbox(
+        self._runner.errands = errands = Errands(self._wire)
+        self._runner.outbox = outbox = Outbox(
             self._end,
             wake=self._wire.wake,
             progress=self._wire.progress,
             on_full=lambda: self._runner.stop_all(SPOOL_FULL),
         )
+        self._agent.past = SessionPast(self._ticket.state, errands=errands, put=lambda raw: outbox.put([raw], UNSET))
         try:
             await self._serve()
         except BaseException:

@@ -8,6 +8,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from roost.link.frames import Answer, Ask
 from roost.model.errors import RoostError
+from roost.model.ids import Seq
 from roost.model.workspace import DEFAULT_ENTRIES, Diff, FileEntry
 
 CHUNK_BYTES = 512 * 1024
@@ -76,6 +77,12 @@ class ReadBlob(Params, frozen=True, kw_only=True):
 
     hash: str
     offset: int = 0
+
+
+class ReadLog(Params, frozen=True, kw_only=True):
+    """Hub: `read_log`, the session's events after a cursor, as a JSON list in a piece; an empty one: these were all."""
+
+    after: Seq = 0
 
 
 class Changes(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -45,6 +45,8 @@ from roost.model.values import (
 
 MAX_BODY_BYTES = 256 * 1024
 """A larger body is refused (hub) or committed as `native` without its content (host)."""
+MAX_STATE_BYTES = 32 * 1024
+"""The same for the body of an `agent-state`."""
 
 
 # --- session ----------------------------------------------------------------------------------------------------------
@@ -512,6 +514,13 @@ class WorkspaceUpdated(Body, frozen=True, kw_only=True, tag="workspace-updated")
     percent: int | UnsetType = UNSET
     commit: str | UnsetType = UNSET
     error: Failure | UnsetType = UNSET
+
+
+class AgentState(Body, frozen=True, kw_only=True, tag="agent-state"):
+    """What the agent must know to go on in another host: its driver's own words, which nobody else reads. It takes the
+    place of the one before. At most 32 KiB as JSON, so no secrets and nothing large."""
+
+    state: dict[str, Any]
 
 
 class Native(Body, frozen=True, kw_only=True, tag="native"):

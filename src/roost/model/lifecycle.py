@@ -36,7 +36,7 @@ SAID: Final = (
 )  # fmt: skip
 WORKED: Final = (
     e.TodosUpdated, e.GoalUpdated, e.Verification, e.SubtaskStart, e.SubtaskEnd, e.FilesChanged,
-    e.ArtifactPublished, e.WorkspaceUpdated, e.Native,
+    e.ArtifactPublished, e.WorkspaceUpdated, e.AgentState, e.Native,
 )  # fmt: skip
 SETTINGS: Final = (e.SessionUpdated, e.ConfigChanged)
 

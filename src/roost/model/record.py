@@ -111,6 +111,7 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
     queue_held: bool = False
     todos: tuple[e.Todo, ...] = ()
     tasks: tuple[Task, ...] = ()
+    agent_state: dict[str, Any] = {}
     made: Made = Made()
     metrics: Metrics = Metrics()
     compacting: bool = False
@@ -374,6 +375,7 @@ _FOLDS: Final[dict[type, Callable[[Record, Any, Event], Record]]] = {
     e.QuestionAsked: _asked,
     e.PermissionReplied: _answered,
     e.QuestionReplied: _answered,
+    e.AgentState: lambda record, body, _event: replace(record, agent_state=body.state),
     e.TodosUpdated: lambda record, body, _event: replace(record, todos=body.todos),
     e.SubtaskStart: lambda r, body, ev: replace(r, tasks=with_start(r.tasks, body, ev.at, ev.run)),
     e.SubtaskEnd: lambda r, body, ev: replace(r, tasks=with_end(r.tasks, body, ev.at)),

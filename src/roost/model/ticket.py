@@ -21,3 +21,4 @@ class Ticket(Struct, frozen=True, kw_only=True):
     settings: dict[str, Any]
     model: str | None = None
     options: dict[str, Any] = {}
+    state: dict[str, Any] = {}

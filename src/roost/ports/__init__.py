@@ -1,6 +1,7 @@
 """The seams: what the hub and the host need from the outside, as Protocols. No code, only promises."""
 
 from roost.ports.agents import Driver as Driver
+from roost.ports.agents import Past as Past
 from roost.ports.agents import Process as Process
 from roost.ports.agents import Turn as Turn
 from roost.ports.places import Preparer as Preparer

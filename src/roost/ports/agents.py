@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from roost.model import events as e
-from roost.model.ids import RunId
+from roost.model.envelope import Event
+from roost.model.ids import RunId, Seq
 
 
 class Process(Protocol):
@@ -67,10 +68,31 @@ class Turn(Protocol):
         ...
 
 
+class Past(Protocol):
+    """What was before this host, for an agent that takes its conversation up again."""
+
+    @property
+    def state(self) -> Mapping[str, Any]:
+        """What the driver has kept last, in this host or an older one; empty: nothing."""
+        ...
+
+    def keep(self, state: Mapping[str, Any]) -> None:
+        """Keep this instead, as an event of the log: at most 32 KiB as JSON, to be read by whoever may see the session.
+        Does not wait for the hub. Raises: BodyTooLarge, SpoolFull."""
+        ...
+
+    def events(self, after: Seq = 0) -> AsyncIterator[Event]:
+        """The session's log up to its present end. Waits for a hub that is away. `roost.model.conversation` folds it to
+        messages."""
+        ...
+
+
 class Driver(Protocol):
     """Translates one kind of agent to our events and our commands to it. One per host; lives as long as it."""
 
-    async def start(self, workspace: Path, env: Mapping[str, str], options: Mapping[str, Any]) -> dict[str, Any]:
+    async def start(
+        self, workspace: Path, env: Mapping[str, str], options: Mapping[str, Any], past: Past
+    ) -> dict[str, Any]:
         """Get ready; returns what the agent can do, at most 16 KiB as JSON. `options`: `model`, `mode` and whatever
         else is configured. Raises: StartFailed; it may be tried again."""
         ...

@@ -9,7 +9,7 @@ from msgspec import UNSET
 
 from roost.drivers.scripted.play import Play, read_input
 from roost.model.events import ConfigChanged, RunResult
-from roost.ports import Turn
+from roost.ports import Past, Turn
 
 
 class ScriptedDriver:
@@ -18,11 +18,14 @@ class ScriptedDriver:
     def __init__(self) -> None:
         self.options: dict[str, Any] = {}
         """What it was started with, and what has been changed since."""
+        self.past: Past | None = None
         self._scope: anyio.CancelScope | None = None
         self._deaf = False
 
-    async def start(self, workspace: Path, env: Mapping[str, str], options: Mapping[str, Any]) -> dict[str, Any]:
-        self.options = dict(options)
+    async def start(
+        self, workspace: Path, env: Mapping[str, str], options: Mapping[str, Any], past: Past
+    ) -> dict[str, Any]:
+        self.options, self.past = dict(options), past
         return {"steer": True, "questions": True}
 
     async def configure(self, changed: ConfigChanged) -> None:

@@ -35,7 +35,7 @@ from roost.model.events import (
     TodosUpdated,
 )  # fmt: skip
 from roost.model.ids import MessageId, TaskId, new_message_id, new_part_id, new_request_id
-from roost.ports import Turn
+from roost.ports import Past, Turn
 
 BATCH = 256
 WINDOW = 2048
@@ -58,6 +58,7 @@ class Agent(Protocol):
     """Whose run it is (driver.py)."""
 
     options: dict[str, Any]
+    past: Past | None
 
     async def hang(self) -> None: ...
 
@@ -230,6 +231,21 @@ async def _hang(play: Play, _: bool) -> None:
     await play.agent.hang()
 
 
+async def _remember(play: Play, note: str) -> None:
+    if (past := play.agent.past) is not None:
+        past.keep({"notes": [*past.state.get("notes", ()), note]})
+
+
+async def _recall(play: Play, _: bool) -> None:
+    notes: list[str] = []
+    runs = 0
+    if (past := play.agent.past) is not None:
+        notes = list(past.state.get("notes", ()))
+        async for event in past.events():
+            runs += event.type == "run-start" and event.run != play.turn.run
+    await play.say(f"{runs} runs before; {', '.join(notes) or 'nothing'}")
+
+
 async def _config(play: Play, _: bool) -> None:
     await play.say(msgspec.json.encode(play.agent.options, order="sorted").decode())
 
@@ -248,6 +264,8 @@ STEPS: Final[dict[str, Callable[[Play, Any], Awaitable[None]]]] = {
     "files": _files,
     "goal": _goal,
     "config": _config,
+    "remember": _remember,
+    "recall": _recall,
     "sleep": _sleep,
     "fail": _fail,
     "crash": _crash,

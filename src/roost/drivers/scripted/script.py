@@ -101,6 +101,8 @@ class Step(_Value, frozen=True, kw_only=True):
     files: Annotated[str, Meta(min_length=1)] | UnsetType = UNSET
     goal: Literal["continue", "complete"] | UnsetType = UNSET
     config: Literal[True] | UnsetType = UNSET
+    remember: str | UnsetType = UNSET
+    recall: Literal[True] | UnsetType = UNSET
     sleep: Seconds | UnsetType = UNSET
     fail: str | Fail | UnsetType = UNSET
     crash: Literal[True] | UnsetType = UNSET
