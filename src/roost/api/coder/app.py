@@ -7,6 +7,7 @@ from typing import Final
 
 from roost.api.asgi import Receive, Scope, Send
 from roost.api.coder import sse
+from roost.api.coder.history import Histories
 from roost.api.coder.keys import key_of
 from roost.api.coder.live import Lives
 from roost.api.coder.routes import CODER
@@ -31,6 +32,7 @@ class Coder:
         self._hub = hub
         self._streams = streams
         self._lives = Lives(hub)
+        self._histories = Histories(hub)
         self._request_seconds = settings.request_seconds
         self._rest = CODER.app(settings.max_body_bytes)
 
@@ -39,7 +41,7 @@ class Coder:
         by = await self._hub.authenticate(key_of(scope, in_query=streams))
         scope["state"] = {"by": by}  # for the log, should it not be admitted
         session = await self._admit(scope, by)
-        scope["state"] = {"hub": self._hub, "by": by, "session": session}
+        scope["state"] = {"hub": self._hub, "by": by, "session": session, "histories": self._histories}
         if streams and session is not None:
             await sse.events(self._hub, self._streams, self._lives, session, by, scope, receive, send)
             return

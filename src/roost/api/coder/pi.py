@@ -103,6 +103,11 @@ def arguments(part: ToolPart) -> dict[str, Any]:
             given = msgspec.json.decode(state.raw)
         except UNREADABLE:
             given = {"raw": state.raw}
+    return as_object(given)
+
+
+def as_object(given: Any) -> dict[str, Any]:
+    """Whatever a tool was given, as an object."""
     if given is UNSET or given is None:
         return {}
     return cast("dict[str, Any]", given) if isinstance(given, dict) else {"input": given}

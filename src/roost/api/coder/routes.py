@@ -4,13 +4,14 @@ from typing import Final
 
 from litestar.handlers import HTTPRouteHandler
 
-from roost.api.coder import agents, bootstrap, data, sessions, skills, users, workspaces
+from roost.api.coder import agents, bootstrap, data, history, sessions, skills, users, workspaces
 from roost.api.coder.envelope import envelope
 from roost.api.routing import Routing
 
 ROUTES: Final[list[HTTPRouteHandler]] = [
     *sessions.routes,
     *data.routes,
+    *history.routes,
     *bootstrap.routes,
     *skills.routes,
     *workspaces.routes,

@@ -1,11 +1,11 @@
 """Events of ours into what the published clients understand (hub-wire 11). Pure: a snapshot, then one event at a time.
 
-Every type of event has a row: what it becomes, or that it becomes nothing live (`SILENT`). Ids of theirs are `seq * 16
-+ k`, so one event becomes at most sixteen.
+Every type of event has a row, here or in `FACTS`: what it becomes; or it becomes nothing live (`SILENT`). Ids of theirs
+are `seq * 16 + k`, so one event becomes at most sixteen.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Final, cast
+from typing import Any, ClassVar, Final
 
 import msgspec
 from msgspec import UNSET
@@ -13,6 +13,7 @@ from msgspec.structs import asdict
 
 from roost.api.coder import pi
 from roost.api.coder.asking import dialogs
+from roost.api.coder.facts import FACTS, prompted, text_of
 from roost.api.coder.speech import Pair, Speech
 from roost.api.coder.told import Told
 from roost.api.coder.views import loop_of
@@ -27,11 +28,8 @@ from roost.model.snapshot import Fold, Snapshot
 MAX_PER_EVENT: Final = 16
 TICK_MS: Final = 0.001
 """Between two events of theirs that fall into one millisecond."""
-MAX_DESCRIPTION_CHARS: Final = 100
 NAMELESS: Final = "agent"
 """A sub-agent that was never announced."""
-LEAD: Final = "coder-lead"
-"""The source of `native` events that a lead of theirs has reported (lead.py): told as they were."""
 LOOP_NAMES: Final[dict[str, str]] = {
     "paused": "loop_paused",
     "blocked": "loop_blocked",
@@ -42,8 +40,9 @@ LOOP_NAMES: Final[dict[str, str]] = {
 SILENT: Final[frozenset[type]] = frozenset(
     (
         e.ConfigChanged, e.RuntimeStarting, e.RuntimeLost, e.PauseRequested, e.SessionPaused, e.SessionResuming,
-        e.RunPhase, e.AbortRequested, e.Reverted, e.Unreverted, e.PermissionReplied, e.QuestionReplied,
-        e.TodosUpdated, e.GoalUpdated, e.Verification, e.FilesChanged, e.ArtifactPublished, e.AgentState,
+        e.WorkspaceUpdated, e.RunPhase, e.AbortRequested, e.Reverted, e.Unreverted, e.PermissionReplied,
+        e.QuestionReplied,
+        e.TodosUpdated, e.GoalUpdated, e.Verification, e.FilesChanged, e.ArtifactPublished,
     )
 )  # fmt: skip
 """They have no word for it: clients see it in what REST serves, or as who comes and goes (live.py)."""
@@ -73,8 +72,12 @@ class Translator:
         """What an event becomes at `now` (ms)."""
         before, self._now = self.record, now
         self.fold.apply(event)
-        row = self.ROWS.get(type(event.body))
-        pairs = [] if row is None else row(self, event.body, event, before)
+        kind = type(event.body)
+        if kind in FACTS:
+            pairs = FACTS[kind](event.body)
+        else:
+            row = self.ROWS.get(kind)
+            pairs = [] if row is None else row(self, event.body, event, before)
         if len(pairs) > MAX_PER_EVENT:  # a run that ends with many open tools: its own end is told in any case
             pairs = [*pairs[: MAX_PER_EVENT - 2], *pairs[-2:]]
         return self._dated(pairs, event.at)
@@ -91,26 +94,6 @@ class Translator:
                 data["timestamp"] = self._at
             told.append(Told(name=name, data=data, seq=self.fold.seq, at=self._at))
         return told
-
-    # --- the session --------------------------------------------------------------------------------------------------
-
-    def _created(self, body: e.SessionCreated, *_: Any) -> list[Pair]:
-        return [("session_start", {"label": body.label, "mode": body.mode, "agent": body.agent})]
-
-    def _updated(self, body: e.SessionUpdated, *_: Any) -> list[Pair]:
-        return [] if body.label is UNSET else [("session_label_updated", {"label": body.label})]
-
-    def _ready(self, body: e.RuntimeReady, *_: Any) -> list[Pair]:
-        return [("rpc_ready", {"epoch": body.epoch})]
-
-    def _archived(self, *_: Any) -> list[Pair]:
-        return [("session_complete", {"status": "archived"})]
-
-    def _failed(self, body: e.SessionFailed, *_: Any) -> list[Pair]:
-        return [("session_error", {"error": body.error.message, "code": body.error.code})]
-
-    def _ended(self, *_: Any) -> list[Pair]:
-        return [("session_shutdown", {"reason": "ended"})]
 
     # --- runs ---------------------------------------------------------------------------------------------------------
 
@@ -166,12 +149,6 @@ class Translator:
         about = {"attempt": body.attempt, "maxAttempts": body.attempt, "delayMs": wait, "errorMessage": body.error}
         return [*self._said(body, event, before), ("auto_retry_start", about)]
 
-    def _compacting(self, body: e.Compacting, *_: Any) -> list[Pair]:
-        return [("auto_compaction_start", {"reason": body.reason})]
-
-    def _compacted(self, *_: Any) -> list[Pair]:
-        return [("auto_compaction_end", {"aborted": False})]
-
     # --- sub-agents ---------------------------------------------------------------------------------------------------
 
     def _task_of(self, body: e.Said) -> TaskId | None:
@@ -209,10 +186,6 @@ class Translator:
         parts = () if message is None else message.parts
         return next((p.tool or "tool" for p in parts if isinstance(p, ToolPart) and p.call == body.call), "tool")
 
-    def _task_start(self, body: e.SubtaskStart, *_: Any) -> list[Pair]:
-        about = {"taskId": body.task, "agent": body.agent, "prompt": body.prompt}
-        return [("task_start", {**about, "description": body.prompt[:MAX_DESCRIPTION_CHARS]})]
-
     def _task_end(self, body: e.SubtaskEnd, event: Event, _: Record) -> list[Pair]:
         self._calls.pop(body.task, None)
         agent, began = self._worker(body.task, event.at)
@@ -239,18 +212,7 @@ class Translator:
         told: list[Pair] = [("loop_state_updated", about)]
         return told if name is None else [(name, about), *told]
 
-    def _native(self, body: e.Native, *_: Any) -> list[Pair]:
-        if body.source != LEAD:
-            return []
-        return reported(body.raw)
-
     ROWS: ClassVar[dict[type, Callable[..., list[Pair]]]] = {
-        e.SessionCreated: _created,
-        e.SessionUpdated: _updated,
-        e.RuntimeReady: _ready,
-        e.SessionArchived: _archived,
-        e.SessionFailed: _failed,
-        e.SessionEnded: _ended,
         e.RunStart: _run_start,
         e.Steered: _steered,
         e.Queued: _queue,
@@ -267,41 +229,8 @@ class Translator:
             _said,
         ),
         e.Retry: _retry,
-        e.Compacting: _compacting,
-        e.Compacted: _compacted,
         e.PermissionAsked: _asked,
         e.QuestionAsked: _asked,
-        e.SubtaskStart: _task_start,
         e.SubtaskEnd: _task_end,
         e.LoopUpdated: _loop,
-        e.Native: _native,
     }  # fmt: skip
-
-
-def text_of(parts: Sequence[e.InputPart]) -> str:
-    """An input in words: its text, and the names of its files."""
-    return "\n".join(
-        part.text if isinstance(part, e.TextInput) else f"[{part.filename or part.mime}]" for part in parts
-    )
-
-
-def author_of(by: e.Principal) -> dict[str, Any]:
-    """Who said something, as entries and events of theirs name them."""
-    kind = "api_key" if by.kind == "api-key" else by.kind
-    return {"userId": by.user, "displayName": by.user, "actorType": kind}
-
-
-def prompted(body: e.RunStart | e.Steered, event: Event) -> Pair:
-    """The words of the user, which every participant is told, whoever sent them: their terminal shows them only so."""
-    about: dict[str, Any] = {"content": text_of(body.input), "messageId": body.message, "timestamp": 0}
-    return "user_prompt", about if event.by is UNSET else {**about, "author": author_of(event.by)}
-
-
-def reported(raw: Any) -> list[Pair]:
-    """What a lead of theirs has reported, under the same name with the same data."""
-    match raw:
-        case {"event": str(name), "data": dict()}:
-            data = cast("dict[str, Any]", raw["data"])
-            return [(name, {key: value for key, value in data.items() if key != "type"})]
-        case _:
-            return []
