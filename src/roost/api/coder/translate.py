@@ -42,7 +42,7 @@ SILENT: Final[frozenset[type]] = frozenset(
         e.ConfigChanged, e.RuntimeStarting, e.RuntimeLost, e.PauseRequested, e.SessionPaused, e.SessionResuming,
         e.WorkspaceUpdated, e.RunPhase, e.AbortRequested, e.Reverted, e.Unreverted, e.PermissionReplied,
         e.QuestionReplied,
-        e.TodosUpdated, e.GoalUpdated, e.Verification, e.FilesChanged, e.ArtifactPublished,
+        e.TodosUpdated, e.GoalUpdated, e.Verification, e.FilesChanged, e.ArtifactPublished, e.AgentState,
     )
 )  # fmt: skip
 """They have no word for it: clients see it in what REST serves, or as who comes and goes (live.py)."""
