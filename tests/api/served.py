@@ -43,14 +43,17 @@ class NoRuntime:
 
 
 class NoWorkspaces:
-    """Implements `ports.Workspaces`: a folder is where it is said to be; `unsaved` makes all of them dirty."""
+    """Implements `ports.Workspaces`: a folder is where it is said to be; `unsaved` makes all of them dirty. `asked`:
+    the last request."""
 
     unsaved = False
+    asked = WorkspaceRequest()
 
     def __init__(self) -> None:
         self.removed: list[WorkspaceSpec] = []
 
     def resolve(self, session: SessionId, request: WorkspaceRequest) -> WorkspaceSpec:
+        self.asked = request
         return WorkspaceSpec(kind="folder", path="elsewhere")
 
     async def prepare(

@@ -59,6 +59,12 @@ def _cancel(record: Record, _: c.ChangeLoop) -> list[e.LoopUpdated]:
     return [_now(_going_on(record), "cancelled")]
 
 
+def _leave(record: Record, _: c.ChangeLoop) -> list[e.LoopUpdated]:
+    """Back to runs that each stand for themselves; one that goes on becomes such a run."""
+    state = record.loop
+    return [] if state is UNSET or state.status == "idle" else [_now(state, "idle")]
+
+
 def _adjust(record: Record, command: c.ChangeLoop) -> list[e.LoopUpdated]:
     state = _going_on(record)
     if command.loop is UNSET:
@@ -73,6 +79,7 @@ _CHANGES: Final[dict[str, Callable[[Record, c.ChangeLoop], list[e.LoopUpdated]]]
     "resume": _resume,
     "cancel": _cancel,
     "adjust": _adjust,
+    "leave": _leave,
 }
 
 

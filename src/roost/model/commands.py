@@ -234,10 +234,10 @@ class Unqueue(Command, frozen=True, kw_only=True, tag="unqueue"):
 
 class ChangeLoop(Command, frozen=True, kw_only=True, tag="change-loop"):
     """`start` a loop; `pause` it after the iteration that goes on; `resume` it, which wakes a session that sleeps;
-    `cancel` it, and the run of its iteration; `adjust` what it works towards. Repeat is success, but for `start`.
-    `loop`: for `start` and `adjust`."""
+    `cancel` it, and the run of its iteration; `adjust` what it works towards; `leave` it, as if there were none, its
+    run goes on. Repeat is success, but for `start`. `loop`: for `start` and `adjust`."""
 
-    action: Literal["start", "pause", "resume", "cancel", "adjust"]
+    action: Literal["start", "pause", "resume", "cancel", "adjust", "leave"]
     loop: LoopRequest | UnsetType = UNSET
 
 

@@ -476,8 +476,9 @@ class SubtaskEnd(Body, frozen=True, kw_only=True, tag="subtask-end"):
 
 class LoopUpdated(Body, frozen=True, kw_only=True, tag="loop-updated"):
     """How a loop over runs stands. `completed`, `cancelled` and `blocked` are its ends; `awaiting_input` waits for a
-    person. `iteration`: of the run that goes on or went last, from 1; the first event of an iteration is of its run.
-    `loop`: what it works towards from now on, if that has changed. `id`: of a loop that begins."""
+    person; `idle`: the session has left it. `iteration`: of the run that goes on or went last, from 1; the first event
+    of an iteration is of its run. `loop`: what it works towards from now on, if that has changed. `id`: of a loop that
+    begins."""
 
     status: LoopStatus
     iteration: int = 0

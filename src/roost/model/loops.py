@@ -9,8 +9,8 @@ from roost.model import events as e
 from roost.model.envelope import Event
 from roost.model.ids import RunId
 
-LOOP_ENDS: Final = frozenset(("completed", "cancelled", "blocked"))
-"""Statuses after which a loop does nothing more."""
+LOOP_ENDS: Final = frozenset(("completed", "cancelled", "blocked", "idle"))
+"""Statuses after which a loop does nothing more. `idle`: the session has no loop any more."""
 
 
 class LoopState(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -101,9 +101,9 @@ async def test_who_slept_for_too_long_is_history_that_is_not_woken(hub: Served) 
     assert run is not UNSET
     await hub.say(session, [draft(e.RunComplete(), run=run.run)])
     await commit(session, e.SessionPaused())
-    while (flags := await shown(hub, session)) == ASLEEP:
+    while (await ask(hub, "GET", f"/session/{session.id}"))["status"] == "paused":
         continue
-    assert flags == ARCHIVED
+    assert await shown(hub, session) == ARCHIVED
     assert (await ask(hub, "POST", f"/session/{session.id}/resume", status=410))["code"] == "CODER_SESSION_ARCHIVED"
     assert await shown(hub, session) == ARCHIVED
     hidden = (await ask(hub, "GET", "/sessions"))["sessions"]["websocket"]

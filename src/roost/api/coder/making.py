@@ -1,58 +1,126 @@
 """What a body of Coder's asks of the core: the commands that make and change a session."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from msgspec import UNSET, UnsetType, to_builtins
+from msgspec.structs import asdict
 
 from roost.api.coder import shapes
-from roost.api.coder.repos import given_repos, workspace_of
+from roost.api.coder.repos import given_repos, without_credentials, workspace_of
 from roost.core.hub import Hub
 from roost.model import commands as c
 from roost.model import events as e
+from roost.model import library as lib
+from roost.model.loops import LOOP_ENDS
+from roost.model.record import Record
 
 DURATIONS: Final = ("idle", "execution", "paused")
 
 
-def create_command(hub: Hub, body: shapes.CreateBody, by: e.Principal) -> c.CreateSession:
-    """Raises: InvalidBody, WorkspaceInvalid."""
+async def create_command(hub: Hub, body: shapes.CreateBody, by: e.Principal) -> c.CreateSession:
+    """What the library holds for the session is expanded; everything else is checked when it is created.
+
+    Raises: InvalidBody, WorkspaceInvalid, NotInLibrary, PersonaUnpublished, BodyTooLarge.
+    """
     repos = given_repos(body.repo, body.repos)
-    named = body.agent if body.default_agent is UNSET else body.default_agent
+    kit = await hub.library.kit(_kit_request(body, repos), by)
     return c.CreateSession(
         task=body.task,
-        agent=_own_agent(hub, named),
+        agent=_own_agent(hub, kit),
+        model=UNSET if kit.persona is UNSET else kit.persona.model,
         label=_label(body.label),
-        workspace=workspace_of(() if repos is UNSET else repos),
+        workspace=workspace_of(kit.repos if repos is UNSET else repos),
         visibility="private" if body.visibility is UNSET else body.visibility,
         tags=body.tags,
         metadata=body.metadata,
         env=body.env,
-        timeouts=_timeouts(body.timeout),
+        timeouts=c.TimeoutsRequest(**{name: getattr(body.timeout, name) for name in DURATIONS}),
+        kit=kit,
+        files=_files(body),
+        loop=_loop(body.workflow_mode, body.loop),
     )
 
 
-def update_command(body: shapes.UpdateBody) -> c.Update:
-    return c.Update(label=body.label, visibility=body.visibility, tags=body.tags, metadata=body.metadata)
+async def update_command(hub: Hub, body: shapes.UpdateBody, by: e.Principal) -> c.Update:
+    """Raises: NotInLibrary, InvalidBody."""
+    skills: tuple[e.Skill, ...] | UnsetType = UNSET
+    if any(given is not UNSET for given in (body.skills, body.saved_skill_ids, body.skill_bucket_ids)):
+        inline, saved, buckets = _skills(body.skills or ()), body.saved_skill_ids or (), body.skill_bucket_ids or ()
+        skills = await hub.library.skills.expand(inline, saved, buckets, by)
+    kit = c.KitChange(default_agent=_preferred(body), enabled_agents=body.enabled_agents, skills=skills)
+    return c.Update(
+        label=body.label,
+        visibility=body.visibility,
+        tags=body.tags,
+        metadata=body.metadata,
+        kit=UNSET if kit == c.KitChange() else kit,
+    )
 
 
-def wishes_of(body: shapes.CreateBody) -> dict[str, Any] | UnsetType:
+def loop_command(record: Record, body: shapes.UpdateBody) -> c.ChangeLoop | None:
+    """What becomes of the loop: one that goes on is adjusted, else a new one begins; `standard` leaves it. None:
+    nothing is to be done."""
+    goes_on = record.loop is not UNSET and record.loop.status not in LOOP_ENDS
+    if body.workflow_mode == "standard":
+        return None if record.loop is UNSET else c.ChangeLoop(action="leave")
+    loop = _loop(body.workflow_mode, body.loop)
+    if loop is UNSET or (goes_on and loop == c.LoopRequest()):
+        return None
+    return c.ChangeLoop(action="adjust" if goes_on else "start", loop=loop)
+
+
+def _kit_request(body: shapes.CreateBody, repos: tuple[shapes.RepoRef, ...] | UnsetType) -> lib.KitRequest:
+    return lib.KitRequest(
+        default_agent=_preferred(body),
+        enabled_agents=body.enabled_agents,
+        skills=_skills(body.skills),
+        saved_skills=body.saved_skill_ids,
+        skill_buckets=body.skill_bucket_ids,
+        repos=UNSET if repos is UNSET else without_credentials(repos),
+        template=body.workspace_id,
+        wishes=_wishes(body),
+    )
+
+
+def _preferred(body: shapes.CreateBody | shapes.UpdateBody) -> str | UnsetType:
+    return body.agent if body.default_agent is UNSET else body.default_agent
+
+
+def _own_agent(hub: Hub, kit: e.Kit) -> str | UnsetType:
+    """The agent of this hub that is preferred. With any other name, that of a custom agent too, the hub's default agent
+    does the work."""
+    named = kit.default_agent
+    return named if kit.persona is UNSET and named in [name for name, _ in hub.agents()] else UNSET
+
+
+def _skills(given: Sequence[shapes.SkillRef]) -> tuple[e.Skill, ...]:
+    return tuple(e.Skill(skill=s.skill_id, repo=s.repo, name=s.name, url=s.url, content=s.content) for s in given)
+
+
+def _files(body: shapes.CreateBody) -> tuple[c.FileRequest, ...]:
+    """Those of the initial command too: they lie in the workspace, whether or not it is carried out."""
+    more = () if body.command is UNSET else body.command.files
+    return tuple(c.FileRequest(path=file.path, content=file.content) for file in (*body.files, *more))
+
+
+def _loop(mode: shapes.WorkflowMode | UnsetType, given: shapes.LoopBody | UnsetType) -> c.LoopRequest | UnsetType:
+    """Whoever says how it is to loop wants it to."""
+    if mode == "standard" or (given is UNSET and mode is UNSET):
+        return UNSET
+    return c.LoopRequest() if given is UNSET else c.LoopRequest(**asdict(given))
+
+
+def _wishes(body: shapes.CreateBody) -> dict[str, Any] | UnsetType:
     """What was asked of the runtime, as it was written."""
-    given: dict[str, Any] = to_builtins(body)
+    written: dict[str, Any] = to_builtins(body)
     names = dict(zip(body.__struct_fields__, body.__struct_encode_fields__, strict=True))
-    wishes = {names[name]: given[names[name]] for name in shapes.WISHES if names[name] in given}
+    wishes = {names[name]: written[names[name]] for name in shapes.WISHES if names[name] in written}
     if body.command is not UNSET and body.command.exec:
         wishes["command"] = body.command.exec
     return wishes or UNSET
 
 
-def _own_agent(hub: Hub, named: str | UnsetType) -> str | UnsetType:
-    """The agent of this hub that is named; any other name is the session's preference, and the hub's default runs."""
-    return named if named in [name for name, _ in hub.agents()] else UNSET
-
-
 def _label(label: str | UnsetType) -> str | UnsetType:
     """A blank label is none: it is made from the task."""
     return label if label is not UNSET and label.strip() else UNSET
-
-
-def _timeouts(timeout: shapes.TimeoutBody) -> c.TimeoutsRequest:
-    return c.TimeoutsRequest(**{name: getattr(timeout, name) for name in DURATIONS})

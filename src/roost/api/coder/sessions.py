@@ -7,7 +7,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 
 from roost.api.call import RECORDED, Call
 from roost.api.coder import shapes
-from roost.api.coder.making import create_command, update_command
+from roost.api.coder.making import create_command, loop_command, update_command
 from roost.api.coder.views import check_not_history, detail_of, flags_of, item_of, skills_of, workflow_of
 from roost.core.session import Session
 from roost.model.commands import Archive, Resume
@@ -21,7 +21,7 @@ MAX_SEARCH_CHARS: Final = 500
 @post("/api/hub/session", opt=RECORDED)
 async def create_coder_session(request: Call, data: JSONBody[shapes.CreateBody]) -> shapes.Made:
     """Create a session: its task is its first run. It can be read at once; its host starts in the background."""
-    command = create_command(request.hub, data, request.by)
+    command = await create_command(request.hub, data, request.by)
     session = await request.hub.create_session(command, request.by, request.key)
     record = session.record_now
     return shapes.Made(
@@ -62,7 +62,11 @@ async def update_coder_session(
 ) -> shapes.Updated:
     """Change what is present in the body; `metadata` key by key."""
     found = await request.hub.find(session, request.by)
-    await found.handle(update_command(data), request.by, request.key)
+    command = await update_command(request.hub, data, request.by)
+    loop = loop_command(found.record_now, data)
+    await found.handle(command, request.by, request.key)
+    if loop is not None:
+        await found.handle(loop, request.by)
     record = found.record_now
     return shapes.Updated(
         session_id=found.id,

@@ -25,7 +25,7 @@ TRANSPORTS: Final = {"sse": "sse"}
 def item_of(hub: Hub, by: e.Principal, record: Record, seq: Seq) -> shapes.ListItem:
     """A session as this principal sees it in a list."""
     here = hub.presence.of(record.session)
-    kit, loop = record.kit, record.loop
+    kit, loop = record.kit, loop_of(record)
     return shapes.ListItem(
         **asdict(flags_of(hub, by, record, seq)),
         session_id=record.session,
@@ -48,8 +48,8 @@ def item_of(hub: Hub, by: e.Principal, record: Record, seq: Seq) -> shapes.ListI
         repo=kit.repos[0] if kit.repos else UNSET,
         repos=kit.repos or UNSET,
         workspace=_workspace(kit.template),
-        loop_status=UNSET if loop is UNSET else loop.status,
-        loop_iteration=UNSET if loop is UNSET else loop.iteration,
+        loop_status=UNSET if loop is None else loop.status,
+        loop_iteration=UNSET if loop is None else loop.iteration,
         session_kind=UNSET if kit.builder is UNSET else "agent_builder",
         builder=kit.builder,
     )
@@ -116,7 +116,7 @@ def skills_of(skills: Sequence[e.Skill]) -> tuple[shapes.SkillRef, ...]:
 
 
 def workflow_of(record: Record) -> shapes.WorkflowMode:
-    """A loop that is idle is none: the session has gone back to standard."""
+    """A loop that is idle is none: the session has left it."""
     return "standard" if record.loop is UNSET or record.loop.status == "idle" else "loop"
 
 
