@@ -90,7 +90,7 @@ async def template_of(library: Library, by: Principal = ANNA, **held: Any) -> li
     return await library.templates.add(lib.TemplateRequest(name="t", **held), by)
 
 
-async def published(library: Library, by: Principal = ANNA, **drawn: Any) -> lib.SavedPersona:
+async def published(library: Library, by: Principal = ANNA, **drawn: Any) -> lib.PersonaInfo:
     fields: dict[str, Any] = {"slug": "critic", "display_name": "Critic", "instructions": "Criticise."} | drawn
     await library.personas.add(lib.PersonaRequest(**fields), by)
     return await library.personas.publish(fields["slug"], by)

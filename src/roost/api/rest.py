@@ -6,7 +6,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from roost.api.problems import problem
 from roost.api.routing import Routing, paths_of
-from roost.api.v1 import bundles, decisions, history, hub, knowing, people, runs, sessions, shelf, workspace
+from roost.api.v1 import bundles, decisions, history, hub, knowing, library, people, runs, sessions, shelf, workspace
 
 ROUTES: Final[list[HTTPRouteHandler]] = [
     *sessions.routes,
@@ -17,6 +17,7 @@ ROUTES: Final[list[HTTPRouteHandler]] = [
     *workspace.routes,
     *shelf.routes,
     *bundles.routes,
+    *library.routes,
     *people.routes,
     *hub.routes,
 ]

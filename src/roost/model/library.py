@@ -255,6 +255,18 @@ class SavedPersona(Saved, frozen=True, kw_only=True):
     changed: bool = False
 
 
+class PersonaInfo(Saved, frozen=True, kw_only=True):
+    """A persona as somebody sees it: its owner by the `draft`, whose skills are the ids `picked`, others by what is
+    `published`, the newest version. `changed`: the draft is not as published."""
+
+    portrait: Portrait
+    lifecycle: Literal["draft", "published", "archived"]
+    draft: bool = False
+    picked: tuple[str, ...] = ()
+    published: PersonaVersion | UnsetType = UNSET
+    changed: bool = False
+
+
 class BuilderRequest(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """A session whose agent makes a persona. `mode`: absent, from_session with a `source` (a session), edit with a
     `persona` (id or slug), else new. `prompt`: what the persona is to be."""

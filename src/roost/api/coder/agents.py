@@ -11,7 +11,6 @@ from roost.api.coder.shapes import Shape, SkillRef
 from roost.api.coder.times import iso
 from roost.api.coder.views import skills_of
 from roost.model import library as lib
-from roost.model.access import is_owner
 
 Tool = Literal["read", "ls", "find", "grep", "bash", "write", "edit"]
 OUR_WORDS: Final = {
@@ -110,20 +109,20 @@ async def list_coder_agents(
 ) -> AgentsAnswer:
     """Your own custom agents, and those that were published in your organisation, oldest first."""
     found = await request.hub.library.personas.all(request.by, archived=archived)
-    return AgentsAnswer(agents=[await _agent_of(request, persona) for persona in found])
+    return AgentsAnswer(agents=[agent_of(persona) for persona in found])
 
 
 @post("/api/hub/agents")
 async def create_coder_agent(request: Call, data: JSONBody[AgentBody]) -> AgentAnswer:
     """A draft, which is yours alone until it is published."""
     wanted = lib.PersonaRequest(**_in_our_words(data))
-    return AgentAnswer(agent=await _agent_of(request, await request.hub.library.personas.add(wanted, request.by)))
+    return AgentAnswer(agent=agent_of(await request.hub.library.personas.add(wanted, request.by)))
 
 
 @get("/api/hub/agents/{agent:str}")
 async def get_coder_agent(request: Call, agent: FromPath[str]) -> AgentAnswer:
     """By its id or slug."""
-    return AgentAnswer(agent=await _agent_of(request, await request.hub.library.personas.find(agent, request.by)))
+    return AgentAnswer(agent=agent_of(await request.hub.library.personas.find(agent, request.by)))
 
 
 @patch("/api/hub/agents/{agent:str}")
@@ -131,19 +130,19 @@ async def update_coder_agent(request: Call, agent: FromPath[str], data: JSONBody
     """Change the draft; what is published stays."""
     cleared: dict[str, Any] = {name: "" if value is None else value for name, value in _in_our_words(data).items()}
     changed = await request.hub.library.personas.change(agent, lib.PersonaChange(**cleared), request.by)
-    return AgentAnswer(agent=await _agent_of(request, changed))
+    return AgentAnswer(agent=agent_of(changed))
 
 
 @post("/api/hub/agents/{agent:str}/publish", status_code=200)
 async def publish_coder_agent(request: Call, agent: FromPath[str]) -> AgentAnswer:
     """The draft becomes the next version, for your whole organisation."""
-    return AgentAnswer(agent=await _agent_of(request, await request.hub.library.personas.publish(agent, request.by)))
+    return AgentAnswer(agent=agent_of(await request.hub.library.personas.publish(agent, request.by)))
 
 
 @post("/api/hub/agents/{agent:str}/archive", status_code=200)
 async def archive_coder_agent(request: Call, agent: FromPath[str]) -> AgentAnswer:
     """Off the lists, and not for new sessions any more."""
-    return AgentAnswer(agent=await _agent_of(request, await request.hub.library.personas.archive(agent, request.by)))
+    return AgentAnswer(agent=agent_of(await request.hub.library.personas.archive(agent, request.by)))
 
 
 @get("/api/hub/agents/{agent:str}/versions")
@@ -186,9 +185,8 @@ def _version_of(version: lib.PersonaVersion) -> VersionShape:
     )
 
 
-async def _agent_of(request: Call, persona: lib.SavedPersona) -> AgentShape:
-    portrait = _portrait_of(await request.hub.library.personas.portrait(persona, request.by))
-    published = persona.published
+def agent_of(persona: lib.PersonaInfo) -> AgentShape:
+    portrait, published = _portrait_of(persona.portrait), persona.published
     return AgentShape(
         **portrait,
         id=persona.id,
@@ -202,7 +200,7 @@ async def _agent_of(request: Call, persona: lib.SavedPersona) -> AgentShape:
         latest_published_version=UNSET if published is UNSET else published.version,
         latest_published_at=UNSET if published is UNSET else iso(published.created_at),
         published=UNSET if published is UNSET else _version_of(published),
-        draft=PortraitShape(**portrait) if is_owner(persona.owner, request.by) else UNSET,
+        draft=PortraitShape(**portrait) if persona.draft else UNSET,
     )
 
 

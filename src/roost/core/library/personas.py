@@ -1,6 +1,7 @@
 """Personas: custom agents. Their owner changes a draft; what is published is a copy of it that never changes."""
 
 import re
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -29,27 +30,24 @@ class Personas:
         self._catalog = Catalog(store, clock, "persona", lib.SavedPersona, _name_of)
         self._skills = skills
 
-    async def all(self, by: Principal, *, archived: bool = False) -> list[lib.SavedPersona]:
-        """`archived`: those too."""
-        return [each for each in await self._catalog.all(by) if archived or each.lifecycle != "archived"]
+    async def all(self, by: Principal, *, archived: bool = False) -> list[lib.PersonaInfo]:
+        """Oldest first. `archived`: those too."""
+        found = [each for each in await self._catalog.all(by) if archived or each.lifecycle != "archived"]
+        return [await self._seen(each, by) for each in found]
 
-    async def find(self, name: str, by: Principal) -> lib.SavedPersona:
+    async def find(self, name: str, by: Principal) -> lib.PersonaInfo:
         """By id or slug. Raises: NotInLibrary."""
-        for each in await self._catalog.all(by):
-            if each.draft.slug == name:
-                return each
-        return await self._catalog.find(name, by)
+        return await self._seen(await self._find(name, by), by)
 
-    async def add(self, request: lib.PersonaRequest, by: Principal) -> lib.SavedPersona:
+    async def add(self, request: lib.PersonaRequest, by: Principal) -> lib.PersonaInfo:
         """A draft. Raises: InvalidBody; NotInLibrary: one of its skills; NameTaken: its slug; LibraryFull."""
         _check(request)
         await self._skills.check(request.skills, (), by)
         now = self._catalog.now()
-        return await self._catalog.add(
-            lib.SavedPersona(id=self._catalog.new_id(), owner=by, created_at=now, updated_at=now, draft=request)
-        )
+        fresh = lib.SavedPersona(id=self._catalog.new_id(), owner=by, created_at=now, updated_at=now, draft=request)
+        return await self._seen(await self._catalog.add(fresh), by)
 
-    async def change(self, name: str, change: lib.PersonaChange, by: Principal) -> lib.SavedPersona:
+    async def change(self, name: str, change: lib.PersonaChange, by: Principal) -> lib.PersonaInfo:
         """The draft alone: what is published stays, and so does the slug it was published by. Raises: InvalidBody,
         NotInLibrary, Forbidden, NameTaken."""
         given = {field: value for field, value in asdict(change).items() if value is not UNSET}
@@ -58,7 +56,7 @@ class Personas:
         if given.get("thinking") == "":
             given["thinking"] = UNSET
         await self._skills.check(given.get("skills", ()), (), by)
-        found, now = await self.find(name, by), self._catalog.now()
+        now = self._catalog.now()
 
         def changed(before: lib.SavedPersona) -> lib.SavedPersona:
             draft = replace(before.draft, **given)
@@ -67,13 +65,13 @@ class Personas:
                 raise InvalidBody("slug: a persona that was published keeps its slug")
             return replace(before, draft=draft, updated_at=now, changed=before.published is not UNSET)
 
-        return await self._catalog.change(found.id, by, changed)
+        return await self._change(name, by, changed, "changed")
 
-    async def publish(self, name: str, by: Principal) -> lib.SavedPersona:
+    async def publish(self, name: str, by: Principal) -> lib.PersonaInfo:
         """The draft becomes the next version, with copies of its skills, and may be used by the whole organisation.
 
         Raises: NotInLibrary, Forbidden; LibraryFull: it has too many versions."""
-        found, now = await self.find(name, by), self._catalog.now()
+        found, now = await self._find(name, by), self._catalog.now()
         skills = await self._skills.copies(found.draft.skills, (), found.owner)
 
         def published(before: lib.SavedPersona) -> lib.SavedPersona:
@@ -86,48 +84,76 @@ class Personas:
                 created_at=now,
                 portrait=portrait(before.draft, skills),
             )
-            return replace(
-                before,
-                published=version,
-                lifecycle="published",
-                changed=False,
-                visibility="organization",
-                updated_at=now,
-            )
+            after = replace(before, published=version, lifecycle="published", changed=False, updated_at=now)
+            return replace(after, visibility="organization")
 
-        return await self._catalog.change(found.id, by, published, "published", lambda after: [_version(after)])
+        return await self._change(name, by, published, "published", lambda after: [_version(after)])
 
-    async def archive(self, name: str, by: Principal) -> lib.SavedPersona:
+    async def archive(self, name: str, by: Principal) -> lib.PersonaInfo:
         """Off the lists, and of no use for new sessions. Repeat is success. Raises: NotInLibrary, Forbidden."""
-        found, now = await self.find(name, by), self._catalog.now()
+        now = self._catalog.now()
 
         def archived(before: lib.SavedPersona) -> lib.SavedPersona:
             return before if before.lifecycle == "archived" else replace(before, lifecycle="archived", updated_at=now)
 
-        return await self._catalog.change(found.id, by, archived, "archived")
+        return await self._change(name, by, archived, "archived")
 
     async def versions(self, name: str, by: Principal) -> list[lib.PersonaVersion]:
         """Newest first. Raises: NotInLibrary."""
-        found = await self.find(name, by)
-        items = await self._store.items(VERSION, of=found.id)
-        return [msgspec.json.decode(item.data, type=lib.PersonaVersion) for item in reversed(items)]
-
-    async def portrait(self, persona: lib.SavedPersona, by: Principal) -> lib.Portrait:
-        """What this principal sees of it: its owner the draft, others what is published."""
-        if persona.published is not UNSET and not is_owner(persona.owner, by):
-            return persona.published.portrait
-        return portrait(persona.draft, await self._skills.copies(persona.draft.skills, (), persona.owner))
+        items = await self._store.items(VERSION, of=(await self._find(name, by)).id)
+        found = [msgspec.json.decode(item.data, type=lib.PersonaVersion) for item in items]
+        return sorted(found, key=lambda version: version.version, reverse=True)
 
     async def working_as(self, name: str, by: Principal) -> lib.PersonaVersion | None:
         """The version that a session with this agent works as; None: that is no persona's name. Raises:
         PersonaUnpublished."""
         try:
-            found = await self.find(name, by)
+            found = await self._find(name, by)
         except NotInLibrary:
             return None
         if found.published is UNSET or found.lifecycle == "archived":
             raise PersonaUnpublished(slug=found.draft.slug)
         return found.published
+
+    # --- inside -------------------------------------------------------------------------------------------------------
+
+    async def _find(self, name: str, by: Principal) -> lib.SavedPersona:
+        for each in await self._catalog.all(by):
+            if each.draft.slug == name:
+                return each
+        return await self._catalog.find(name, by)
+
+    async def _change(
+        self,
+        name: str,
+        by: Principal,
+        how: Callable[[lib.SavedPersona], lib.SavedPersona],
+        verb: str,
+        along: Callable[[lib.SavedPersona], Sequence[Item]] = lambda _: (),
+    ) -> lib.PersonaInfo:
+        found = await self._find(name, by)
+        return await self._seen(await self._catalog.change(found.id, by, how, verb, along), by)
+
+    async def _seen(self, saved: lib.SavedPersona, by: Principal) -> lib.PersonaInfo:
+        """What this principal sees of it: a draft is its owner's alone."""
+        owned = is_owner(saved.owner, by)
+        if owned or saved.published is UNSET:
+            seen = portrait(saved.draft, await self._skills.copies(saved.draft.skills, (), saved.owner))
+        else:
+            seen = saved.published.portrait
+        return lib.PersonaInfo(
+            id=saved.id,
+            owner=saved.owner,
+            visibility=saved.visibility,
+            created_at=saved.created_at,
+            updated_at=saved.updated_at,
+            portrait=seen,
+            lifecycle=saved.lifecycle,
+            draft=owned,
+            picked=saved.draft.skills if owned else (),
+            published=saved.published,
+            changed=owned and saved.changed,
+        )
 
 
 def portrait(draft: lib.PersonaRequest, skills: tuple[Skill, ...]) -> lib.Portrait:

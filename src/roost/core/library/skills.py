@@ -50,9 +50,9 @@ class Skills:
             except StateConflict:
                 continue  # it was saved twice at once
 
-    async def delete(self, skill: str, by: Principal) -> None:
+    async def delete(self, skill: str, by: Principal) -> lib.SavedSkill:
         """Sessions and published personas keep their copies. Raises: NotInLibrary, Forbidden."""
-        await self._skills.delete(skill, by)
+        return await self._skills.delete(skill, by)
 
     # --- buckets ------------------------------------------------------------------------------------------------------
 
@@ -72,9 +72,9 @@ class Skills:
             lib.Bucket(id=self._buckets.new_id(), owner=by, created_at=now, updated_at=now, **asdict(request))
         )
 
-    async def delete_bucket(self, bucket: str, by: Principal) -> None:
+    async def delete_bucket(self, bucket: str, by: Principal) -> lib.Bucket:
         """Its skills stay. Raises: NotInLibrary, Forbidden."""
-        await self._buckets.delete(bucket, by)
+        return await self._buckets.delete(bucket, by)
 
     # --- using them ---------------------------------------------------------------------------------------------------
 
