@@ -81,6 +81,8 @@ async def test_the_preferred_agent_can_be_changed_and_taken_away(hub: Served) ->
     path = f"/session/{session.id}"
     assert (await ask(hub, "PATCH", path, {"defaultAgent": "other"}))["defaultAgent"] == "other"
     assert "defaultAgent" not in await ask(hub, "PATCH", path, {"agent": ""})
+    await ask(hub, "PATCH", path, {"agent": "third"})
+    assert "defaultAgent" not in await ask(hub, "PATCH", path, {"defaultAgent": None})
     assert "defaultAgent" not in await ask(hub, "GET", path)
 
 

@@ -48,7 +48,8 @@ async def update_command(hub: Hub, body: shapes.UpdateBody, by: e.Principal) -> 
     if any(given is not UNSET for given in (body.skills, body.saved_skill_ids, body.skill_bucket_ids)):
         inline, saved, buckets = _skills(body.skills or ()), body.saved_skill_ids or (), body.skill_bucket_ids or ()
         skills = await hub.library.skills.expand(inline, saved, buckets, by)
-    kit = c.KitChange(default_agent=_preferred(body), enabled_agents=body.enabled_agents, skills=skills)
+    named = body.agent if body.default_agent is UNSET else body.default_agent
+    kit = c.KitChange(default_agent="" if named is None else named, enabled_agents=body.enabled_agents, skills=skills)
     return c.Update(
         label=body.label,
         visibility=body.visibility,
@@ -72,7 +73,7 @@ def loop_command(record: Record, body: shapes.UpdateBody) -> c.ChangeLoop | None
 
 def _kit_request(body: shapes.CreateBody, repos: tuple[shapes.RepoRef, ...] | UnsetType) -> lib.KitRequest:
     return lib.KitRequest(
-        default_agent=_preferred(body),
+        default_agent=body.agent if body.default_agent is UNSET else body.default_agent,
         enabled_agents=body.enabled_agents,
         skills=_skills(body.skills),
         saved_skills=body.saved_skill_ids,
@@ -81,10 +82,6 @@ def _kit_request(body: shapes.CreateBody, repos: tuple[shapes.RepoRef, ...] | Un
         template=body.workspace_id,
         wishes=_wishes(body),
     )
-
-
-def _preferred(body: shapes.CreateBody | shapes.UpdateBody) -> str | UnsetType:
-    return body.agent if body.default_agent is UNSET else body.default_agent
 
 
 def _own_agent(hub: Hub, kit: e.Kit) -> str | UnsetType:

@@ -102,12 +102,13 @@ WISHES = (
 
 
 class UpdateBody(Shape, frozen=True, kw_only=True):
-    """What is present changes; `metadata` key by key, all else as a whole."""
+    """What is present changes; `metadata` key by key, all else as a whole. A preferred agent that is null or empty is
+    taken away."""
 
     label: str | UnsetType = UNSET
     visibility: Visibility | UnsetType = UNSET
-    agent: str | UnsetType = UNSET
-    default_agent: str | UnsetType = UNSET
+    agent: str | UnsetType | None = UNSET
+    default_agent: str | UnsetType | None = UNSET
     tags: tuple[str, ...] | UnsetType = UNSET
     enabled_agents: tuple[str, ...] | UnsetType = UNSET
     skills: tuple[SkillRef, ...] | UnsetType = UNSET

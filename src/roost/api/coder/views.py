@@ -51,7 +51,7 @@ def item_of(hub: Hub, by: e.Principal, record: Record, seq: Seq) -> shapes.ListI
         loop_status=UNSET if loop is None else loop.status,
         loop_iteration=UNSET if loop is None else loop.iteration,
         session_kind=UNSET if kit.builder is UNSET else "agent_builder",
-        builder=kit.builder,
+        builder=_without_proposal(kit.builder),
     )
 
 
@@ -60,8 +60,9 @@ async def detail_of(hub: Hub, by: e.Principal, session: Session) -> shapes.Detai
     snapshot = await session.snapshot()
     record = snapshot.record
     loop = loop_of(record)
+    item: dict[str, Any] = asdict(item_of(hub, by, record, snapshot.seq)) | {"builder": record.kit.builder}
     return shapes.Detail(
-        **asdict(item_of(hub, by, record, snapshot.seq)),
+        **item,
         participants=[here_of(one, record) for one in hub.participants(session) if one.connected],
         tasks=tasks_of(record),
         agent_activity=activity_of(snapshot),
@@ -147,6 +148,11 @@ def diagnostics_of(record: Record) -> dict[str, Any] | UnsetType:
     wishes = [] if record.kit.wishes is UNSET else sorted(record.kit.wishes)
     unapplied = [*wishes, *(f"repos[{number}]" for number in range(1, len(record.kit.repos)))]
     return {"unapplied": unapplied} if unapplied else UNSET
+
+
+def _without_proposal(builder: dict[str, Any] | UnsetType) -> dict[str, Any] | UnsetType:
+    """As it is listed: what is proposed is long, and in the session's detail."""
+    return UNSET if builder is UNSET else {name: value for name, value in builder.items() if name != "proposal"}
 
 
 def _workspace(template: e.Template | UnsetType) -> shapes.WorkspaceRef | UnsetType:
