@@ -71,15 +71,17 @@ class Hosts:
     # --- what sessions tell (Watcher) ---------------------------------------------------------------------------------
 
     def committed(self, session: Session, events: Sequence[Event]) -> None:
-        if any(type(event.body) is PauseRequested for event in events):
+        kinds = {type(event.body) for event in events}  # nearly always deltas alone: then no event is looked at again
+        if PauseRequested in kinds:
             self._tasks.start_soon(self.pausing, session)
-        if any(isinstance(body := event.body, SessionUpdated) and body.visibility is not UNSET for event in events):
+        if SessionUpdated in kinds and any(_shows_to_others(event) for event in events):
             self.shown_to(session)
         self.hold(session)
         link = self._links.get(session.id)
         if link is None:
             return
-        link.end.committed([event for event in events if type(event.body) in COMMANDS], events[-1].seq)
+        commands = [] if kinds.isdisjoint(COMMANDS) else [event for event in events if type(event.body) in COMMANDS]
+        link.end.committed(commands, events[-1].seq)
         if link.end.pending:
             link.wake()
 
@@ -345,6 +347,10 @@ async def _holder(find: Find, name: SessionId, token: str | None) -> Session:
     if not compare_digest(hash_of(token), session.token_hash):
         raise SessionNotFound(NOT_YOURS)
     return session
+
+
+def _shows_to_others(event: Event) -> bool:
+    return isinstance(event.body, SessionUpdated) and event.body.visibility is not UNSET
 
 
 def _awaits(session: Session, epoch: Epoch) -> bool:
