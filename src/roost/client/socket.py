@@ -90,15 +90,21 @@ class AsyncSocket(AsyncCommanding):
         self._wire, self._path, self._reconnect_seconds = wire, path, reconnect_seconds
         self._types = tuple(types or ())
         self._seen = after
+        """The cursor: everything up to it was handed over, or is held."""
         self._held: deque[Event] = deque()
         self._held_bytes = 0
+        """Of the frames taken since nothing was held."""
         self._behind = False
+        """What comes is let go, and asked for again when nothing is held."""
         self._here: tuple[Participant, ...] = ()
         self._told = 0
+        """How often the hub has said so."""
         self._over: RoostError | None = None
         self._connection: ClientConnection | None = None
         self._wish = 0
+        """The id of the last `follow`,"""
         self._flows = False
+        """and whether what comes now is what it asked for."""
         self._numbers = count(1)
         self._asked: dict[int, _Asked] = {}
         self._moved = anyio.Event()
