@@ -52,9 +52,23 @@ async def test_an_agent_that_starts_again_has_its_notes_and_its_log(client: Asyn
     await mark()
     assert await recalled(session) == "1 runs before; blue"
     await session.send(script({"remember": "green"}))
-    await session.start(script({"crash": True}))
-    await until(session, "session-paused", after=(await session.info()).seq - 1)
-    assert await recalled(session) == "4 runs before; blue, green"
+    await session.pause()
+    assert await recalled(session) == "3 runs before; blue, green"
+
+
+async def test_an_agent_whose_hub_and_host_are_killed_goes_on_from_what_it_kept(
+    hub: HubProcess, client: AsyncClient, tmp_path: Path
+) -> None:
+    gone = tmp_path / "gone"
+    session = await client.create_session(task=script({"remember": "blue"}))
+    await until(session, "run-complete")
+    await session.start(script(until_file(gone), {"crash": True}))
+    await until(session, "tool-start")
+    await hub.kill()
+    gone.touch()
+    await hub.start()
+    await until(session, "session-paused")
+    assert await recalled(session) == "2 runs before; blue"
 
 
 async def test_an_agent_that_reads_its_log_waits_for_a_hub_that_is_away(
