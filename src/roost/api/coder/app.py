@@ -67,7 +67,8 @@ class Coder:
                 try:
                     return await self._hub.admit(session, by, act=acts)
                 except (SessionNotFound, Forbidden):
-                    CODER.check(scope)
+                    if not _streams(scope):
+                        CODER.check(scope)
                     raise
             case _:
                 self._hub.keys.check(by, "controller" if acts else "observer")
