@@ -122,22 +122,22 @@ def make_served(root: Path) -> dict[str, str]:
     `feature/x`, the tag `v1`, `left` (nothing leads there any more), `refs/pull/7/head`."""
     root.mkdir()
     git(root, "init", "-q", "--bare", "empty.git")
-    git(root, "init", "-q", "work")
-    work = root / "work"
-    (work / "large").write_bytes(os.urandom(100_000))  # its pack comes in more than one piece
-    git(work, "add", ".")
+    git(root, "init", "-q", "source")
+    source = root / "source"
+    (source / "large").write_bytes(os.urandom(100_000))  # its pack comes in more than one piece
+    git(source, "add", ".")
     made: dict[str, str] = {}
     for name in ("v1", "left", "refs/pull/7/head", "feature/x", "main"):
-        (work / "file").write_text(f"{name}\n")
-        git(work, "add", ".")
-        git(work, "commit", "-q", "-m", name)
-        made[name] = git(work, "rev-parse", "HEAD")
+        (source / "file").write_text(f"{name}\n")
+        git(source, "add", ".")
+        git(source, "commit", "-q", "-m", name)
+        made[name] = git(source, "rev-parse", "HEAD")
         if name != "v1":
-            git(work, "reset", "-q", "--hard", made["v1"])
-    git(work, "tag", "v1", made["v1"])
+            git(source, "reset", "-q", "--hard", made["v1"])
+    git(source, "tag", "v1", made["v1"])
     for ref in ("refs/pull/7/head", "refs/heads/feature/x", "refs/heads/main", "refs/heads/left"):
-        git(work, "update-ref", ref, made[ref.removeprefix("refs/heads/")])
-    git(root, "clone", "-q", "--mirror", "work", "repo.git")
+        git(source, "update-ref", ref, made[ref.removeprefix("refs/heads/")])
+    git(root, "clone", "-q", "--mirror", "source", "repo.git")
     git(root / "repo.git", "update-ref", "-d", "refs/heads/left")
     git(root / "repo.git", "config", "uploadpack.allowAnySHA1InWant", "true")
     return made

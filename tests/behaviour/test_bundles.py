@@ -124,12 +124,12 @@ async def test_what_the_session_has_changed_goes_with_it_for_a_person_to_apply(
 ) -> None:
     make_served(tmp_path / "made")
     session = await finished(
-        client, script({"write": {"path": "new", "content": "mine\n"}}), workspace=tmp_path / "made/work"
+        client, script({"write": {"path": "new", "content": "mine\n"}}), workspace=tmp_path / "made/source"
     )
     bundle = await exported(session)
     (tmp_path / "patch").write_bytes(unpacked(bundle)["workspace.patch"])
-    git(tmp_path / "made/work", "apply", str(tmp_path / "patch"))
-    assert (tmp_path / "made/work/new").read_text() == "mine\n"
+    git(tmp_path / "made/source", "apply", str(tmp_path / "patch"))
+    assert (tmp_path / "made/source/new").read_text() == "mine\n"
     async with other.client() as there:
         copy = await there.import_session(bundle)
         assert (await copy.info()).phase == "archived"  # nothing is applied, nothing made: there is no workspace here
@@ -139,7 +139,7 @@ async def test_what_the_session_has_changed_goes_with_it_for_a_person_to_apply(
 
 async def test_a_patch_that_is_not_all_of_it_stays_behind(client: AsyncClient, tmp_path: Path) -> None:
     make_served(tmp_path / "made")
-    session = await awake(client, workspace=tmp_path / "made/work")
+    session = await awake(client, workspace=tmp_path / "made/source")
     await session.put_file("long", "x" * 79 + "\n" + ("y" * 79 + "\n") * 20_000)
     assert (await session.diff()).truncated
     assert "workspace.patch" not in unpacked(await exported(session))

@@ -9,6 +9,7 @@ from roost.client import AsyncClient, AsyncSession
 from roost.model.commands import WorkspaceRequest
 from roost.model.errors import MergeConflict, MergeRefused, SessionBusy, WorkspaceDirty, WorkspaceInvalid
 from roost.model.events import FilesChanged
+from roost.model.messages import PatchPart
 from roost.model.workspace import Diff
 from tests.behaviour.conftest import Mark, awake, script, stands, until, until_file
 
@@ -235,6 +236,8 @@ async def test_each_run_tells_which_files_it_has_changed(session: AsyncSession, 
     ]
     runs = await session.runs()
     assert [each.run for each in told] == [runs[-1].run, runs[-2].run]
+    shown = [part for message in await session.messages() for part in message.parts if isinstance(part, PatchPart)]
+    assert [part.id for part in shown] == [f"patch_{each.seq}" for each in told]
     changed = (await session.snapshot()).record.made.changed
     assert [(each.path, each.change) for each in changed] == [("file", "deleted"), ("new", "modified")]
 

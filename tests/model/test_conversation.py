@@ -7,7 +7,7 @@ from roost.model import events as e
 from roost.model.conversation import KEPT
 from roost.model.envelope import Unknown
 from roost.model.ids import PartId
-from roost.model.messages import FilePart, ReasoningPart, RetryPart, StepFinishPart, StepStartPart, TextPart
+from roost.model.messages import FilePart, PatchPart, ReasoningPart, RetryPart, StepFinishPart, StepStartPart, TextPart
 from tests.model.stories import ANN, FIRST_AT, Story, again, awake, message, part, request, run, running, said, task
 
 M, P, C = message(2), part(), "call_1"
@@ -258,6 +258,24 @@ def test_the_end_of_a_part_may_replace_its_text() -> None:
     assert story.parts == (TextPart(id=P, text="Hello", start=FIRST_AT + 5, end=FIRST_AT + 6),)
     whole = running().tell(e.PartDone(message=M, part=P, text="at once"), run=run())
     assert whole.messages[-1].text == "at once"
+
+
+@pytest.mark.parametrize("before", [(), (DONE,)])
+def test_what_a_run_has_changed_is_a_part_of_its_last_message(before: tuple[e.Body, ...]) -> None:
+    changed = e.FilesChanged(files=(e.FileChange(path="a", change="added"),), truncated=True)
+    story = running().tell(
+        e.MessageDone(message=message(9)), *text("done"), *before, changed, e.RunComplete(), run=run()
+    )
+    shown = PatchPart(id=PartId(f"patch_{story.fold.seq - 1}"), files=changed.files, truncated=True)
+    assert [m.parts[-1:] == (shown,) for m in story.messages] == [False, False, True]
+    assert story.messages[-1].text == "done" and story.stored[M] == story.messages[-1]
+
+
+def test_what_a_run_that_said_nothing_has_changed_is_in_no_message() -> None:
+    other = running().tell(*text("done"), DONE, e.RunComplete(), run=run())
+    other.tell(e.RunStart(message=message(3), input=said("go")), e.FilesChanged(files=()), run=run(2))
+    assert [m.text for m in other.messages] == ["go", "done", "go"]
+    assert not [p for m in other.messages for p in m.parts if isinstance(p, PatchPart)]
 
 
 def test_steps_retries_and_files_are_parts() -> None:

@@ -58,10 +58,12 @@ def _head(message: "Message") -> str:
 
 def _words(part: "Part") -> str:
     from roost.cli.words import brief, one_line, plain
-    from roost.model.messages import ReasoningPart, TextPart, ToolPart
+    from roost.model.messages import PatchPart, ReasoningPart, TextPart, ToolPart
 
     if isinstance(part, TextPart | ReasoningPart):
         return plain(part.text)
     if isinstance(part, ToolPart):
         return one_line(f"● {part.tool or 'tool'} {brief(part.state.input)}: {part.state.status}", 200)
+    if isinstance(part, PatchPart):
+        return one_line(f"changed: {', '.join(plain(change.path) for change in part.files)}", 200)
     return f"({type(part).__struct_config__.tag})"

@@ -27,6 +27,7 @@ from roost.model.messages import (
     Message,
     MessageInfo,
     Part,
+    PatchPart,
     ReasoningPart,
     RetryPart,
     StepFinishPart,
@@ -110,6 +111,8 @@ class Conversation:
             self._cut([m for m in self._open.values() if m.info.run == event.run], event, _error(body))
         elif isinstance(body, CLOSES_EPOCH):
             self._cut(list(self._open.values()), event, UNSET)
+        elif isinstance(body, e.FilesChanged):
+            self._patch(body, event)
         elif isinstance(body, e.Compacted) and body.message is not UNSET:
             self._summarise(body.message)
 
@@ -199,6 +202,19 @@ class Conversation:
         message = self._open.get(wanted) if done is None else self._reopen(done)
         if message is not None:
             message.info = replace(message.info, summary=True)
+            self._settle(message)
+
+    def _patch(self, body: e.FilesChanged, event: Event) -> None:
+        """A part of the last message that the run has said. One that said nothing has nothing to show it in."""
+        infos = [m.info for m in (*self._done, *self._open.values())]
+        said = [i for i in infos if i.run == event.run and i.role == "assistant" and i.task is UNSET]
+        if event.run is UNSET or not said:
+            return
+        last = max(said, key=lambda info: info.first).id
+        message = self._open.get(last) or self._reopen(next(m for m in self._done if m.info.id == last))
+        part = PartId(f"patch_{event.seq}")
+        message.parts[part] = PatchPart(id=part, files=body.files, truncated=body.truncated)
+        if message.info.completed is not UNSET:
             self._settle(message)
 
     # --- what is said in a message ------------------------------------------------------------------------------------

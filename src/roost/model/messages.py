@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from roost.model.events import Blob, Failure, Principal, Tokens
+from roost.model.events import Blob, Failure, FileChange, Principal, Tokens
 from roost.model.ids import MessageId, PartId, RunId, Seq, SessionId, TaskId
 
 
@@ -115,8 +115,15 @@ class RetryPart(SaidPart, frozen=True, kw_only=True, tag="retry"):
     next_ms: int | UnsetType = UNSET
 
 
-Part = TextPart | ReasoningPart | ToolPart | FilePart | StepStartPart | StepFinishPart | RetryPart
-PARTS: Final = (TextPart, ReasoningPart, ToolPart, FilePart, StepStartPart, StepFinishPart, RetryPart)
+class PatchPart(SaidPart, frozen=True, kw_only=True, tag="patch"):
+    """The files that the run has changed, at the end of the last message it has said. `truncated`: they were more."""
+
+    files: tuple[FileChange, ...]
+    truncated: bool = False
+
+
+Part = TextPart | ReasoningPart | ToolPart | FilePart | StepStartPart | StepFinishPart | RetryPart | PatchPart
+PARTS: Final = (TextPart, ReasoningPart, ToolPart, FilePart, StepStartPart, StepFinishPart, RetryPart, PatchPart)
 
 
 class Message(Struct, frozen=True, kw_only=True):

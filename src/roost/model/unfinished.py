@@ -17,6 +17,7 @@ from roost.model.messages import (
     Message,
     MessageInfo,
     Part,
+    PatchPart,
     ReasoningPart,
     RetryPart,
     StepFinishPart,
@@ -146,7 +147,7 @@ def _parsed(raw: list[str]) -> Any:
         return None
 
 
-AnyPart = OpenText | OpenTool | FilePart | StepStartPart | StepFinishPart | RetryPart
+AnyPart = OpenText | OpenTool | FilePart | StepStartPart | StepFinishPart | RetryPart | PatchPart
 
 
 class OpenMessage(Struct):
