@@ -9,6 +9,7 @@ from typing import Final
 import pytest
 from msgspec.structs import fields
 
+from roost.api.coder.routes import ROUTES as CODER_ROUTES
 from roost.api.rest import ROUTES, paths_of
 from roost.cli import COMMANDS
 from roost.cli.codes import MEANINGS
@@ -106,6 +107,15 @@ def test_the_protocol_lists_every_route() -> None:
         listed = [re.sub(r"\{\w+\}", "{}", row[0]) for row in rows(page)]
         last = "/" + short.rpartition("/")[2]
         assert any(f"{method} {short}" in cell or (f"`{last}`" in cell and method in cell) for cell in listed), path
+
+
+def test_the_protocol_lists_every_route_of_the_coder_view() -> None:
+    page = text_of("PROTOCOL.md").split("\n## 10. The Coder view\n", 1)[1]
+    listed = [re.sub(r"\{\w+\}", "{}", row[0]) for row in rows(page)]
+    for method, path in map(paths_of, CODER_ROUTES):
+        short = re.sub(r"\{\w+\}", "{}", path)
+        last = "/" + short.rpartition("/")[2]
+        assert any(method in cell and (f"{short}`" in cell or f"`{last}`" in cell) for cell in listed), path
 
 
 # --- the scripted agent -----------------------------------------------------------------------------------------------
