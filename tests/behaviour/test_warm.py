@@ -12,7 +12,8 @@ import pytest
 from roost.client import AsyncSession
 from roost.model.events import RuntimeReady
 from roost.testing import HubProcess, hub_process, running_hub
-from tests.behaviour.conftest import script, until
+from tests.behaviour.conftest import script, stands, until
+from tests.githttp import git_server, make_served
 
 
 @pytest.fixture
@@ -179,3 +180,25 @@ async def test_create_to_active_takes_milliseconds(warm: HubProcess) -> None:
             await host_of(await mine.create_session())
             took.append(anyio.current_time() - began)
     assert sorted(took)[1] < 0.3
+
+
+async def test_a_clone_that_a_host_was_making_ends_when_it_is_killed(warm: HubProcess, tmp_path: Path) -> None:
+    """Nobody may write into the folder when the next host makes it anew."""
+    make_served(tmp_path / "served")
+    pid = await one_waits(warm.data)
+    with git_server(tmp_path / "served") as server:
+        server.passes.clear()
+        async with warm.client() as client:
+            session = await client.create_session(workspace={"url": server.url()})
+            assert await host_of(session) == pid
+            root = str((await session.info()).workspace.root)
+            await comes_true(lambda: naming(root))
+            os.kill(pid, signal.SIGKILL)
+            await stands(session, lambda info: info.phase == "paused")
+            await comes_true(lambda: not naming(root))
+
+
+def naming(path: str) -> list[int]:
+    """Processes that have this path on their command line."""
+    found = psutil.process_iter(["pid", "cmdline"])
+    return [process.info["pid"] for process in found if path in (process.info["cmdline"] or ())]
