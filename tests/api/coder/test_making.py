@@ -65,6 +65,8 @@ async def test_skills_are_expanded_once_each_and_outlive_the_library(hub: Served
     session, told = await made(hub, skills=[INLINE], savedSkillIds=ids[:2], skillBucketIds=buckets)
     assert [skill["skillId"] for skill in told["skills"]] == ["lint", "plan", "test"]
     assert told["skills"][0] == INLINE
+    (listed,) = (await ask(hub, "GET", "/sessions", limit=1))["sessions"]["websocket"]
+    assert listed["skills"][0] == {name: INLINE[name] for name in ("skillId", "repo", "name")}
     await ask(hub, "DELETE", f"/skills/library/{ids[2]}")
     path = f"/session/{session.id}"
     assert (await ask(hub, "GET", path))["skills"] == told["skills"]

@@ -23,7 +23,7 @@ TRANSPORTS: Final = {"sse": "sse"}
 
 
 def item_of(hub: Hub, by: e.Principal, record: Record, seq: Seq) -> shapes.ListItem:
-    """A session as this principal sees it in a list."""
+    """A session as this principal sees it in a list: what is long of it is in its detail."""
     here = hub.presence.of(record.session)
     kit, loop = record.kit, loop_of(record)
     return shapes.ListItem(
@@ -40,7 +40,7 @@ def item_of(hub: Hub, by: e.Principal, record: Record, seq: Seq) -> shapes.ListI
         observer_count=sum(one.role == "observer" for one in here),
         participant_count=len(here) + hub.linked(record),
         tags=record.tags,
-        skills=skills_of(kit.skills),
+        skills=skills_of(kit.skills, whole=False),
         enabled_agents=kit.enabled_agents,
         manage_available=access.is_owner(record.owner, by),
         owner=shapes.Owner(user_id=record.owner.user),
@@ -60,9 +60,10 @@ async def detail_of(hub: Hub, by: e.Principal, session: Session) -> shapes.Detai
     snapshot = await session.snapshot()
     record = snapshot.record
     loop = loop_of(record)
-    item: dict[str, Any] = asdict(item_of(hub, by, record, snapshot.seq)) | {"builder": record.kit.builder}
+    item: dict[str, Any] = asdict(item_of(hub, by, record, snapshot.seq))
+    whole = {"builder": record.kit.builder, "skills": skills_of(record.kit.skills)}
     return shapes.Detail(
-        **item,
+        **(item | whole),
         participants=[here_of(one, record) for one in hub.participants(session) if one.connected],
         tasks=tasks_of(record),
         agent_activity=activity_of(snapshot),
@@ -110,9 +111,11 @@ def here_of(one: Participant, record: Record) -> shapes.Here:
     )
 
 
-def skills_of(skills: Sequence[e.Skill]) -> tuple[shapes.SkillRef, ...]:
+def skills_of(skills: Sequence[e.Skill], *, whole: bool = True) -> tuple[shapes.SkillRef, ...]:
+    """Skills, with their texts if `whole`."""
     return tuple(
-        shapes.SkillRef(skill_id=s.skill, repo=s.repo, name=s.name, url=s.url, content=s.content) for s in skills
+        shapes.SkillRef(skill_id=s.skill, repo=s.repo, name=s.name, url=s.url, content=s.content if whole else UNSET)
+        for s in skills
     )
 
 
@@ -151,7 +154,6 @@ def diagnostics_of(record: Record) -> dict[str, Any] | UnsetType:
 
 
 def _without_proposal(builder: dict[str, Any] | UnsetType) -> dict[str, Any] | UnsetType:
-    """As it is listed: what is proposed is long, and in the session's detail."""
     return UNSET if builder is UNSET else {name: value for name, value in builder.items() if name != "proposal"}
 
 
