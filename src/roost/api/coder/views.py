@@ -61,7 +61,7 @@ async def detail_of(hub: Hub, by: e.Principal, session: Session) -> shapes.Detai
     record = snapshot.record
     loop = loop_of(record)
     item: dict[str, Any] = asdict(item_of(hub, by, record, snapshot.seq))
-    whole = {"builder": record.kit.builder, "skills": skills_of(record.kit.skills)}
+    whole: dict[str, Any] = {"builder": record.kit.builder, "skills": skills_of(record.kit.skills)}
     return shapes.Detail(
         **(item | whole),
         participants=[here_of(one, record) for one in hub.participants(session) if one.connected],
