@@ -36,6 +36,8 @@ class Observer:
         self._portal = portal
         self._scope: anyio.CancelScope | None = None
         self._task: Future[None] | None = None
+        self._over = False
+        """It follows no more: cancelled, or something went wrong, which `disconnect` tells."""
         self._moved: anyio.Event
 
     @property
@@ -46,6 +48,7 @@ class Observer:
         self.disconnect()
         self._scope = self._portal.call(anyio.CancelScope)
         self._moved = self._portal.call(anyio.Event)
+        self._over = False
         self._task = self._portal.start_task_soon(self._follow, after, self._scope)
 
     def disconnect(self) -> None:
@@ -62,7 +65,7 @@ class Observer:
 
     async def _wait(self, head: int) -> None:
         with anyio.fail_after(CATCH_UP_SECONDS):
-            while len(self.seen) < head and self._task is not None and not self._task.done():
+            while len(self.seen) < head and not self._over:
                 await self._moved.wait()
 
     async def _follow(self, after: int, scope: anyio.CancelScope) -> None:
@@ -73,6 +76,7 @@ class Observer:
                         after += 1
                         self._see(seq, after, content)
             finally:
+                self._over = True
                 self._ring()
 
     def _see(self, seq: int, expected: int, content: bytes) -> None:
