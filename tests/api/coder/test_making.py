@@ -9,6 +9,8 @@ from msgspec import UNSET
 from roost.core.decisions import HUB
 from roost.core.session import Session
 from roost.model.commands import MAX_FILES, MAX_GOAL_CHARS, MAX_ITERATIONS
+from roost.model.envelope import draft
+from roost.model.events import RunComplete
 from tests.api.coder.asking import ask, create
 from tests.api.served import Served
 
@@ -158,7 +160,7 @@ async def test_wishes_about_the_runtime_are_kept_and_it_is_said_that_they_were_n
 
 
 async def test_a_loop_begins_with_its_session_and_is_adjusted_ended_and_begun_again(hub: Served) -> None:
-    loop = {"goal": "ship it", "maxIterations": 3, "autoContinue": False}
+    loop = {"goal": "ship it", "maxIterations": 3, "autoContinue": True}
     session, told = await made(hub, workflowMode="loop", loop=loop)
     path = f"/session/{session.id}"
     assert (told["workflowMode"], told["loopStatus"], told["loopIteration"]) == ("loop", "starting", 0)
@@ -170,15 +172,19 @@ async def test_a_loop_begins_with_its_session_and_is_adjusted_ended_and_begun_ag
     change = {"workflowMode": "loop", "loop": {"maxIterations": 5}}
     assert (await ask(hub, "PATCH", path, change))["workflowMode"] == "loop"
     adjusted = (await ask(hub, "GET", f"{path}/loop"))["loop"]
-    assert (adjusted["goal"], adjusted["maxIterations"], adjusted["autoContinue"]) == ("ship it", 5, False)
+    assert (adjusted["goal"], adjusted["maxIterations"], adjusted["autoContinue"]) == ("ship it", 5, True)
     for _ in range(2):
         assert (await ask(hub, "PATCH", path, {"workflowMode": "standard"}))["workflowMode"] == "standard"
     answer = await ask(hub, "GET", f"{path}/loop")
     assert (answer["workflowMode"], answer["loop"]) == ("standard", None)
     assert "loopStatus" not in await ask(hub, "GET", path)
+    run = session.record_now.run
+    assert run is not UNSET and not run.abort_requested
+    await hub.say(session, [draft(RunComplete(), run=run.run)])
+    assert session.record_now.run is UNSET, "no iteration follows"
     await ask(hub, "PATCH", path, {"loop": {"goal": "once more"}})
     again = (await ask(hub, "GET", f"{path}/loop"))["loop"]
-    assert (again["goal"], again["status"]) == ("once more", "starting")
+    assert (again["goal"], again["status"], again["iteration"]) == ("once more", "running", 1)
 
 
 async def test_a_loop_without_a_word_works_towards_the_task(hub: Served) -> None:
