@@ -25,6 +25,8 @@ _LIST_STEP: Final = 500
 """Session rows fetched at once."""
 _FEW: Final = 1000
 """What a filter lets through is fetched one by one up to so many sessions."""
+_SORTED: Final = 2000
+"""Of a folder so many are sorted by their creation: its index has all that this takes."""
 _RARE: Final = 2000
 """So much for a search: three characters in no more sessions are rare, and to find more by walking takes less."""
 _MOST_PARTS: Final = 16
@@ -263,8 +265,8 @@ def _narrow_by_tags(connection: sqlite3.Connection, plan: _Plan) -> None:
 def _narrow_by_folder(connection: sqlite3.Connection, plan: _Plan) -> None:
     if "folder" in plan.names and plan.walks:
         inside = connection.execute(_statement("tally", ("of-folder",), "phase"), plan.values).fetchall()
-        if sum(number for _, number in inside) <= _FEW:
-            plan.look_at("folder", instead_of="folder")
+        if sum(number for _, number in inside) <= (_SORTED if plan.source == "created" else _FEW):
+            plan.look_at("folder")
 
 
 def _may_fade(connection: sqlite3.Connection, query: SessionQuery) -> bool:

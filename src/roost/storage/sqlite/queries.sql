@@ -247,11 +247,7 @@ sessions INDEXED BY by_updated;
 tags CROSS JOIN sessions ON sessions.key = tags.session AND tags.tag = :tag;
 
 -- name: from-folder
-(
-    SELECT key AS inside FROM sessions INDEXED BY by_folder WHERE folder = :folder
-    UNION ALL
-    SELECT key FROM sessions INDEXED BY by_folder WHERE folder >= :folder || '/' AND folder < :folder || '0'
-) CROSS JOIN sessions ON sessions.key = inside;
+sessions INDEXED BY by_folder;
 
 -- name: from-few
 (SELECT value AS inside FROM json_each(:few)) CROSS JOIN sessions ON sessions.key = inside;
@@ -296,7 +292,8 @@ org = :viewer_org AND (owner = :viewer OR visibility <> 'private');
 hidden = :hidden;
 
 -- name: where-folder
-(folder = :folder OR (folder >= :folder || '/' AND folder < :folder || '0'));
+-- One span of the index, with all of the folder and few beside it.
+folder >= :folder AND folder < :folder || '0' AND (folder = :folder OR folder >= :folder || '/');
 
 -- name: where-created_from
 sessions.created_at >= :created_from;
@@ -331,7 +328,7 @@ facet = 'all';
 facet = 'tag' AND value = :tag;
 
 -- name: where-of-folder
-facet = 'folder' AND (value = :folder OR (value >= :folder || '/' AND value < :folder || '0'));
+facet = 'folder' AND value >= :folder AND value < :folder || '0' AND (value = :folder OR value >= :folder || '/');
 
 -- name: tagged
 -- How many sessions have each of these tags.

@@ -8,6 +8,12 @@ DROP TRIGGER words_gone;
 DROP TRIGGER words_changed;
 DROP TRIGGER found_no_more;
 
+-- A folder's sessions, newest first, with what a list filters by.
+DROP INDEX by_folder;
+CREATE INDEX by_folder ON sessions (
+    folder, created_at DESC, id, hidden, phase, agent, owner, org, visibility, slept_at, fade
+);
+
 -- A tag's sessions, newest first.
 ALTER TABLE tags RENAME TO tags_2;
 DROP INDEX tags_of;
