@@ -9,6 +9,7 @@ import pytest
 from msgspec import UNSET
 
 from roost.host import changes
+from roost.host.git import LAST_LINES, MAX_LINE_CHARS
 from roost.host.workspace import LocalWorkspaces
 from roost.model.addresses import CREDENTIALS
 from roost.model.commands import WorkspaceRequest
@@ -175,3 +176,14 @@ async def test_ssh_asks_nobody(
     monkeypatch.setenv("GIT_SSH_COMMAND", "echo asked-with >&2")
     with pytest.raises(WorkspaceInvalid, match=r"asked-with .*-o BatchMode=yes .*git@example\.org"):
         await workspaces.prepare(asked("git@example.org:a/b.git"))
+
+
+async def test_of_what_git_says_the_last_lines_are_told(
+    asked: Callable[..., WorkspaceSpec], workspaces: LocalWorkspaces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_SSH_COMMAND", f"for n in $(seq 30); do printf '%0{MAX_LINE_CHARS + 1}d\\n' $n >&2; done; :")
+    with pytest.raises(WorkspaceInvalid) as caught:
+        await workspaces.prepare(asked("git@example.org:a/b.git"))
+    lines = caught.value.message.removeprefix("git clone: ").splitlines()
+    assert len(lines) == LAST_LINES and "repository exists" in lines[-1]
+    assert {len(line) for line in lines if line.startswith("0")} == {MAX_LINE_CHARS}
