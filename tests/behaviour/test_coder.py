@@ -1,6 +1,7 @@
 """The Coder wire with a real agent: what the published client waits for, in the order in which it waits."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -8,6 +9,7 @@ import pytest
 
 from roost.testing import HubProcess
 from tests.behaviour.conftest import script
+from tests.githttp import make_served
 
 
 @pytest.fixture
@@ -53,3 +55,30 @@ async def test_a_session_works_sleeps_wakes_and_becomes_history(coder: httpx.Asy
     history = await polled(coder, session, status="archived", historyOnly=True)
     assert (history["label"], history["bucket"]) == ("life", "history")
     assert (await told(coder, session, "/replay"))["entries"] == replay
+
+
+async def test_a_repository_is_cloned_where_it_is_pinned_or_it_is_said_why_not(
+    coder: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    make_served(tmp_path / "served")
+    repository = tmp_path / "served" / "repo.git"
+    task = script({"bash": {"command": "cat file"}})
+
+    async def made(repo: dict[str, str]) -> str:
+        answer = await coder.post("/session", json={"task": task, "repo": repo})
+        assert answer.status_code == 201, answer.text
+        session: str = answer.json()["sessionId"]
+        return session
+
+    cloned = await made({"url": f"file://{repository}", "branch": "feature/x"})
+    while len(entries := (await told(coder, cloned, "/replay"))["entries"]) < 3:
+        continue
+    assert entries[2]["content"] == "feature/x\n"
+    detail = await told(coder, cloned)
+    assert detail["repo"] == {"url": f"file://{repository}", "branch": "feature/x"}
+    assert Path(detail["context"]["workingDirectory"], "file").read_text() == "feature/x\n"
+    nowhere = await made({"url": f"file://{tmp_path}/nowhere"})
+    while "error" not in (detail := await told(coder, nowhere)):
+        continue
+    assert (detail["error"]["code"], detail["historyOnly"]) == ("workspace_invalid", False), "it can be tried again"
+    assert "nowhere" in detail["error"]["message"]

@@ -74,7 +74,7 @@ async def detail_of(hub: Hub, by: e.Principal, session: Session) -> shapes.Detai
         updated_at=iso(record.updated_at),
         task=record.task,
         loop=UNSET if loop is None else loop,
-        error=UNSET if record.error is UNSET else {"code": record.error.code, "message": record.error.message},
+        error=_error(record),
         diagnostics=diagnostics_of(record),
     )
 
@@ -155,6 +155,14 @@ def diagnostics_of(record: Record) -> dict[str, Any] | UnsetType:
 
 def _without_proposal(builder: dict[str, Any] | UnsetType) -> dict[str, Any] | UnsetType:
     return UNSET if builder is UNSET else {name: value for name, value in builder.items() if name != "proposal"}
+
+
+def _error(record: Record) -> dict[str, Any] | UnsetType:
+    """Why it could not start, or between two runs, why the last one failed."""
+    error = record.error
+    if error is UNSET and record.run is UNSET and record.last_run is not UNSET:
+        error = record.last_run.error
+    return UNSET if error is UNSET else {"code": error.code, "message": error.message}
 
 
 def _workspace(template: e.Template | UnsetType) -> shapes.WorkspaceRef | UnsetType:
