@@ -71,6 +71,8 @@ STATUS: Final[dict[str, int]] = {
     "merge_refused": 409,
     "shell_timeout": 422,
     "fenced": 409,
+    "lead_held": 409,
+    "stale_driver": 409,
     "stale_epoch": 409,
     "producer_gap": 409,
     "unavailable": 503,

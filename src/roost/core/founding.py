@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from roost.core.decision import HUB
@@ -17,6 +17,8 @@ from roost.model.envelope import Draft, draft
 from roost.model.errors import AgentNotConfigured, AgentUnknown, InvalidBody
 from roost.model.ids import SessionId, new_message_id, new_run_id
 
+TERMINAL: Final = "terminal"
+"""The agent of a session whose agent comes by itself, if it has no other name."""
 LABEL_CHARS: Final = 80
 """Of a label that is made from the task."""
 
@@ -84,9 +86,11 @@ def credentials_apart(command: c.CreateSession) -> c.CreateSession:
     return replace(command, workspace=workspace, env=command.env | {CREDENTIALS: credentials})
 
 
-def chosen_agent(named: str | UnsetType, default: str | None, known: Sequence[str]) -> str:
+def chosen_agent(command: c.CreateSession, default: str | None, known: Sequence[str]) -> str:
     """Raises: AgentNotConfigured, AgentUnknown."""
-    agent = default if named is UNSET else named
+    if command.mode == "tui" and command.agent is UNSET:
+        return TERMINAL
+    agent = default if command.agent is UNSET else command.agent
     if agent is None:
         raise AgentNotConfigured(known=list(known))
     if agent not in known:

@@ -108,6 +108,9 @@ class Hosts:
         """Start the host of the present epoch, after whatever is left of older ones is gone. Until its hello it may be
         started again: a new token makes the one before worthless, and is made before the old tree is looked for."""
         epoch = session.epoch
+        if session.record_now.mode == "tui":  # it comes by itself, or not at all
+            await self.await_hello(session, epoch)
+            return
         try:
             async with session.host_lock:
                 if not _awaits(session, epoch):
@@ -123,10 +126,19 @@ class Hosts:
         else:
             await self.await_hello(session, epoch)
 
-    async def _ticket(self, session: Session) -> Ticket:
+    async def token(self, session: Session) -> str:
+        """A new one for the host of the present epoch; the one before is worthless."""
         token = secrets.token_hex(24)
         session.token_hash = hash_of(token)
         await self._ground.store.set_token(session.id, session.token_hash)
+        return token
+
+    async def _alive(self, session: Session, epoch: Epoch) -> bool:
+        """Whether its process is known to run. A lead (core/leads.py) has none: it may come back as long as it may."""
+        return session.record_now.mode == "tui" or await self._runtime.alive(session.id, epoch)
+
+    async def _ticket(self, session: Session) -> Ticket:
+        token = await self.token(session)
         record = session.record_now
         return Ticket(
             session=session.id,
@@ -148,7 +160,7 @@ class Hosts:
         while self._ground.clock.monotonic() < deadline:
             if session.epoch != epoch or session.record_now.phase is Phase.ACTIVE:
                 return
-            if not await self._runtime.alive(session.id, epoch):
+            if not await self._alive(session, epoch):
                 break
             await self._ground.clock.sleep(LOOK_SECONDS)
         if not session.linked:
@@ -252,7 +264,7 @@ class Hosts:
         while self._ground.clock.monotonic() < deadline:
             if session.linked or session.epoch != epoch:
                 return
-            if not await self._runtime.alive(session.id, epoch):
+            if not await self._alive(session, epoch):
                 code, message = "host_dead", "the host's process is gone"
                 break
             await self._ground.clock.sleep(LOOK_SECONDS)

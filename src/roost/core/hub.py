@@ -1,6 +1,7 @@
 """The hub: all sessions, who may see them, and taking them up again after a crash."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 from weakref import WeakValueDictionary
@@ -24,6 +25,7 @@ from roost.core.hostlink import Receive, Send
 from roost.core.hosts import Hosts
 from roost.core.keys import Keyring
 from roost.core.knowing import Knowing
+from roost.core.leads import Leads
 from roost.core.library import Library
 from roost.core.limits import Limits, check_about
 from roost.core.log import Log
@@ -118,6 +120,11 @@ class Hub:
         """Where work goes on that outlives the request that began it. What fails there ends the hub: catch it."""
         return self._tasks
 
+    @cached_property
+    def leads(self) -> Leads:
+        """Agents that come by themselves."""
+        return Leads(self._hosts, self._session_of_host)
+
     def now_ms(self) -> int:
         return self._clock.now_ms()
 
@@ -144,6 +151,7 @@ class Hub:
 
     async def _take_up(self, session: Session) -> None:
         """A session that was live when the last hub went: wait for its host, or start what was never started."""
+        self.leads.take_up(session)
         await session.settle()
         if session.linked:
             return
@@ -191,7 +199,7 @@ class Hub:
         spec = await to_thread.run_sync(self._workspaces.resolve, session_id, command.workspace)
         spec = await self.library.preparing.begun(spec, command.kit)
         session = Session.fresh(self._ground, self._hosts, session_id)
-        agent = chosen_agent(command.agent, self.settings.agent, self._agents)
+        agent = chosen_agent(command, self.settings.agent, self._agents)
         async with self.shelf.given(command, session_id, by) as taken:
             drafts = first_events(session_id, taken, spec, agent, by)
             self._known[session_id] = session

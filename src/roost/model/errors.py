@@ -383,6 +383,12 @@ class ForgeNotConnected(Conflicting):
     code = "forge_not_connected"
 
 
+class LeadHeld(Conflicting):
+    """Another lead is connected to this session."""
+
+    code = "lead_held"
+
+
 class Fencing(RoostError):
     """This writer does not hold the session any more."""
 
@@ -393,6 +399,12 @@ class StaleEpoch(Fencing):
     """A newer epoch holds the session. Details: `epoch`."""
 
     code = "stale_epoch"
+
+
+class StaleDriver(Fencing):
+    """A newer driver leads this session."""
+
+    code = "stale_driver"
 
 
 class ProducerGap(Fencing):

@@ -1,12 +1,15 @@
 """The frames of a socket of theirs, both ways (hub-wire 10.3, 10.4): JSON objects that `type` tells apart."""
 
+from collections.abc import Sequence
 from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from roost.api.coder import pi
 from roost.api.coder.shapes import Shape
 from roost.model.errors import BodyTooLarge, InvalidBody
+from roost.model.record import Record
 from roost.model.unreadable import MAX_NESTING, UNREADABLE, too_deep
 
 T = TypeVar("T")
@@ -30,19 +33,34 @@ class ModelName(Shape, frozen=True, kw_only=True):
     id: str
 
 
-class Init(Shape, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="init"):
+class Init(Shape, frozen=True, kw_only=True, tag_field="type", tag="init"):
     """The first frame of the hub. The agents of this hub bring their own tools, agents and commands."""
 
     role: Role
     session_id: str
     label: str
-    tools: tuple[()] | UnsetType = UNSET
-    agents: tuple[()] | UnsetType = UNSET
-    commands: tuple[()] | UnsetType = UNSET
+    tools: tuple[()]
+    agents: Sequence[Struct]
+    commands: tuple[()]
     task: str | UnsetType = UNSET
     model: ModelName | UnsetType = UNSET
     agent_role: str | UnsetType = UNSET
-    resume: dict[str, str] | UnsetType = UNSET
+
+
+def init_of(record: Record, role: Role, agents: Sequence[Struct] = (), agent: str | None = None) -> Init:
+    """`agents`: those a lead may hand tasks to; `agent`: the role of a sub-agent."""
+    model = pi.model_of(record.model)
+    return Init(
+        role=role,
+        session_id=record.session,
+        label=record.label,
+        tools=(),
+        agents=agents,
+        commands=(),
+        task=record.task,
+        model=UNSET if model is None else ModelName(**model),
+        agent_role=agent or UNSET,
+    )
 
 
 class Rejected(Shape, frozen=True, kw_only=True, tag_field="type", tag="connection_rejected"):
@@ -88,11 +106,33 @@ class Answered(Shape, frozen=True, kw_only=True, tag_field="type", tag="rpc_resp
     response: Answer
 
 
+class RpcCommand(Shape, frozen=True, kw_only=True, tag_field="type", tag="rpc_command"):
+    """To a lead: carry this out."""
+
+    command: Any
+
+
+class UiResponse(Shape, frozen=True, kw_only=True, tag_field="type", tag="rpc_ui_response"):
+    """To a lead: what a person has answered to its dialog."""
+
+    id: str
+    result: Any
+
+
 class Actions(Struct, frozen=True, kw_only=True):
     """The answer to a request of a lead: there is nothing to do but to go on."""
 
     id: str | int | UnsetType = UNSET
-    actions: tuple[dict[str, str], ...] = ({"action": "ACK"},)
+    actions: tuple[dict[str, Any], ...] = ({"action": "ACK"},)
+
+
+class _Ping(Struct, frozen=True):
+    timestamp: float | UnsetType = UNSET
+
+
+def pong(ping: bytes, now: int) -> Pong:
+    """The answer to a `ping`, at `now` (ms). Raises: InvalidBody."""
+    return Pong(timestamp=now, echoed_timestamp=decoded(ping, _Ping).timestamp)
 
 
 def head_of(frame: bytes) -> Head:

@@ -7,12 +7,12 @@ go and comes back to a fresh snapshot; nobody waits for anybody.
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
 from contextlib import aclosing, contextmanager
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, Protocol, TypeVar, cast
 
 import anyio
 from anyio import lowlevel
 from anyio.abc import TaskGroup
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from roost.api.coder.arrivals import Arrivals
 from roost.api.coder.hydration import Hydration, hydration
@@ -117,12 +117,25 @@ class _Ring:
         del self._frames[:drop]
 
 
+class Relay(Protocol):
+    """The lead of a session that is connected to this hub (lead.py)."""
+
+    async def answered(self, dialog: str, result: Any) -> bool:
+        """A person has answered a dialog; whether it is one of the lead's."""
+        ...
+
+    async def asked(self, command: Raw) -> bool:
+        """A command of a controller; whether the lead takes it."""
+        ...
+
+
 class Live:
     """A session that is watched. Made by `Lives`; `run` is its one task, with three children."""
 
     def __init__(self, hub: Hub, session: Session) -> None:
         self.watchers = 0
         self.given: Given = {}
+        self.relay: Relay | None = None
         self.scope = anyio.CancelScope()
         self._hub = hub
         self._session = session
@@ -174,6 +187,12 @@ class Live:
         """Whether what was told since then is little, and nothing has happened that is not told."""
         record = cast(Translator, self._translator).record
         return self._ring.end - cursor <= FRESH_FRAMES and record.state_seq == joined.record.state_seq
+
+    def tell(self, name: str, data: dict[str, Any]) -> None:
+        """Something that is no event of the session, to whoever watches now."""
+        seq = 0 if self._translator is None else self._translator.fold.seq
+        self._push([Told(name=name, data=data, seq=seq, at=self._hub.now_ms())])
+        self._ring_bell()
 
     async def follow(self, cursor: int) -> AsyncIterator[Page]:
         """Pages from this cursor on, for ever. Raises: StreamLost: it is behind the ring; SessionNotFound: the session
@@ -253,7 +272,7 @@ class Live:
     def _push(self, told: list[Told]) -> None:
         name = self._session.id
         self._ring.push([Frame(BROADCAST, one.name, encoded(one, name)) for one in told])
-        if cast(Translator, self._translator).due is not None:
+        if self._translator is not None and self._translator.due is not None:
             self._grew.set()
 
     def _ring_bell(self) -> None:

@@ -1,0 +1,116 @@
+"""A socket of theirs that was accepted, whoever is at its other end: what is said before it closes, and why it ends."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Final
+
+import anyio
+from anyio import CancelScope
+from msgspec import UNSET
+
+from roost.api.asgi import Message, Receive, Scope, Send
+from roost.api.coder import closing, frames
+from roost.api.coder.sse import shutdown
+from roost.api.problems import error_of
+from roost.api.streams.running import Streams
+from roost.core.hub import Hub
+from roost.core.session import Session
+from roost.model.errors import HubStopping, InvalidBody, RoostError, Unauthorized
+
+KEY_SECONDS: Final = 5.0
+"""How long a socket that shows no key may take to send one."""
+BEAT: Final[Message] = {"type": "websocket.send", "text": '{"type":"pong","timestamp":0}'}
+"""Says that the hub is there: their clients reconnect after 30 s without any frame."""
+
+
+class Connection:
+    """A socket that was accepted, whoever is at its other end. `greeted`: `init` was sent."""
+
+    def __init__(self, hub: Hub, scope: Scope, receive: Receive, send: Send) -> None:
+        self.hub = hub
+        self.scope = scope
+        self.receive = receive
+        self.send = send
+        self.greeted = False
+        self.session: Session | None = None
+        """Known once it is admitted."""
+
+    async def tell(self, text: str) -> None:
+        await self.send({"type": "websocket.send", "text": text})
+
+    async def greet(self, session: Session, init: frames.Init) -> None:
+        self.session = session
+        await self.tell(frames.text(init))
+        self.greeted = True
+
+    def misread(self, session: Session, error: RoostError) -> str:
+        """What is told of a frame that could not be read, or carried out."""
+        told = frames.Misread(
+            code=error.code, message=error.message, timestamp=self.hub.now_ms(), session_id=session.id
+        )
+        return frames.text(told)
+
+    async def close(self, why: RoostError | None) -> None:
+        """Say why, as far as their clients can bear it, and close."""
+        code = closing.code_of(why)
+        with suppress(OSError, RuntimeError):  # the client closed first
+            if why is not None and not self.greeted and code not in closing.COME_BACK:
+                told = frames.Rejected(code=why.code, message=why.message, timestamp=self.hub.now_ms())
+                await self.tell(frames.text(told))
+            if isinstance(why, HubStopping) and self.session is not None and self.greeted:
+                await self.tell(shutdown(self.hub, self.session).decode())
+            await self.send({"type": "websocket.close", "code": code, "reason": "" if why is None else why.code})
+
+
+class Stay:
+    """How long a socket stays: until one of its tasks has come to an end, or it is let go. `key`: that it came with."""
+
+    def __init__(self, connection: Connection, session: Session, key: str) -> None:
+        self.scope = CancelScope()
+        self._connection = connection
+        self._session = session
+        self._key = key
+        self._ended = False
+        self._why: RoostError | None = None
+
+    async def until_over(self, work: Callable[[], Awaitable[None]]) -> None:
+        """When one of its tasks has come to an end, the socket has."""
+        try:
+            await work()
+            self._ended = True
+        except (OSError, RuntimeError):
+            self._ended = True  # the client has gone while something was sent
+        except Exception as error:  # noqa: BLE001  # told to the client
+            self._ended, self._why = True, error_of(error, self._connection.scope)
+        self.scope.cancel()
+
+    async def why(self, streams: Streams) -> RoostError | None:
+        """Why it has ended; None: the client has left."""
+        return self._why if self._ended else await self._why_let_go(streams)
+
+    async def _why_let_go(self, streams: Streams) -> RoostError | None:
+        """Why it was ended from outside: the hub stops, the key is good no more, the session may not be seen."""
+        if streams.ended:
+            return HubStopping()
+        hub = self._connection.hub
+        try:
+            await hub.admit(self._session.id, await hub.authenticate(self._key), act=False)
+        except RoostError as why:
+            return why
+        return None
+
+
+async def key_in_a_frame(receive: Receive) -> str:
+    """Raises: Unauthorized: the first frame does not come in time, or carries no key."""
+    message: Message = {"type": "websocket.disconnect"}
+    with anyio.move_on_after(KEY_SECONDS):
+        message = await receive()
+    with suppress(InvalidBody):
+        head = frames.head_of(bytes_of(message)[: frames.MAX_FRAME_BYTES])
+        if head.authorization is not UNSET:
+            return head.authorization
+    raise Unauthorized("neither the address, nor a header, nor the first frame carries a key")
+
+
+def bytes_of(message: Message) -> bytes:
+    return (message.get("text") or "").encode() or message.get("bytes") or b""
