@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from roost.model.errors import InvalidCursor as InvalidCursor
     from roost.model.errors import InvalidRequest as InvalidRequest
     from roost.model.errors import KeyNotFound as KeyNotFound
+    from roost.model.errors import LeadHeld as LeadHeld
     from roost.model.errors import LibraryFull as LibraryFull
     from roost.model.errors import LinkDown as LinkDown
     from roost.model.errors import LoopEnded as LoopEnded
@@ -89,6 +90,7 @@ if TYPE_CHECKING:
     from roost.model.errors import SessionNotFound as SessionNotFound
     from roost.model.errors import ShellTimeout as ShellTimeout
     from roost.model.errors import SpoolFull as SpoolFull
+    from roost.model.errors import StaleDriver as StaleDriver
     from roost.model.errors import StaleEpoch as StaleEpoch
     from roost.model.errors import StartFailed as StartFailed
     from roost.model.errors import StateConflict as StateConflict
@@ -149,6 +151,7 @@ __all__ = [
     "InvalidCursor",
     "InvalidRequest",
     "KeyNotFound",
+    "LeadHeld",
     "LibraryFull",
     "LinkDown",
     "LoopEnded",
@@ -194,6 +197,7 @@ __all__ = [
     "Snapshot",
     "Socket",
     "SpoolFull",
+    "StaleDriver",
     "StaleEpoch",
     "StartFailed",
     "StateConflict",
@@ -259,6 +263,7 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "InvalidCursor",
         "InvalidRequest",
         "KeyNotFound",
+        "LeadHeld",
         "LibraryFull",
         "LinkDown",
         "LoopEnded",
@@ -296,6 +301,7 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "SessionNotFound",
         "ShellTimeout",
         "SpoolFull",
+        "StaleDriver",
         "StaleEpoch",
         "StartFailed",
         "StateConflict",

@@ -36,6 +36,7 @@ async def hub_from(settings: Settings) -> AsyncGenerator["Hub"]:
     from roost.core.clock import SystemClock
     from roost.core.hub import Hub
     from roost.drivers import DRIVERS
+    from roost.forges import forge_of
     from roost.host.preparing import LocalPreparer
     from roost.host.workspace import LocalWorkspaces
     from roost.runtimes.process.runtime import ProcessRuntime
@@ -49,16 +50,10 @@ async def hub_from(settings: Settings) -> AsyncGenerator["Hub"]:
             async with anyio.create_task_group() as tasks:
                 runtime = ProcessRuntime(data, warm=settings.warm_hosts, agent=settings.agent)
                 hub = Hub(
-                    settings,
-                    store=store,
-                    bell=LocalBell(),
-                    clock=SystemClock(),
-                    runtime=runtime,
-                    preparer=LocalPreparer(),
-                    workspaces=LocalWorkspaces(data),
-                    agents=tuple(DRIVERS),
-                    tasks=tasks,
-                )
+                    settings, store=store, bell=LocalBell(), clock=SystemClock(), runtime=runtime,
+                    preparer=LocalPreparer(), workspaces=LocalWorkspaces(data), agents=tuple(DRIVERS), tasks=tasks,
+                    forge=forge_of(settings),
+                )  # fmt: skip
                 try:
                     await hub.open()
                     tasks.start_soon(runtime.keep_warm)

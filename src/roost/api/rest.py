@@ -6,7 +6,20 @@ from litestar.handlers import HTTPRouteHandler
 
 from roost.api.problems import problem
 from roost.api.routing import Routing, paths_of
-from roost.api.v1 import bundles, decisions, history, hub, knowing, library, people, runs, sessions, shelf, workspace
+from roost.api.v1 import (
+    bundles,
+    decisions,
+    forges,
+    history,
+    hub,
+    knowing,
+    library,
+    people,
+    runs,
+    sessions,
+    shelf,
+    workspace,
+)
 
 ROUTES: Final[list[HTTPRouteHandler]] = [
     *sessions.routes,
@@ -18,6 +31,7 @@ ROUTES: Final[list[HTTPRouteHandler]] = [
     *shelf.routes,
     *bundles.routes,
     *library.routes,
+    *forges.routes,
     *people.routes,
     *hub.routes,
 ]

@@ -20,6 +20,7 @@ from roost.core.claims import Claim, claim_for
 from roost.core.due import Times
 from roost.core.ending import Ending
 from roost.core.feed import Feed
+from roost.core.forging import Forging
 from roost.core.founding import chosen_agent, credentials_apart, first_events
 from roost.core.hostlink import Receive, Send
 from roost.core.hosts import Hosts
@@ -63,7 +64,7 @@ from roost.model.info import (
 from roost.model.lifecycle import Phase
 from roost.model.record import Record
 from roost.model.stored import SessionPage, SessionQuery
-from roost.ports import Bell, Clock, Preparer, Runtime, Store, Workspaces
+from roost.ports import Bell, Clock, Forge, Preparer, Runtime, Store, Workspaces
 from roost.settings import Settings
 
 _LIVE: Final = frozenset((Phase.CREATING.value, Phase.ACTIVE.value, Phase.RESUMING.value))
@@ -86,10 +87,9 @@ class Hub:
         preparer: Preparer,
         agents: Sequence[str],
         tasks: TaskGroup,
+        forge: Forge | None = None,
     ) -> None:
-        self.settings = settings
-        self.ready = False
-        self.stopping = anyio.Event()
+        self.settings, self.ready, self.stopping = settings, False, anyio.Event()
         self.log = Log(store, bell)
         self._store, self._bell, self._clock = store, bell, clock
         self._runtime, self._workspaces = runtime, workspaces
@@ -105,6 +105,7 @@ class Hub:
         self._hosts = Hosts(self._ground, runtime, self._spools, self._timers, settings, tasks)
         self.workspace = Workspace(Reach(self._ground, self._hosts, self._timers, settings), settings)
         self.library = Library(store, clock, preparer, Path(settings.data), tasks)
+        self.forging = Forging(forge)
         self.knowing = Knowing(store, runtime, Path(settings.data))
         self.limits = Limits(max_streams=settings.max_streams, rate=settings.rate_per_second)
         self.keys = Keyring(store, clock, self.presence.end_key)

@@ -4,6 +4,7 @@ from roost.ports.agents import Driver as Driver
 from roost.ports.agents import Past as Past
 from roost.ports.agents import Process as Process
 from roost.ports.agents import Turn as Turn
+from roost.ports.forges import Forge as Forge
 from roost.ports.places import Preparer as Preparer
 from roost.ports.places import Runtime as Runtime
 from roost.ports.places import Workspaces as Workspaces

@@ -4,7 +4,7 @@ from typing import Final
 
 from litestar.handlers import HTTPRouteHandler
 
-from roost.api.coder import agents, bootstrap, data, history, sessions, skills, users, workspaces
+from roost.api.coder import agents, bootstrap, data, github, history, sessions, skills, users, workspaces
 from roost.api.coder.envelope import envelope
 from roost.api.routing import Routing
 
@@ -17,5 +17,6 @@ ROUTES: Final[list[HTTPRouteHandler]] = [
     *workspaces.routes,
     *agents.routes,
     *users.routes,
+    *github.routes,
 ]
 CODER: Final = Routing(ROUTES, envelope)
