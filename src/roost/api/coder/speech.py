@@ -119,7 +119,8 @@ class Speech:
             case e.ToolDelta() | e.ToolComplete() | e.ToolError():
                 told += self._tool(body, now)
             case e.PartDone():
-                self._grow(body, "text", "")
+                if body.text is not UNSET:
+                    self._grow(body, "text", "")
                 told += self._thought(body.part)
             case e.PartReset() | e.Attachment():
                 self._grow(body, "text", "")
