@@ -12,6 +12,7 @@ from roost.model import commands as c
 from roost.model import events as e
 from roost.model.errors import BodyTooLarge, InvalidBody, PathOutside
 from roost.model.library import MAX_KIT_BYTES, MAX_NAME_CHARS, MAX_PICKED, MAX_REPO_BYTES, MAX_REPOS, MAX_TEXT_BYTES
+from roost.model.repos import without_passwords
 from roost.model.workspace import MAX_PATH_BYTES
 
 
@@ -25,6 +26,8 @@ def settled(kit: e.Kit) -> e.Kit:
         raise InvalidBody(f"repos: at most {MAX_REPOS}")
     if any(len(msgspec.json.encode(repo)) > MAX_REPO_BYTES for repo in kit.repos):
         raise InvalidBody(f"repos: each at most {MAX_REPO_BYTES} bytes, as JSON")
+    if any(without_passwords(repo) != repo for repo in kit.repos):
+        raise InvalidBody("repos: what is kept holds no password; give it in the address of the workspace")
     kit = replace(kit, skills=_skills(kit.skills))
     if len(msgspec.json.encode(kit)) > MAX_KIT_BYTES:
         raise BodyTooLarge(f"kit: at most {MAX_KIT_BYTES} bytes, as JSON", limit_bytes=MAX_KIT_BYTES)

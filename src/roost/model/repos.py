@@ -6,15 +6,18 @@ from typing import Any, Final
 
 from msgspec import UNSET, UnsetType
 
+from roost.model.addresses import scrubbed, split_credentials
 from roost.model.errors import WorkspaceInvalid
 
+ADDRESSES: Final = ("cloneUrl", "url")
+"""Where it can be cloned from; the first one that is given is taken."""
 GITHUB: Final = "https://github.com/{owner}/{name}.git"
 _NO_FOLDER: Final = re.compile(r"[^\w.-]|^\.+")
 
 
 def address_of(repo: Mapping[str, Any]) -> str:
     """`cloneUrl` or `url`, else of `owner` and `name` on GitHub. Raises: WorkspaceInvalid: nothing says where it is."""
-    address = repo.get("cloneUrl") or repo.get("url")
+    address = next((repo[name] for name in ADDRESSES if repo.get(name)), None)
     if not address and repo.get("owner") and repo.get("name"):
         address = GITHUB.format(owner=repo["owner"], name=repo["name"])
     if not address:
@@ -25,6 +28,21 @@ def address_of(repo: Mapping[str, Any]) -> str:
 def base_of(repo: Mapping[str, Any]) -> str | UnsetType:
     """The commit, branch or other ref that is asked for."""
     return repo.get("commit") or repo.get("branch") or repo.get("ref") or UNSET
+
+
+def without_passwords(repo: Mapping[str, Any]) -> dict[str, Any]:
+    """The same as it may be kept and served."""
+    return {
+        name: _plain(value) if name in ADDRESSES and isinstance(value, str) and value else value
+        for name, value in repo.items()
+    }
+
+
+def _plain(address: str) -> str:
+    try:
+        return split_credentials(address)[0]
+    except WorkspaceInvalid:  # nothing that git is given; a password may stand in it all the same
+        return scrubbed(address)
 
 
 def name_of(repo: Mapping[str, Any]) -> str:

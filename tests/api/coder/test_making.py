@@ -104,6 +104,8 @@ async def test_a_saved_workspace_gives_what_the_body_does_not(hub: Served) -> No
     _, told = await made(hub, workspaceId=workspace, repo=other, enabledAgents=[])
     assert (told["repos"], told["enabledAgents"], hub.workspaces.asked.url) == ([other], [], other["url"])
     await ask(hub, "POST", "/session", {"task": "x", "workspaceId": "ws_nowhere"}, status=404)
+    secret = {"name": "secret", "repos": [{"url": "https://me:sesame@git.example/a.git"}]}
+    assert "password" in (await ask(hub, "POST", "/workspaces", secret, status=400))["error"]
 
 
 async def test_a_repository_is_cloned_with_its_password_which_is_served_nowhere(hub: Served) -> None:
@@ -113,6 +115,8 @@ async def test_a_repository_is_cloned_with_its_password_which_is_served_nowhere(
     assert "sesame" in str(session.env) and "sesame" not in str(told)
     assert told["repos"] == [{"url": "https://git.example/a.git"}, repos[1]]
     assert told["diagnostics"] == {"unapplied": ["repos[1]"]}
+    in_our_words = {"task": "x", "kit": {"repos": [{"url": "https://me:sesame@git.example/a.git"}]}}
+    assert "password" in (await hub.http.post("/v1/sessions", json=in_our_words)).json()["detail"]
     for repo in ({"url": "--upload-pack=evil"}, {"url": "ext::sh -c evil"}, {"url": "x", "branch": "--evil"}):
         await ask(hub, "POST", "/session", {"task": "x", "repo": repo}, status=400)
 

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 from msgspec import UNSET
 
-from roost.api.coder.repos import given_repos, without_credentials, workspace_of
+from roost.api.coder.repos import given_repos, workspace_of
 from roost.model.commands import WorkspaceRequest
 from roost.model.errors import InvalidBody, WorkspaceInvalid
+from roost.model.repos import without_passwords
 
 URL = "https://git.example/a/b.git"
 
@@ -56,8 +57,14 @@ def test_repositories_are_kept_once_without_what_is_null() -> None:
 
 
 def test_the_password_of_an_address_is_for_git_alone() -> None:
-    repo = {"url": "https://me:sesame@git.example/a.git", "cloneUrl": "https://tok@git.example/a.git", "branch": "dev"}
-    assert without_credentials([repo]) == (
-        {"url": "https://git.example/a.git", "cloneUrl": "https://git.example/a.git", "branch": "dev"},
-    )
+    repo = {
+        "url": "https://me:sesame@git.example/a?tab=b",
+        "cloneUrl": "https://tok@git.example/a.git",
+        "branch": "dev",
+    }
+    assert without_passwords(repo) == {
+        "url": "https://***@git.example/a?tab=b", "cloneUrl": "https://git.example/a.git", "branch": "dev",
+    }  # fmt: skip
     assert workspace_of([repo]).url == repo["cloneUrl"]
+    for address in ("git@git.example:a.git", "ssh://git@git.example/a.git", "/srv/a.git", "", 5):
+        assert without_passwords({"url": address}) == {"url": address}

@@ -7,13 +7,14 @@ from msgspec import UNSET, UnsetType, to_builtins
 from msgspec.structs import asdict
 
 from roost.api.coder import shapes
-from roost.api.coder.repos import given_repos, without_credentials, workspace_of
+from roost.api.coder.repos import given_repos, workspace_of
 from roost.core.hub import Hub
 from roost.model import commands as c
 from roost.model import events as e
 from roost.model import library as lib
 from roost.model.loops import LOOP_ENDS
 from roost.model.record import Record
+from roost.model.repos import without_passwords
 
 DURATIONS: Final = ("idle", "execution", "paused")
 
@@ -78,7 +79,7 @@ def _kit_request(body: shapes.CreateBody, repos: tuple[shapes.RepoRef, ...] | Un
         skills=_skills(body.skills),
         saved_skills=body.saved_skill_ids,
         skill_buckets=body.skill_bucket_ids,
-        repos=UNSET if repos is UNSET else without_credentials(repos),
+        repos=UNSET if repos is UNSET else tuple(map(without_passwords, repos)),
         template=body.workspace_id,
         wishes=_wishes(body),
     )

@@ -6,7 +6,6 @@ from typing import Any, Final
 from msgspec import UNSET, UnsetType
 
 from roost.api.coder.shapes import RepoRef
-from roost.model.addresses import split_credentials
 from roost.model.commands import WorkspaceRequest
 from roost.model.errors import InvalidBody
 from roost.model.repos import address_of, base_of
@@ -18,7 +17,6 @@ NAMED: Final = frozenset(
     )
 )  # fmt: skip
 """Fields whose text clients rely on."""
-ADDRESSES: Final = ("url", "cloneUrl")
 
 
 def given_repos(repo: RepoRef | UnsetType, repos: Sequence[RepoRef] | UnsetType) -> tuple[RepoRef, ...] | UnsetType:
@@ -34,14 +32,6 @@ def given_repos(repo: RepoRef | UnsetType, repos: Sequence[RepoRef] | UnsetType)
         if kept and kept not in found:
             found.append(kept)
     return tuple(found)
-
-
-def without_credentials(repos: Sequence[RepoRef]) -> tuple[RepoRef, ...]:
-    """The same as they may be served: the password of an address stays out. Raises: WorkspaceInvalid."""
-    return tuple(
-        {name: split_credentials(value)[0] if name in ADDRESSES and value else value for name, value in repo.items()}
-        for repo in repos
-    )
 
 
 def workspace_of(repos: Sequence[dict[str, Any]]) -> WorkspaceRequest:

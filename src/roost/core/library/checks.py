@@ -6,7 +6,7 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from roost.model.addresses import check_address
-from roost.model.errors import BodyTooLarge, InvalidBody
+from roost.model.errors import BodyTooLarge, InvalidBody, WorkspaceInvalid
 from roost.model.library import (
     MAX_LINE_CHARS,
     MAX_NAME_CHARS,
@@ -15,7 +15,7 @@ from roost.model.library import (
     MAX_REPOS,
     MAX_TEXT_BYTES,
 )
-from roost.model.repos import address_of
+from roost.model.repos import address_of, without_passwords
 
 NAMES: Final = ("name", "repo", "skill", "source", "slug", "display_name", "model")
 LINES: Final = ("description", "url")
@@ -63,3 +63,7 @@ def check_repos(repos: tuple[dict[str, Any], ...]) -> None:
         if len(msgspec.json.encode(repo)) > MAX_REPO_BYTES:
             raise InvalidBody(f"repos: each at most {MAX_REPO_BYTES} bytes, as JSON")
         check_address(address_of(repo))
+        if without_passwords(repo) != repo:
+            raise WorkspaceInvalid(
+                "repos: what is kept holds no password; let git have it, or give it with the session"
+            )
