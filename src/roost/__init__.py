@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from roost.client import EventPage as EventPage
     from roost.client import FeedPage as FeedPage
     from roost.client import Filters as Filters
+    from roost.client import Given as Given
     from roost.client import RunEventPage as RunEventPage
     from roost.client import SendResult as SendResult
     from roost.client import SequenceBroken as SequenceBroken
@@ -140,6 +141,7 @@ __all__ = [
     "Forbidden",
     "ForgeFailed",
     "ForgeNotConnected",
+    "Given",
     "Gone",
     "HostBusy",
     "HostRefused",
@@ -227,6 +229,7 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "EventPage",
         "FeedPage",
         "Filters",
+        "Given",
         "RunEventPage",
         "SendResult",
         "SequenceBroken",

@@ -52,7 +52,7 @@ class NoWorkspaces:
     def __init__(self) -> None:
         self.removed: list[WorkspaceSpec] = []
 
-    def resolve(self, session: SessionId, request: WorkspaceRequest) -> WorkspaceSpec:
+    def resolve(self, session: SessionId, request: WorkspaceRequest, places: Collection[str] = ()) -> WorkspaceSpec:
         self.asked = request
         return WorkspaceSpec(kind="folder", path="elsewhere")
 
@@ -66,6 +66,8 @@ class NoWorkspaces:
 
     async def remove(self, spec: WorkspaceSpec) -> None:
         self.removed.append(spec)
+
+    async def forget(self, session: SessionId) -> None: ...
 
 
 class NoPreparer:

@@ -20,11 +20,19 @@ from roost.client.people import AsyncPeople
 from roost.client.session import AsyncSession
 from roost.client.stream import RECONNECT_SECONDS, follow_feed
 from roost.client.wire import Wire, new_key
-from roost.model.commands import CreateSession, PolicyRequest, TimeoutsRequest, WorkspaceRequest
+from roost.model.commands import (
+    CreateSession,
+    FileRequest,
+    LoopRequest,
+    PolicyRequest,
+    TimeoutsRequest,
+    WorkspaceRequest,
+)
 from roost.model.errors import RoostError, SessionNotFound
 from roost.model.events import Blob
 from roost.model.ids import Pos, SessionId
 from roost.model.info import Deleted, Health, OpenRequest, OpenRequests, SessionCounts, SessionInfo, SessionList
+from roost.model.library import KitRequest
 from roost.model.stored import FeedEntry
 
 RETRY_SECONDS = 30.0
@@ -54,6 +62,17 @@ class Filters(TypedDict, total=False):
     created_before: int
     updated_from: int
     updated_before: int
+
+
+class Given(TypedDict, total=False):
+    """What a session is given. `kit`: what it works with: `default_agent`, `enabled_agents`, `skills`, `saved_skills`,
+    `skill_buckets`, `repos`, `template`, `wishes`. `files`: by their paths in the workspace, there before the agent
+    starts; large ones are uploaded first (`put_blob`). `loop`: the task is the first iteration of it: `goal`,
+    `max_iterations`, `auto_continue`, `allow_detached`."""
+
+    kit: KitRequest | Mapping[str, Any]
+    files: Mapping[str, bytes | Blob]
+    loop: LoopRequest | Mapping[str, Any]
 
 
 class AsyncClient(AsyncPeople):
@@ -111,6 +130,7 @@ class AsyncClient(AsyncPeople):
         timeouts: TimeoutsRequest | Mapping[str, float | str] | None = None,
         policy: PolicyRequest | Mapping[str, Any] | None = None,
         key: str | None = None,
+        **given: Unpack[Given],
     ) -> AsyncSession:
         """A new session; with `task` (text) or `input` (parts) its first run starts at once. Returns once that is
         recorded: the host may still be starting.
@@ -119,8 +139,9 @@ class AsyncClient(AsyncPeople):
         folder is used as it is), or more: `{"url": ..., "base": ...}` clones a repository and begins at a branch, tag
         or commit of it; without it, an empty folder. `env` is given to the agent and never served, nor are credentials
         in the `url`. `timeouts`: `idle`, `paused`, `parked`, `execution`, in seconds or as `"10m"`; `policy`:
-        `rules`, `headless`, `deadline`, `action`. `key`: your own idempotency key.
-        Raises: AgentUnknown, AgentNotConfigured, WorkspaceInvalid, BodyTooLarge.
+        `rules`, `headless`, `deadline`, `action`. `key`: your own idempotency key. `kit`, `files`, `loop`: `Given`.
+        Raises: AgentUnknown, AgentNotConfigured, WorkspaceInvalid, BodyTooLarge, NotInLibrary, PersonaUnpublished,
+        PathOutside.
         """
         text = input if isinstance(input, str) else task
         body = CreateSession(
@@ -136,6 +157,9 @@ class AsyncClient(AsyncPeople):
             env=dict(env or {}),
             timeouts=as_struct(timeouts or {}, TimeoutsRequest),
             policy=UNSET if policy is None else as_struct(policy, PolicyRequest),
+            kit=as_struct(given.get("kit", {}), KitRequest),
+            files=tuple(_file(path, content) for path, content in given.get("files", {}).items()),
+            loop=as_struct(given["loop"], LoopRequest) if "loop" in given else UNSET,
         )
         return await self.create(body, key=key)
 
@@ -292,6 +316,14 @@ def _workspace(given: WorkspaceRequest | Mapping[str, str] | str | os.PathLike[s
     if isinstance(given, WorkspaceRequest | Mapping):
         return as_struct(given, WorkspaceRequest)
     return WorkspaceRequest(path=str(Path(given).expanduser().absolute()))
+
+
+def _file(path: str, content: bytes | Blob) -> FileRequest:
+    return (
+        FileRequest(path=path, blob=content.hash)
+        if isinstance(content, Blob)
+        else FileRequest(path=path, content=content)
+    )
 
 
 def _filters(given: Filters) -> dict[str, Any]:

@@ -6,8 +6,19 @@ from typing import Any, Literal
 
 from msgspec import UNSET
 
+from roost.client.absent import or_absent
 from roost.client.callbacks import Reply
-from roost.model.commands import AnyCommand, Archive, ReplyPermission, ReplyQuestion, Resume, Send, Unqueue
+from roost.model.commands import (
+    AnyCommand,
+    Archive,
+    ChangeLoop,
+    LoopRequest,
+    ReplyPermission,
+    ReplyQuestion,
+    Resume,
+    Send,
+    Unqueue,
+)
 from roost.model.events import InputPart
 from roost.model.ids import MessageId, RequestId
 from roost.model.info import Accepted
@@ -57,6 +68,46 @@ class AsyncCommanding:
         """Stop everything and keep the history, for good."""
         return await self._command(Archive())
 
+    async def start_loop(
+        self, goal: str | None = None, *, max_iterations: int | None = None, auto_continue: bool | None = None,
+        allow_detached: bool | None = None,
+    ) -> Accepted:  # fmt: skip
+        """Work towards a goal, without one towards the session's task, in one run after the other: until the agent says
+        that it is reached, `max_iterations` are over, or a run fails. Not `auto_continue`: each next one waits for
+        `resume_loop`, or for input. Not `allow_detached`: also while nobody is attached. Raises: LoopRunning."""
+        return await self._loop("start", goal, max_iterations, auto_continue, allow_detached)
+
+    async def adjust_loop(
+        self, goal: str | None = None, *, max_iterations: int | None = None, auto_continue: bool | None = None,
+        allow_detached: bool | None = None,
+    ) -> Accepted:  # fmt: skip
+        """Change what is given, from the next iteration on. Raises: LoopNotFound, LoopEnded."""
+        return await self._loop("adjust", goal, max_iterations, auto_continue, allow_detached)
+
+    async def pause_loop(self) -> Accepted:
+        """No further iteration; the one that goes on comes to its end. Raises: LoopNotFound, LoopEnded."""
+        return await self._command(ChangeLoop(action="pause"))
+
+    async def resume_loop(self) -> Accepted:
+        """Go on with the next iteration; wakes a session that sleeps. Raises: LoopNotFound, LoopEnded."""
+        return await self._command(ChangeLoop(action="resume"))
+
+    async def cancel_loop(self) -> Accepted:
+        """End it, and the run of its iteration. Raises: LoopNotFound, LoopEnded."""
+        return await self._command(ChangeLoop(action="cancel"))
+
+    async def _loop(
+        self, action: Literal["start", "adjust"], goal: str | None, most: int | None, goes_on: bool | None,
+        detached: bool | None,
+    ) -> Accepted:  # fmt: skip
+        wanted = LoopRequest(
+            goal=or_absent(goal),
+            max_iterations=or_absent(most),
+            auto_continue=or_absent(goes_on),
+            allow_detached=or_absent(detached),
+        )
+        return await self._command(ChangeLoop(action=action, loop=wanted))
+
     async def reply_to_permission(
         self, request: str, reply: Reply, message: str | None = None, *, key: str | None = None
     ) -> Accepted:
@@ -85,6 +136,8 @@ def route_of(command: AnyCommand) -> tuple[str, str, Any]:
     match command:
         case Send():
             return "POST", "/input", command
+        case ChangeLoop():
+            return "POST", "/loop", command
         case Unqueue():
             return "DELETE", f"/queue/{command.message}", None
         case ReplyPermission():

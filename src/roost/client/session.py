@@ -23,6 +23,7 @@ from roost.model.commands import (
     AnyCommand,
     Archive,
     Configure,
+    KitChange,
     PolicyRequest,
     RuleRequest,
     TimeoutsRequest,
@@ -33,6 +34,7 @@ from roost.model.errors import RunNotFound
 from roost.model.events import PermissionAsked, Rule, StepFinish
 from roost.model.ids import RunId, Seq, SessionId
 from roost.model.info import Accepted, Deleted, PendingList, Queue, SessionConfig, SessionInfo
+from roost.model.loops import LoopState
 from roost.model.messages import Message
 from roost.model.record import Pending, Queued
 from roost.model.snapshot import Snapshot, decode_snapshot
@@ -207,14 +209,18 @@ class AsyncSession(AsyncCommanding, AsyncConnecting, AsyncWorkspace, AsyncKnowin
         metadata: Mapping[str, Any] | None = None,
         visibility: Literal["private", "organization", "collaborate"] | None = None,
         hidden: bool | None = None,
+        kit: KitChange | Mapping[str, Any] | None = None,
     ) -> SessionInfo:
-        """Change what is given. `metadata` merges key by key; `hidden` takes the session off default lists."""
+        """Change what is given. `metadata` merges key by key; `hidden` takes the session off default lists; `kit`:
+        `default_agent`, `enabled_agents`, `skills`, each replaced as a whole, and given to the agent when it starts
+        next."""
         body = Update(
             label=or_absent(label),
             tags=UNSET if tags is None else tuple(tags),
             metadata=UNSET if metadata is None else dict(metadata),
             visibility=or_absent(visibility),
             hidden=or_absent(hidden),
+            kit=UNSET if kit is None else as_struct(kit, KitChange),
         )
         return msgspec.json.decode(await self._wire.request("PATCH", self._path, body=body), type=SessionInfo)
 
@@ -230,6 +236,10 @@ class AsyncSession(AsyncCommanding, AsyncConnecting, AsyncWorkspace, AsyncKnowin
     async def pending_permissions(self) -> tuple[Pending, ...]:
         """Permissions that wait for someone."""
         return tuple(entry for entry in await self.pending() if isinstance(entry.asked, PermissionAsked))
+
+    async def loop(self) -> LoopState:
+        """How its loop stands. Raises: LoopNotFound."""
+        return msgspec.json.decode(await self._get("/loop"), type=LoopState)
 
     async def config(self) -> SessionConfig:
         """Policy, what "always" has granted, timeouts, model and options."""

@@ -16,6 +16,7 @@ from roost.model.addresses import CREDENTIALS, split_credentials
 from roost.model.envelope import Draft, draft
 from roost.model.errors import AgentNotConfigured, AgentUnknown, InvalidBody
 from roost.model.ids import SessionId, new_message_id, new_run_id
+from roost.model.repos import address_of, base_of
 
 TERMINAL: Final = "terminal"
 """The agent of a session whose agent comes by itself, if it has no other name."""
@@ -24,7 +25,7 @@ LABEL_CHARS: Final = 80
 
 
 def first_events(
-    session: SessionId, command: c.CreateSession, spec: e.WorkspaceSpec, agent: str, by: e.Principal
+    session: SessionId, command: c.CreateSession, kit: e.Kit, spec: e.WorkspaceSpec, agent: str, by: e.Principal
 ) -> list[Draft]:
     """What a new session's log begins with. Raises: InvalidBody, BodyTooLarge."""
     parts = () if command.input is UNSET else command.input
@@ -32,7 +33,7 @@ def first_events(
         parts = (e.TextInput(text=command.task), *parts)
     task = " ".join(part.text for part in parts if isinstance(part, e.TextInput)).strip()
     timeouts = command.timeouts.settled()
-    kit = settled(command.kit)
+    kit = settled(kit)
     if command.loop is not UNSET:
         check_goal(command.loop, bool(task))
     created = e.SessionCreated(
@@ -72,6 +73,14 @@ def _begins_away(first: tuple[e.InputPart, ...], by: e.Principal) -> list[Draft]
     if first:
         drafts.append(draft(e.Queued(message=new_message_id(), input=first), by=by))
     return drafts
+
+
+def in_repository(command: c.CreateSession, kit: e.Kit) -> c.CreateSession:
+    """The same in a clone of the kit's first repository, if it names no other place. Raises: WorkspaceInvalid."""
+    if command.workspace != c.WorkspaceRequest() or not kit.repos:
+        return command
+    first = kit.repos[0]
+    return replace(command, workspace=c.WorkspaceRequest(kind="clone", url=address_of(first), base=base_of(first)))
 
 
 def credentials_apart(command: c.CreateSession) -> c.CreateSession:

@@ -149,9 +149,10 @@ class Hosts:
             workspace=record.workspace,
             env=dict(session.env),
             settings=msgspec.to_builtins(self._settings.link),
-            model=record.model if isinstance(record.model, str) else None,
+            model=_model(record),
             options=record.options,
             state=record.agent_state,
+            kit=record.kit,
         )
 
     async def await_hello(self, session: Session, epoch: Epoch) -> None:
@@ -363,6 +364,13 @@ async def _holder(find: Find, name: SessionId, token: str | None) -> Session:
 
 def _shows_to_others(event: Event) -> bool:
     return isinstance(event.body, SessionUpdated) and event.body.visibility is not UNSET
+
+
+def _model(record: Record) -> str | None:
+    """What was chosen for the session, else what it works as wants."""
+    persona = record.kit.persona
+    wanted = (record.model, UNSET if persona is UNSET else persona.model)
+    return next((model for model in wanted if model is not UNSET), None)
 
 
 def _awaits(session: Session, epoch: Epoch) -> bool:

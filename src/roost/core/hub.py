@@ -21,10 +21,11 @@ from roost.core.due import Times
 from roost.core.ending import Ending
 from roost.core.feed import Feed
 from roost.core.forging import Forging
-from roost.core.founding import chosen_agent, credentials_apart, first_events
+from roost.core.founding import chosen_agent, credentials_apart, first_events, in_repository
 from roost.core.hostlink import Receive, Send
 from roost.core.hosts import Hosts
 from roost.core.keys import Keyring
+from roost.core.kits import places_of
 from roost.core.knowing import Knowing
 from roost.core.leads import Leads
 from roost.core.library import Library
@@ -176,14 +177,16 @@ class Hub:
         """Raises: Unauthorized."""
         return self.keys.authenticate(key)
 
-    async def create_session(self, command: c.CreateSession, by: e.Principal, key: str | None = None) -> Session:
-        """A new session, readable at once; its host starts in the background.
+    async def create_session(
+        self, command: c.CreateSession, by: e.Principal, key: str | None = None, *, kit: e.Kit | None = None
+    ) -> Session:
+        """A new session, readable at once; its host starts in the background. `kit`: in place of the one that the
+        library makes of what the command asks for.
 
         Raises: AgentNotConfigured, AgentUnknown, WorkspaceInvalid, PathOutside, BlobNotFound, InvalidBody,
-        BodyTooLarge, IdempotencyMismatch.
+        BodyTooLarge, IdempotencyMismatch; what `Library.kit` raises.
         """
         self._must_run()
-        command = credentials_apart(command)
         check_about(command)
         claim = claim_for(by, key, command)
         while True:
@@ -191,18 +194,23 @@ class Hub:
             if repeated is not None:
                 return await self.find(repeated.session, by)
             try:
-                return await self._create(command, by, claim)
+                return await self._create(command, kit, by, claim)
             except StateConflict:
                 continue
 
-    async def _create(self, command: c.CreateSession, by: e.Principal, claim: Claim | None) -> Session:
-        session_id = new_session_id()
-        spec = await to_thread.run_sync(self._workspaces.resolve, session_id, command.workspace)
-        spec = await self.library.preparing.begun(spec, command.kit)
+    async def _create(
+        self, command: c.CreateSession, kit: e.Kit | None, by: e.Principal, claim: Claim | None
+    ) -> Session:
+        session_id, places = new_session_id(), places_of(command.files)
+        kit = await self.library.kit(command.kit, by) if kit is None else kit
+        command = credentials_apart(in_repository(command, kit))
+        spec = await to_thread.run_sync(self._workspaces.resolve, session_id, command.workspace, places)
+        spec = await self.library.preparing.begun(spec, kit)
         session = Session.fresh(self._ground, self._hosts, session_id)
         agent = chosen_agent(command, self.settings.agent, self._agents)
-        async with self.shelf.given(command, session_id, by) as taken:
-            drafts = first_events(session_id, taken, spec, agent, by)
+        async with self.shelf.given(command, session_id, by) as (taken, files):
+            kit = msgspec.structs.replace(kit, files=files)
+            drafts = first_events(session_id, taken, kit, spec, agent, by)
             self._known[session_id] = session
             with anyio.CancelScope(shield=True):
                 await session.found(drafts, command.env, claim)
@@ -297,6 +305,7 @@ class Hub:
             await self._hosts.gone(session)
             if not keep:
                 await self._workspaces.remove(spec)
+            await self._workspaces.forget(session.id)
         except (RoostError, OSError) as error:
             _log.error("folder of a deleted session is left", session=session.id, path=spec.root, detail=str(error))
             return spec.root

@@ -42,14 +42,11 @@ def changed(kit: e.Kit, change: c.KitChange) -> e.Kit:
     return settled(replace(kit, **given))
 
 
-def check_given(kit: e.Kit, files: Sequence[c.FileRequest]) -> tuple[str, ...]:
-    """The places of a new session's files, in its workspace.
+def places_of(files: Sequence[c.FileRequest]) -> tuple[str, ...]:
+    """Where a new session's files are to lie, in its workspace.
 
     Raises: PathOutside: a path leads out of it, or into what belongs to git; InvalidBody; BodyTooLarge.
     """
-    settled(kit)
-    if kit.files:
-        raise InvalidBody("kit: its files are given as `files`, beside it")
     if len(files) > c.MAX_FILES:
         raise InvalidBody(f"files: at most {c.MAX_FILES}")
     if any((file.content is UNSET) is (file.blob is UNSET) for file in files):

@@ -9,7 +9,6 @@ import msgspec
 from anyio import current_time
 from msgspec import UNSET, UnsetType
 
-from roost.core.kits import check_given
 from roost.model import commands as c
 from roost.model.errors import BodyTooLarge, InvalidBody, RateLimited, TooManyStreams
 from roost.model.events import Principal
@@ -62,12 +61,11 @@ def _name(by: Principal) -> str:
 
 
 def check_about(command: c.CreateSession) -> None:
-    """What a new session is given along. Raises: InvalidBody, BodyTooLarge; PathOutside: a file would lie elsewhere."""
+    """What a new session is given along. Raises: InvalidBody, BodyTooLarge."""
     check_label(command.label)
     check_tags(command.tags)
     check_metadata(command.metadata)
     check_env(command.env)
-    check_given(command.kit, command.files)
 
 
 def check_label(label: str | UnsetType) -> None:

@@ -172,6 +172,13 @@ def halted(record: Record, status: Literal["paused", "cancelled", "blocked"], wh
 # --- in short ---------------------------------------------------------------------------------------------------------
 
 
+def loop_of(record: Record) -> LoopState:
+    """Raises: LoopNotFound."""
+    if record.loop is UNSET:
+        raise LoopNotFound
+    return record.loop
+
+
 def in_iteration(record: Record) -> bool:
     """Whether the open run is an iteration of the session's loop."""
     return record.loop is not UNSET and _in_iteration(record, record.loop)
@@ -183,11 +190,10 @@ def _in_iteration(record: Record, state: LoopState) -> bool:
 
 def _going_on(record: Record) -> LoopState:
     """Raises: LoopNotFound, LoopEnded."""
-    if record.loop is UNSET:
-        raise LoopNotFound
-    if record.loop.status in LOOP_ENDS:
-        raise LoopEnded(status=record.loop.status)
-    return record.loop
+    state = loop_of(record)
+    if state.status in LOOP_ENDS:
+        raise LoopEnded(status=state.status)
+    return state
 
 
 def _begun(state: LoopState, run: RunId, about: e.GoalUpdated | None = None) -> Draft:

@@ -12,10 +12,10 @@ from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from roost.core.blobs import Blobs, blobs_of, input_into, stored, uploader_of
-from roost.core.kits import check_given, check_size
+from roost.core.kits import check_size, places_of
 from roost.core.log import PAGE_EVENTS, Log
 from roost.core.session import Session
-from roost.model.commands import CreateSession
+from roost.model.commands import CreateSession, FileRequest
 from roost.model.errors import ArtifactNotFound, BlobNotFound, CursorTrimmed, RoostError, SessionNotFound
 from roost.model.events import ArtifactPublished, Blob, FileInput, GivenFile, InputPart, Principal
 from roost.model.ids import Seq, SessionId
@@ -92,16 +92,16 @@ class Shelf:
             yield await self._held(parts, holder, by)
 
     @asynccontextmanager
-    async def given(self, command: CreateSession, session: SessionId, by: Principal) -> AsyncGenerator[CreateSession]:
-        """A new session as it is recorded: its input taken in, and its files, which its kit names.
-
-        Raises: what `take_in` raises; PathOutside.
-        """
+    async def given(
+        self, command: CreateSession, session: SessionId, by: Principal
+    ) -> AsyncGenerator[tuple[CreateSession, tuple[GivenFile, ...]]]:
+        """A new session as it is recorded, its input taken in, and its files taken in. Raises: what `take_in` raises;
+        PathOutside."""
         async with self._coming(session, 0) as holder:
+            files = await self._files(command.files, holder, by)
             if command.input is not UNSET:
                 command = replace(command, input=await self._held(command.input, holder, by))
-            files = await self._files(command, holder, by)
-            yield replace(command, files=(), kit=replace(command.kit, files=files))
+            yield command, files
 
     @asynccontextmanager
     async def _coming(self, session: SessionId, after: Seq) -> AsyncGenerator[str]:
@@ -123,9 +123,9 @@ class Shelf:
             await self._hold(name, holder, by)
         return await stored(self._blobs, parts, holder)
 
-    async def _files(self, command: CreateSession, holder: str, by: Principal) -> tuple[GivenFile, ...]:
+    async def _files(self, files: Sequence[FileRequest], holder: str, by: Principal) -> tuple[GivenFile, ...]:
         kept: list[GivenFile] = []
-        for place, file in zip(check_given(command.kit, command.files), command.files, strict=True):
+        for place, file in zip(places_of(files), files, strict=True):
             if file.content is not UNSET:
                 blob = await self._blobs.put(_once(file.content), holder, BYTES)
             else:

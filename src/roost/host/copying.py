@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 import anyio
+from anyio import to_thread
 from msgspec import UNSET
 
 from roost.host.clone import Tell, find_commit
@@ -34,7 +35,7 @@ async def copy_prepared(spec: WorkspaceSpec, root: Path, tell: Tell) -> bool:
         if await find_commit(root, BRANCH):
             await run_git("branch", "-D", BRANCH, cwd=root)
         tell(WorkspaceUpdated(status="ready", commit=await find_commit(root, "HEAD") or UNSET))
-    await anyio.Path(_begun(root)).touch()
+    await to_thread.run_sync(begin, root)
     return True
 
 
@@ -59,7 +60,7 @@ def _literal(name: str) -> str:
 
 
 def untouched(root: Path) -> bool:
-    """Whether nothing has changed since it was copied: by the times that no program can set."""
+    """Whether nothing has changed since its session began: by the times that no program can set."""
     try:
         begun = _begun(root).stat().st_mtime_ns
     except OSError:
@@ -68,6 +69,11 @@ def untouched(root: Path) -> bool:
         if any(os.lstat(os.path.join(folder, name)).st_ctime_ns > begun for name in ("", *files)):  # noqa: PTH118
             return False
     return True
+
+
+def begin(root: Path) -> None:
+    """From now on, whatever changes in this folder is somebody's work."""
+    _begun(root).touch()
 
 
 def forget_begun(root: Path) -> None:

@@ -17,6 +17,7 @@ from msgspec import UNSET
 from roost.host.agent import Agent
 from roost.host.desk import Desk
 from roost.host.errands import Errands
+from roost.host.given import Given
 from roost.host.once import Once
 from roost.host.outbox import Outbox
 from roost.host.past import SessionPast
@@ -33,6 +34,7 @@ from roost.model.errors import BodyTooLarge, InvalidBody, RoostError, SpoolFull
 from roost.model.events import (
     AbortRequested,
     ConfigChanged,
+    Kit,
     PauseRequested,
     PermissionReplied,
     QuestionReplied,
@@ -99,7 +101,7 @@ class Host:
             env=self._env,
             grace_seconds=settings.abort_grace_seconds,
         )
-        options = {"model": ticket.model, **ticket.options}
+        options = {"model": ticket.model, **ticket.options} | ({} if ticket.kit == Kit() else {"kit": ticket.kit})
         self._agent = Agent(driver, env=self._env, options=options, able=self._can)
         self._desk = Desk(ticket.workspace, ready=self._folder, tree=self._tree, env=self._env, say=self._say)
         self._why = Leaving.PAUSED
@@ -117,6 +119,7 @@ class Host:
             lost=self._desk.drop_all,
         )
         self._runner.errands = errands = Errands(self._wire)
+        self._given = Given(self._ticket, errands.fetch)
         self._runner.outbox = outbox = Outbox(
             self._end,
             wake=self._wire.wake,
@@ -177,6 +180,7 @@ class Host:
     async def _start(self) -> Path:
         """The workspace, made, with the agent started in it."""
         workspace = await self._folder()
+        await self._given.place(workspace)
         await self._work_tree.begin(workspace)
         await self._agent.start(workspace)
         return workspace

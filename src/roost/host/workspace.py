@@ -6,7 +6,7 @@ made and may be made anew: no agent has ever worked in it. Every other folder ho
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Literal
@@ -18,6 +18,8 @@ from msgspec import UNSET, UnsetType
 from roost.host.clone import BASE_GLOB, Tell, find_commit, make_clone
 from roost.host.copying import copy_prepared, forget_begun, untouched
 from roost.host.git import GitFailed, ask_git, in_repository, run_git
+from roost.host.given import given_note
+from roost.host.inside import Inside
 from roost.model.addresses import check_base, split_credentials
 from roost.model.commands import WorkspaceRequest
 from roost.model.errors import WorkspaceInvalid
@@ -38,7 +40,7 @@ class LocalWorkspaces:
         self._data = data
         self._clone_seconds = clone_seconds
 
-    def resolve(self, session: SessionId, request: WorkspaceRequest) -> WorkspaceSpec:
+    def resolve(self, session: SessionId, request: WorkspaceRequest, places: Collection[str] = ()) -> WorkspaceSpec:
         """Blocks for some milliseconds (git). A repository to clone is not asked: whoever asks for a session does not
         wait for other machines."""
         kind = self._kind(request)
@@ -50,7 +52,10 @@ class LocalWorkspaces:
             raise WorkspaceInvalid("a plain folder is used as it is: `base` is for worktrees and clones")
         if request.path is UNSET:
             return WorkspaceSpec(kind="folder", root=str(self._place("folders", session)))
-        return WorkspaceSpec(kind="folder", path=str(_folder(request.path)))
+        inside = Inside(folder := _folder(request.path))
+        for place in places:
+            inside.parts(place)
+        return WorkspaceSpec(kind="folder", path=str(folder))
 
     async def prepare(
         self, spec: WorkspaceSpec, env: Mapping[str, str] = _NO_ENV, tell: Tell = lambda _said: None
@@ -100,6 +105,9 @@ class LocalWorkspaces:
         await to_thread.run_sync(_erase, root)
         await to_thread.run_sync(lambda: _note(root).unlink(missing_ok=True))
         await to_thread.run_sync(forget_begun, root)
+
+    async def forget(self, session: SessionId) -> None:
+        await anyio.Path(given_note(self._data, session)).unlink(missing_ok=True)
 
     def _kind(self, request: WorkspaceRequest) -> Literal["folder", "worktree", "clone"]:
         if request.url is not UNSET and (request.path is not UNSET or request.kind not in ("auto", "clone")):

@@ -10,8 +10,9 @@ from msgspec.structs import replace
 
 from roost.model.durations import seconds
 from roost.model.errors import InvalidBody
-from roost.model.events import InputPart, Kit, Loop, Policy, Rule, Skill, TextInput, Timeouts
+from roost.model.events import InputPart, Loop, Policy, Rule, Skill, TextInput, Timeouts
 from roost.model.ids import MessageId, RequestId
+from roost.model.library import KitRequest
 
 MAX_LABEL_CHARS = 200
 MAX_TAGS = 50
@@ -113,8 +114,9 @@ class LoopRequest(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_
 
 
 class CreateSession(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """A new session; with `task` (text) or `input` (parts) its first run starts at once. `kit`: what it works with; its
-    files are given as `files`. `mode`: `sandbox`, its agent is started by a host; `tui`, its agent comes by itself."""
+    """A new session; with `task` (text) or `input` (parts) its first run starts at once. `kit`: what it works with;
+    `files` lie in its workspace before its agent starts. `loop`: its task is the first iteration. `mode`: `sandbox`, a
+    host starts its agent; `tui`, its agent comes by itself, from a terminal."""
 
     task: str | UnsetType = UNSET
     input: tuple[InputPart, ...] | UnsetType = UNSET
@@ -128,7 +130,7 @@ class CreateSession(Struct, frozen=True, kw_only=True, omit_defaults=True, forbi
     env: dict[str, str] = {}
     timeouts: TimeoutsRequest = TimeoutsRequest()
     policy: PolicyRequest | UnsetType = UNSET
-    kit: Kit = Kit()
+    kit: KitRequest = KitRequest()
     files: tuple[FileRequest, ...] = ()
     loop: LoopRequest | UnsetType = UNSET
     mode: Literal["sandbox", "tui"] = "sandbox"

@@ -9,9 +9,10 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
-from roost.model.events import Failure, Policy, Principal, Rule, Timeouts, WorkspaceSpec
+from roost.model.events import Failure, Kit, Policy, Principal, Rule, Timeouts, WorkspaceSpec
 from roost.model.ids import Pos, RunId, Seq, SessionId
 from roost.model.lifecycle import Phase, View, view
+from roost.model.loops import LoopState
 from roost.model.record import Metrics, Pending, Queued, Record, Run
 
 VERSION_DIGITS: Final = 16
@@ -21,7 +22,7 @@ VERSION_DIGITS: Final = 16
 class SessionInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A session in a list or by itself. Times in milliseconds since the epoch. `status`: idle, busy, compacting or
     error. `view`: the lifecycle as the wire shows it. `seq`: the last event's cursor. `capabilities`: what its agent
-    says that it can do, while its host is linked; lists leave it out."""
+    says that it can do, while its host is linked; `kit`: what it was given; lists leave both out."""
 
     session: SessionId
     label: str
@@ -48,6 +49,8 @@ class SessionInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
     queue_held: bool = False
     error: Failure | UnsetType = UNSET
     capabilities: dict[str, Any] = {}
+    kit: Kit | UnsetType = UNSET
+    loop: LoopState | UnsetType = UNSET
 
 
 class SessionList(Struct, frozen=True, kw_only=True):
@@ -188,7 +191,7 @@ def info_of(
     record: Record, *, seq: Seq, linked: bool, now: int = 0, paused: float = 0.0, detail: bool = True
 ) -> SessionInfo:
     """The served view of a record at `now` (ms). `linked`: its host's link is up; `paused`: the hub's own
-    `timeouts.paused`. Lists leave out `task` and `metadata`."""
+    `timeouts.paused`. Lists leave out `task`, `metadata` and `kit`."""
     return SessionInfo(
         session=record.session,
         label=record.label,
@@ -214,6 +217,8 @@ def info_of(
         queued=len(record.queue),
         queue_held=record.queue_held and bool(record.queue),
         error=record.error,
+        kit=record.kit if detail and record.kit != Kit() else UNSET,
+        loop=record.loop,
     )
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from roost.model.events import WorkspaceSpec
+from roost.model.events import Kit, WorkspaceSpec
 from roost.model.ids import Epoch, SessionId
 
 
@@ -22,3 +22,4 @@ class Ticket(Struct, frozen=True, kw_only=True):
     model: str | None = None
     options: dict[str, Any] = {}
     state: dict[str, Any] = {}
+    kit: Kit = Kit()

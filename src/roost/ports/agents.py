@@ -94,7 +94,8 @@ class Driver(Protocol):
         self, workspace: Path, env: Mapping[str, str], options: Mapping[str, Any], past: Past
     ) -> dict[str, Any]:
         """Get ready; returns what the agent can do, at most 16 KiB as JSON. `options`: `model`, `mode` and whatever
-        else is configured. Raises: StartFailed; it may be tried again."""
+        else is configured; `kit`, an `events.Kit`, if the session was given something: its files and skills are in
+        their places. Raises: StartFailed; it may be tried again."""
         ...
 
     async def configure(self, changed: e.ConfigChanged) -> None:

@@ -30,9 +30,10 @@ class Runtime(Protocol):
 class Workspaces(Protocol):
     """The folders sessions work in."""
 
-    def resolve(self, session: SessionId, request: WorkspaceRequest) -> e.WorkspaceSpec:
+    def resolve(self, session: SessionId, request: WorkspaceRequest, places: Collection[str] = ()) -> e.WorkspaceSpec:
         """Check what can be checked at once, settle `auto`, fill in `root` (where Roost makes the folder) and `branch`.
-        Raises: WorkspaceInvalid."""
+        `places`: of files that will be put there. Raises: WorkspaceInvalid; PathOutside: a link leads one of them
+        out."""
         ...
 
     async def prepare(
@@ -48,6 +49,10 @@ class Workspaces(Protocol):
 
     async def remove(self, spec: e.WorkspaceSpec) -> None:
         """Remove the folder Roost made; keeps its branch; leaves plain folders alone."""
+        ...
+
+    async def forget(self, session: SessionId) -> None:
+        """Remove what is noted of the session beside its folder."""
         ...
 
 

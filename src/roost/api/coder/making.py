@@ -19,14 +19,15 @@ from roost.model.repos import without_passwords
 DURATIONS: Final = ("idle", "execution", "paused")
 
 
-async def create_command(hub: Hub, body: shapes.CreateBody, by: e.Principal) -> c.CreateSession:
-    """What the library holds for the session is expanded; everything else is checked when it is created.
+async def create_command(hub: Hub, body: shapes.CreateBody, by: e.Principal) -> tuple[c.CreateSession, e.Kit]:
+    """With what the library makes of the kit that is asked for; everything else is checked when it is created.
 
     Raises: InvalidBody, WorkspaceInvalid, NotInLibrary, PersonaUnpublished, BodyTooLarge.
     """
     repos = given_repos(body.repo, body.repos)
-    kit = await hub.library.kit(_kit_request(body, repos), by)
-    return c.CreateSession(
+    asked = _kit_request(body, repos)
+    kit = await hub.library.kit(asked, by)
+    command = c.CreateSession(
         task=body.task,
         agent=_own_agent(hub, kit),
         model=UNSET if kit.persona is UNSET else kit.persona.model,
@@ -37,10 +38,11 @@ async def create_command(hub: Hub, body: shapes.CreateBody, by: e.Principal) -> 
         metadata=body.metadata,
         env=body.env,
         timeouts=c.TimeoutsRequest(**{name: getattr(body.timeout, name) for name in DURATIONS}),
-        kit=kit,
+        kit=asked,
         files=_files(body),
         loop=_loop(body.workflow_mode, body.loop),
     )
+    return command, kit
 
 
 async def update_command(hub: Hub, body: shapes.UpdateBody, by: e.Principal) -> c.Update:

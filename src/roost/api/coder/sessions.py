@@ -21,8 +21,8 @@ MAX_SEARCH_CHARS: Final = 500
 @post("/api/hub/session", opt=RECORDED)
 async def create_coder_session(request: Call, data: JSONBody[shapes.CreateBody]) -> shapes.Made:
     """Create a session: its task is its first run. It can be read at once; its host starts in the background."""
-    command = await create_command(request.hub, data, request.by)
-    session = await request.hub.create_session(command, request.by, request.key)
+    command, kit = await create_command(request.hub, data, request.by)
+    session = await request.hub.create_session(command, request.by, request.key, kit=kit)
     record = session.record_now
     return shapes.Made(
         session_id=session.id,

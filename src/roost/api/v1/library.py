@@ -35,7 +35,7 @@ class PackageRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 @post("/v1/library/kit", status_code=200)
 async def make_kit(request: Call, data: JSONBody[lib.KitRequest]) -> Kit:
-    """What a session would be given: hand it to `POST /v1/sessions` as its `kit`."""
+    """What a session would be given if `POST /v1/sessions` had this as its `kit`."""
     return await request.hub.library.kit(data, request.by)
 
 

@@ -11,7 +11,7 @@ from typing import Any, Literal, Self, Unpack, cast
 
 from roost.client.address import Address
 from roost.client.answers import Agent, FeedPage
-from roost.client.client import CONNECT_SECONDS, RETRY_SECONDS, AsyncClient, Filters
+from roost.client.client import CONNECT_SECONDS, RETRY_SECONDS, AsyncClient, Filters, Given
 from roost.client.commanding import Input
 from roost.client.stream import RECONNECT_SECONDS
 from roost.client.sync.people import People
@@ -89,6 +89,7 @@ class Client(People):
         timeouts: TimeoutsRequest | Mapping[str, float | str] | None = None,
         policy: PolicyRequest | Mapping[str, Any] | None = None,
         key: str | None = None,
+        **given: Unpack[Given],
     ) -> Session:
         """A new session; with `task` (text) or `input` (parts) its first run starts at once. Returns once that is
         recorded: the host may still be starting.
@@ -97,8 +98,9 @@ class Client(People):
         folder is used as it is), or more: `{"url": ..., "base": ...}` clones a repository and begins at a branch, tag
         or commit of it; without it, an empty folder. `env` is given to the agent and never served, nor are credentials
         in the `url`. `timeouts`: `idle`, `paused`, `parked`, `execution`, in seconds or as `"10m"`; `policy`:
-        `rules`, `headless`, `deadline`, `action`. `key`: your own idempotency key.
-        Raises: AgentUnknown, AgentNotConfigured, WorkspaceInvalid, BodyTooLarge.
+        `rules`, `headless`, `deadline`, `action`. `key`: your own idempotency key. `kit`, `files`, `loop`: `Given`.
+        Raises: AgentUnknown, AgentNotConfigured, WorkspaceInvalid, BodyTooLarge, NotInLibrary, PersonaUnpublished,
+        PathOutside.
         """
         return Session(
             self._portal,
@@ -117,6 +119,7 @@ class Client(People):
                 timeouts=timeouts,
                 policy=policy,
                 key=key,
+                **given,
             ),
         )
 

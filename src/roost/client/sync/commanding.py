@@ -53,6 +53,54 @@ class Commanding(Twin):
         """Stop everything and keep the history, for good."""
         return self._portal.call(self._async.archive)
 
+    def start_loop(
+        self,
+        goal: str | None = None,
+        *,
+        max_iterations: int | None = None,
+        auto_continue: bool | None = None,
+        allow_detached: bool | None = None,
+    ) -> Accepted:
+        """Work towards a goal, without one towards the session's task, in one run after the other: until the agent says
+        that it is reached, `max_iterations` are over, or a run fails. Not `auto_continue`: each next one waits for
+        `resume_loop`, or for input. Not `allow_detached`: also while nobody is attached. Raises: LoopRunning."""
+        return self._portal.call(
+            self._async.start_loop,
+            goal,
+            max_iterations=max_iterations,
+            auto_continue=auto_continue,
+            allow_detached=allow_detached,
+        )
+
+    def adjust_loop(
+        self,
+        goal: str | None = None,
+        *,
+        max_iterations: int | None = None,
+        auto_continue: bool | None = None,
+        allow_detached: bool | None = None,
+    ) -> Accepted:
+        """Change what is given, from the next iteration on. Raises: LoopNotFound, LoopEnded."""
+        return self._portal.call(
+            self._async.adjust_loop,
+            goal,
+            max_iterations=max_iterations,
+            auto_continue=auto_continue,
+            allow_detached=allow_detached,
+        )
+
+    def pause_loop(self) -> Accepted:
+        """No further iteration; the one that goes on comes to its end. Raises: LoopNotFound, LoopEnded."""
+        return self._portal.call(self._async.pause_loop)
+
+    def resume_loop(self) -> Accepted:
+        """Go on with the next iteration; wakes a session that sleeps. Raises: LoopNotFound, LoopEnded."""
+        return self._portal.call(self._async.resume_loop)
+
+    def cancel_loop(self) -> Accepted:
+        """End it, and the run of its iteration. Raises: LoopNotFound, LoopEnded."""
+        return self._portal.call(self._async.cancel_loop)
+
     def reply_to_permission(
         self, request: str, reply: Reply, message: str | None = None, *, key: str | None = None
     ) -> Accepted:

@@ -17,11 +17,12 @@ from roost.client.sync.knowing import Knowing
 from roost.client.sync.portal import OnLink, callbacks_in_caller, on_link_in_caller
 from roost.client.sync.socket import Connecting
 from roost.client.sync.workspace import Workspace
-from roost.model.commands import PolicyRequest, TimeoutsRequest
+from roost.model.commands import KitChange, PolicyRequest, TimeoutsRequest
 from roost.model.envelope import Event
 from roost.model.events import Rule
 from roost.model.ids import RunId, Seq, SessionId
 from roost.model.info import Accepted, Deleted, SessionConfig, SessionInfo
+from roost.model.loops import LoopState
 from roost.model.messages import Message
 from roost.model.record import Pending, Queued
 from roost.model.snapshot import Snapshot
@@ -157,10 +158,13 @@ class Session(Commanding, Connecting, Workspace, Knowing, Exporting):
         metadata: Mapping[str, Any] | None = None,
         visibility: Literal["private", "organization", "collaborate"] | None = None,
         hidden: bool | None = None,
+        kit: KitChange | Mapping[str, Any] | None = None,
     ) -> SessionInfo:
-        """Change what is given. `metadata` merges key by key; `hidden` takes the session off default lists."""
+        """Change what is given. `metadata` merges key by key; `hidden` takes the session off default lists; `kit`:
+        `default_agent`, `enabled_agents`, `skills`, each replaced as a whole, and given to the agent when it starts
+        next."""
         return self._portal.call(
-            self._async.update, label=label, tags=tags, metadata=metadata, visibility=visibility, hidden=hidden
+            self._async.update, label=label, tags=tags, metadata=metadata, visibility=visibility, hidden=hidden, kit=kit
         )
 
     def delete(self, *, force: bool = False) -> Deleted:
@@ -171,6 +175,10 @@ class Session(Commanding, Connecting, Workspace, Knowing, Exporting):
     def pending_permissions(self) -> tuple[Pending, ...]:
         """Permissions that wait for someone."""
         return self._portal.call(self._async.pending_permissions)
+
+    def loop(self) -> LoopState:
+        """How its loop stands. Raises: LoopNotFound."""
+        return self._portal.call(self._async.loop)
 
     def config(self) -> SessionConfig:
         """Policy, what "always" has granted, timeouts, model and options."""

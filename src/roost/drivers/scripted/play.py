@@ -13,7 +13,7 @@ from anyio import to_thread
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
-from roost.drivers.scripted import script, tools
+from roost.drivers.scripted import lookout, script, tools
 from roost.drivers.scripted.say import DeltaPress, closed, opened, spoken, texts
 from roost.model.errors import RoostError, error_from
 from roost.model.events import (
@@ -22,6 +22,7 @@ from roost.model.events import (
     FileInput,
     GoalUpdated,
     InputPart,
+    Kit,
     MessageDone,
     PartDone,
     PartStart,
@@ -209,8 +210,15 @@ async def _files(play: Play, folder: str) -> None:
             await play.say(f"{name}: {len(data)} bytes\n")
 
 
-async def _goal(play: Play, goal: Literal["continue", "complete"]) -> None:
-    await play.turn.emit(GoalUpdated(status=goal))
+async def _goal(play: Play, goal: Literal["continue", "complete"] | script.Goal) -> None:
+    said = script.verdict(goal)
+    await play.turn.emit(GoalUpdated(status=said.status, summary=said.summary, next_action=said.next_action))
+
+
+async def _given(play: Play, _: bool) -> None:
+    kit = play.agent.options.get("kit", Kit())
+    told = await to_thread.run_sync(lookout.given, kit, play.turn.workspace, play.turn.env)
+    await play.say(msgspec.json.encode(told, order="sorted").decode())
 
 
 async def _sleep(_: Play, seconds: float) -> None:
@@ -266,6 +274,7 @@ STEPS: Final[dict[str, Callable[[Play, Any], Awaitable[None]]]] = {
     "config": _config,
     "remember": _remember,
     "recall": _recall,
+    "given": _given,
     "sleep": _sleep,
     "fail": _fail,
     "crash": _crash,

@@ -77,6 +77,12 @@ class Fail(_Value, frozen=True, kw_only=True):
     code: Annotated[str, Meta(pattern="^[a-z][a-z0-9_]*$")] = "scripted_failure"
 
 
+class Goal(_Value, frozen=True, kw_only=True):
+    status: Literal["continue", "complete"]
+    summary: str | UnsetType = UNSET
+    next_action: str | UnsetType = UNSET
+
+
 class Choice(_Value, frozen=True, kw_only=True):
     question: str
     header: str | UnsetType = UNSET
@@ -99,7 +105,8 @@ class Step(_Value, frozen=True, kw_only=True):
     usage: Usage | UnsetType = UNSET
     artifact: Artifact | UnsetType = UNSET
     files: Annotated[str, Meta(min_length=1)] | UnsetType = UNSET
-    goal: Literal["continue", "complete"] | UnsetType = UNSET
+    goal: Literal["continue", "complete"] | Goal | UnsetType = UNSET
+    given: Literal[True] | UnsetType = UNSET
     config: Literal[True] | UnsetType = UNSET
     remember: str | UnsetType = UNSET
     recall: Literal[True] | UnsetType = UNSET
@@ -146,6 +153,10 @@ def todo_list(written: Sequence[str | Todo]) -> tuple[Todo, ...]:
     return tuple(
         Todo(id=str(number), content=todo) if isinstance(todo, str) else todo for number, todo in enumerate(written, 1)
     )
+
+
+def verdict(written: Literal["continue", "complete"] | Goal) -> Goal:
+    return Goal(status=written) if isinstance(written, str) else written
 
 
 def failure(written: str | Fail) -> Fail:
