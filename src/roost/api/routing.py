@@ -110,7 +110,7 @@ class Routing:
             case 413:
                 return BodyTooLarge(limit_bytes=max_body_bytes)
             case 400 if isinstance(exc, ValidationException):
-                return _invalid(exc.extra)
+                return _invalid(exc.extra, exc.detail)
             case status if status < 500:
                 return InvalidRequest(exc.detail)
             case _:
@@ -143,9 +143,10 @@ def _present(receive: Receive) -> Receive:
     return present
 
 
-def _invalid(extra: Any) -> RoostError:
-    """The framework lists what does not fit: `data` is the body, everything else a parameter."""
+def _invalid(extra: Any, detail: str) -> RoostError:
+    """The framework lists what does not fit: `data` is the body, everything else a parameter. Of one that is missing it
+    says so in words."""
     found = cast("list[dict[str, str]]", extra if isinstance(extra, list) else [])
     if any(entry.get("key") == "data" for entry in found):
         return InvalidBody("this route needs a JSON body")
-    return InvalidRequest("; ".join(f"{entry.get('key', 'request')}: {entry['message']}" for entry in found) or None)
+    return InvalidRequest("; ".join(f"{entry.get('key', 'request')}: {entry['message']}" for entry in found) or detail)

@@ -110,6 +110,11 @@ async def test_a_wrong_parameter_is_refused(hub: Served, query: str) -> None:
     refusal(await hub.http.get(f"/api/hub/sessions?{query}"), 400, "CODER_INVALID_REQUEST")
 
 
+async def test_a_parameter_that_is_missing_is_named(hub: Served) -> None:
+    told = refusal(await hub.http.get("/api/hub/github/repos"), 400, "CODER_INVALID_REQUEST")
+    assert "accountId" in told["error"]
+
+
 async def test_a_search_is_as_long_as_it_may_be_and_no_longer(hub: Served) -> None:
     assert (await ask(hub, "GET", "/sessions", search="x" * MAX_SEARCH_CHARS))["total"] == 0
     await ask(hub, "GET", "/sessions", search="x" * (MAX_SEARCH_CHARS + 1), status=400)
