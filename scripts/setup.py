@@ -80,7 +80,9 @@ def build(folder):
     bring_venv()
     print("Making {} with Python {}.{}.{} ...".format(folder, *sys.version_info[:3]), flush=True)
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-    pip_install(folder, "--require-hashes", "--only-binary=:all:", "-r", str(ROOT / "locks" / "dev.txt"))
+    # the lock is complete: pip need not find out what else there is, and its resolver would trip over extras
+    wheels = ("--require-hashes", "--only-binary=:all:", "--no-deps")
+    pip_install(folder, *wheels, "-r", str(ROOT / "locks" / "dev.txt"))
 
 
 def bring_up_to_date(folder):
