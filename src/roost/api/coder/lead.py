@@ -201,6 +201,7 @@ class _Leading:
         """One frame after the other, until it leaves. Raises: StaleDriver, before `init`."""
         await self._lead.ready()
         self._live.relay = self
+        self._report.resume((await self._session.snapshot()).messages, self._open_run())
         agents = await agents_for(self._hub, self._by)
         await self._connection.greet(self._session, frames.init_of(self._session.record_now, "lead", agents))
         while (message := await self._connection.receive())["type"] == "websocket.receive":

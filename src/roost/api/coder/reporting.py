@@ -4,15 +4,16 @@ Messages, tools and sub-agents become what they are in every session, so that ot
 see them. What has no word here stays `native` and is told on as it was; what is private is not kept at all.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Final, cast
 
-from msgspec import UNSET, Struct, field
+from msgspec import UNSET, Struct, UnsetType, field
 
 from roost.api.coder.facts import LEAD
 from roost.api.coder.pi import as_object
 from roost.model import events as e
-from roost.model.ids import MessageId, PartId, TaskId, new_message_id, new_part_id
+from roost.model.ids import MessageId, PartId, RunId, TaskId, new_message_id, new_part_id
+from roost.model.messages import Message, ReasoningPart, TextPart, ToolPart
 
 PRIVATE: Final = frozenset(
     ("context", "input", "before_agent_start", "model_select", "session_before_switch", "session_before_fork")
@@ -70,6 +71,20 @@ class Report:
         if make is None:
             return [e.Native(raw={"event": name, "data": data}, source=LEAD)]
         return make(self, data)
+
+    def resume(self, messages: Sequence[Message], run: RunId | UnsetType) -> None:
+        """A turn goes on that another connection has reported so far: `messages` of the session, and its open run."""
+        own = [m for m in messages if m.info.run == run and m.info.role == "assistant" and m.info.task is UNSET]
+        if run is UNSET or not own:
+            return
+        last = own[-1]
+        said = [part for part in last.parts if isinstance(part, TextPart | ReasoningPart)]
+        self._turn.last = last.info.id
+        if last.info.completed is UNSET:
+            self._turn.message = last.info.id
+            self._turn.parts = {number: _Said(part.id, part.text) for number, part in enumerate(said)}
+        running = (part for part in last.parts if isinstance(part, ToolPart) and part.state.status == "running")
+        self._turn.tools = {t.call: _Tool(last.info.id, t.id, t.state.output or "") for t in running}
 
     def begin(self) -> None:
         """A turn begins."""

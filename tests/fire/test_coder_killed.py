@@ -1,0 +1,144 @@
+"""A hub that is killed while clients of Coder are attached: they come back, miss nothing, and the work goes on."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+from httpx import AsyncClient
+from websockets.exceptions import ConnectionClosed
+
+from tests.api.coder import watching
+from tests.api.coder.watching import Json, command, heard, named, say, streaming, told, until
+from tests.fire.hubs import Fire, Hub
+from tests.fire.watch import script
+
+pytestmark = [pytest.mark.anyio, pytest.mark.fire]
+
+COUNT = 150
+PER_SECOND = 60
+GONE = (OSError, httpx.HTTPError, ConnectionClosed, StopAsyncIteration)
+"""What a client notices of a hub that is killed."""
+
+
+class Wire:
+    """A hub as `tests.api.coder.watching` knows one: wherever it runs now."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.hub = hub
+        self.key = (hub.data / "api_key").read_text().strip()
+
+    @property
+    def port(self) -> int:
+        return int(self.hub.url.rpartition(":")[2] or 1)
+
+    def client(self, **headers: str) -> AsyncClient:
+        return AsyncClient(base_url=f"http://127.0.0.1:{self.port}", headers=headers, timeout=10, trust_env=False)
+
+    async def create(self, task: str) -> str:
+        async with self.client(Authorization=f"Bearer {self.key}") as http:
+            answer = await http.post("/api/hub/session", json={"task": task})
+            assert answer.status_code == 201, answer.text
+            return answer.json()["sessionId"]
+
+
+async def again(work: Callable[[], Any]) -> Any:
+    """Until it has come to its end, however often the hub goes away meanwhile."""
+    with anyio.fail_after(60):
+        while True:
+            with suppress(*GONE):
+                return await work()
+            await anyio.sleep(0.05)
+
+
+async def listened(wire: Any, session: str, texts: list[str]) -> None:
+    """From a hydration to the end of the sub-agent's task; `texts` gets what each connection was told."""
+    async with streaming(wire, session) as frames:
+        hydration = (await told(frames, "hydration"))[-1]
+        tasks = hydration["stream"]["tasks"]
+        texts.append(tasks["crew"]["output"] if "crew" in tasks else "")
+        over = [task for task in hydration["tasks"] if task["status"] != "running"]
+        while not over:
+            frame = await next_frame(frames)
+            if frame.get("event") == "agent_progress":
+                texts[-1] += frame["data"]["delta"]
+            over = [frame] if frame.get("event") == "task_complete" else []
+
+
+async def next_frame(frames: AsyncIterator[Json]) -> Json:
+    with anyio.fail_after(20):
+        return await anext(frames)
+
+
+async def test_streams_and_sockets_come_back_and_nothing_is_missed_or_told_twice(fire: Fire) -> None:
+    hub = await fire.hub()
+    wire: Any = Wire(hub)
+    work = {"deltas": {"count": COUNT, "bytes": 24, "per_second": PER_SECOND, "task": "crew"}}
+    session = await wire.create(script(work, {"text": "all of it"}))
+    texts: list[str] = []
+    ended: list[Json] = []
+
+    async def controlled() -> None:
+        """Sees the run to its end, or is told at its return that it has ended; then asks for another one."""
+        async with watching.attached(wire, session) as socket:
+            state = (await command(socket, "get_state"))["data"]
+            if state["isStreaming"]:
+                await until(socket, named("agent_end"))
+            assert (await command(socket, "prompt", message="more"))["success"]
+            ended.extend(await until(socket, named("agent_end")))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(again, lambda: listened(wire, session, texts))
+        tasks.start_soon(again, controlled)
+        for _ in range(3):
+            await anyio.sleep(fire.random.uniform(0.2, 0.8))  # the instant is the point
+            await hub.kill()
+            await hub.start()
+    whole = "".join(f"{number:08}" + "." * 16 for number in range(COUNT))
+    assert texts[-1] == whole
+    assert all(whole.startswith(text) for text in texts)
+    assert "more" in str([frame["data"].get("message") for frame in ended if frame.get("event") == "message_end"])
+
+
+async def test_a_lead_comes_back_to_its_run_in_mid_turn(fire: Fire) -> None:
+    hub = await fire.hub()
+    wire: Any = Wire(hub)
+    session = ""
+    said = ["I ", "I see", "I see it"]
+
+    async def lead(begin: bool, updates: list[str], end: bool) -> None:
+        nonlocal session
+        query = f"sessionId={session}" if session else "origin=tui"
+        async with watching.connected(wire, query, **{"x-agentuity-auth-api-key": wire.key}) as socket:
+            init = await heard(socket)
+            assert init["type"] == "init", init
+            session = init["sessionId"]
+            if begin:
+                await report(socket, "agent_start")
+                await report(socket, "message_start", message=message(""))
+            for text in updates:
+                await report(socket, "message_update", message=message(text))
+            if end:
+                await report(socket, "message_end", message=message(said[-1]))
+                await report(socket, "agent_end")
+
+    await lead(begin=True, updates=said[:1], end=False)
+    await hub.kill()
+    await hub.start()
+    await again(lambda: lead(begin=False, updates=said[1:], end=True))
+    async with wire.client(Authorization=f"Bearer {wire.key}") as http:
+        runs = (await http.get(f"/v1/sessions/{session}/runs")).json()["runs"]
+        replay = (await http.get(f"/api/hub/session/{session}/replay")).json()["entries"]
+    assert [run["status"] for run in runs] == ["completed"]
+    assert [(entry["type"], entry["content"]) for entry in replay[1:]] == [("message", said[-1])]
+
+
+def message(text: str) -> Json:
+    return {"role": "assistant", "content": [{"type": "text", "text": text}] if text else []}
+
+
+async def report(socket: Any, event: str, **data: Any) -> None:
+    await say(socket, type="event", id=event, event=event, data=data)
+    await until(socket, lambda frame: frame.get("id") == event)
