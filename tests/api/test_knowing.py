@@ -1,5 +1,6 @@
 """What can be asked about a session: runs, one message, counts, plan, who is here, how its host does."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -189,3 +190,23 @@ async def test_metadata_is_merged_and_found(api: Served) -> None:
     assert (await api.http.get(path)).json()["metadata"] == {"a": "first", "b": "second", "c": True}
     for term in ("FIRST", "second", "c"):
         assert (await api.http.get("/v1/sessions", params={"q": term})).json()["total"] == 1
+
+
+async def test_of_many_who_tag_a_session_at_once_all_are_heard(api: Served) -> None:
+    session = await api.create(tags=["old", "stays"])
+    added = [f"tag {number}" for number in range(20)]
+
+    async def change(**tags: list[str]) -> None:
+        answer = await api.http.patch(f"/v1/sessions/{session.id}", json=tags)
+        assert answer.status_code == 200, answer.text
+
+    async with anyio.create_task_group() as tasks:
+        for each in added:
+            tasks.start_soon(partial(change, add_tags=[each]))
+        tasks.start_soon(partial(change, remove_tags=["old"]))
+    assert sorted(session.info().tags) == sorted(["stays", *added])
+    head = session.seq
+    await change(add_tags=["stays", "stays"], remove_tags=["old"])
+    assert session.seq == head
+    await change(tags=["a", "b"], add_tags=["c", "a"], remove_tags=["b"])
+    assert session.info().tags == ("a", "c")

@@ -57,6 +57,15 @@ async def test_what_is_said_about_a_session_has_its_limits_when_it_is_made_and_l
     assert (await api.http.get("/v1/sessions")).json()["total"] == 1
 
 
+async def test_tags_are_counted_after_they_are_added(api: Served) -> None:
+    session = await api.create(tags=[f"tag {number}" for number in range(MAX_TAGS)])
+    path = f"/v1/sessions/{session.id}"
+    answer = await api.http.patch(path, json={"add_tags": ["one more"]})
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_body")
+    answer = await api.http.patch(path, json={"add_tags": ["one more"], "remove_tags": ["tag 0"]})
+    assert (answer.status_code, len(answer.json()["tags"])) == (200, MAX_TAGS)
+
+
 async def test_metadata_is_measured_after_it_is_merged(api: Served) -> None:
     session = await api.create(metadata=FULL)
     answer = await api.http.patch(f"/v1/sessions/{session.id}", json={"metadata": {"z": 1}})

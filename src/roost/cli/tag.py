@@ -1,14 +1,11 @@
 """`roost tag`: words to find sessions by."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from roost.cli import codes
 from roost.cli.options import Data, Json, OneSession, Url
-
-if TYPE_CHECKING:
-    from roost.model.info import SessionInfo
 
 
 def tag(
@@ -19,7 +16,8 @@ def tag(
     url: Url = None,
     data: Data = None,
 ) -> int:
-    """Add or remove tags; without either, list them. `roost ls --tag TAG` finds what has them."""
+    """Add or remove tags; without either, list them. Whoever changes others at the same time is not overruled.
+    `roost ls --tag TAG` finds what has them."""
     import anyio
 
     return anyio.run(_tag, session, add or [], remove or [], as_json, url, data)
@@ -32,15 +30,10 @@ async def _tag(name: str, add: list[str], remove: list[str], as_json: bool, url:
 
     async with open_client(url, data) as client:
         session = await find_session(client, name)
-        info = await session.info()
-        if add or remove:
-            info = await session.update(tags=_changed(info, add, remove))
+        changes = add or remove
+        info = await (session.update(add_tags=add, remove_tags=remove) if changes else session.info())
     if as_json:
         print_struct(info)
     else:
         print(inline(" ".join(info.tags)) or "no tags")
     return codes.OK
-
-
-def _changed(info: "SessionInfo", add: list[str], remove: list[str]) -> list[str]:
-    return list(dict.fromkeys(each for each in (*info.tags, *add) if each not in remove))

@@ -206,17 +206,23 @@ class AsyncSession(AsyncCommanding, AsyncConnecting, AsyncWorkspace, AsyncKnowin
         *,
         label: str | None = None,
         tags: Sequence[str] | None = None,
+        add_tags: Sequence[str] = (),
+        remove_tags: Sequence[str] = (),
         metadata: Mapping[str, Any] | None = None,
         visibility: Literal["private", "organization", "collaborate"] | None = None,
         hidden: bool | None = None,
         kit: KitChange | Mapping[str, Any] | None = None,
     ) -> SessionInfo:
-        """Change what is given. `metadata` merges key by key; `hidden` takes the session off default lists; `kit`:
+        """Change what is given. `tags` are all of them; `add_tags` and `remove_tags` change single ones, whoever changes
+        others at the same time. `metadata` merges key by key; `hidden` takes the session off default lists; `kit`:
         `default_agent`, `enabled_agents`, `skills`, each replaced as a whole, and given to the agent when it starts
-        next."""
+        next. Raises: InvalidBody, BodyTooLarge: past a limit; Forbidden: only its owner changes the visibility;
+        SessionClosed."""
         body = Update(
             label=or_absent(label),
             tags=UNSET if tags is None else tuple(tags),
+            add_tags=tuple(add_tags),
+            remove_tags=tuple(remove_tags),
             metadata=UNSET if metadata is None else dict(metadata),
             visibility=or_absent(visibility),
             hidden=or_absent(hidden),

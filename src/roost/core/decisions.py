@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, Literal, cast
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from roost.core import kits, loops
 from roost.core.answering import answered_by_policy
@@ -216,13 +216,22 @@ def _update(record: Record, command: c.Update, by: e.Principal) -> Decision:
     if command.visibility is not UNSET and not is_owner(record.owner, by):
         raise Forbidden("Only its owner may change who sees a session.")
     check_label(command.label)
-    check_tags(command.tags)
     if command.metadata is not UNSET:
         check_metadata(record.metadata | command.metadata)
-    fields = {name: value for name in c.Update.__struct_fields__ if (value := getattr(command, name)) is not UNSET}
-    if command.kit is not UNSET:
-        fields["kit"] = kits.changed(record.kit, command.kit)
+    fields: dict[str, Any] = {name: getattr(command, name) for name in ("label", "metadata", "visibility", "hidden")}
+    fields["tags"] = _tags(record.tags, command)
+    check_tags(fields["tags"])
+    fields["kit"] = UNSET if command.kit is UNSET else kits.changed(record.kit, command.kit)
+    fields = {name: value for name, value in fields.items() if value is not UNSET}
     return Decision([draft(e.SessionUpdated(**fields), by=by)]) if fields else Decision()
+
+
+def _tags(now: Sequence[str], command: c.Update) -> tuple[str, ...] | UnsetType:
+    """All tags as they are to be; UNSET: they stay."""
+    wanted = now if command.tags is UNSET else command.tags
+    kept = [tag for tag in wanted if tag not in command.remove_tags]
+    edited = (*kept, *(tag for tag in dict.fromkeys(command.add_tags) if tag not in kept))
+    return UNSET if command.tags is UNSET and edited == tuple(now) else edited
 
 
 def _reply_permission(record: Record, command: c.ReplyPermission, by: e.Principal) -> Decision:

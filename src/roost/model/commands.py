@@ -180,11 +180,14 @@ class KitChange(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_un
 
 
 class Update(Command, frozen=True, kw_only=True, tag="update"):
-    """Change what is present. `metadata` merges key by key; `hidden` takes the session off default lists; what changes
-    in the `kit` is given to the agent when it starts next."""
+    """Change what is present. `tags` are replaced as a whole; `add_tags` and `remove_tags` change single ones, whoever
+    changes others at the same time. `metadata` merges key by key; `hidden` takes the session off default lists; what
+    changes in the `kit` is given to the agent when it starts next."""
 
     label: str | UnsetType = UNSET
     tags: tuple[str, ...] | UnsetType = UNSET
+    add_tags: tuple[str, ...] = ()
+    remove_tags: tuple[str, ...] = ()
     metadata: dict[str, Any] | UnsetType = UNSET
     visibility: Literal["private", "organization", "collaborate"] | UnsetType = UNSET
     hidden: bool | UnsetType = UNSET

@@ -155,16 +155,28 @@ class Session(Commanding, Connecting, Workspace, Knowing, Exporting):
         *,
         label: str | None = None,
         tags: Sequence[str] | None = None,
+        add_tags: Sequence[str] = (),
+        remove_tags: Sequence[str] = (),
         metadata: Mapping[str, Any] | None = None,
         visibility: Literal["private", "organization", "collaborate"] | None = None,
         hidden: bool | None = None,
         kit: KitChange | Mapping[str, Any] | None = None,
     ) -> SessionInfo:
-        """Change what is given. `metadata` merges key by key; `hidden` takes the session off default lists; `kit`:
+        """Change what is given. `tags` are all of them; `add_tags` and `remove_tags` change single ones, whoever changes
+        others at the same time. `metadata` merges key by key; `hidden` takes the session off default lists; `kit`:
         `default_agent`, `enabled_agents`, `skills`, each replaced as a whole, and given to the agent when it starts
-        next."""
+        next. Raises: InvalidBody, BodyTooLarge: past a limit; Forbidden: only its owner changes the visibility;
+        SessionClosed."""
         return self._portal.call(
-            self._async.update, label=label, tags=tags, metadata=metadata, visibility=visibility, hidden=hidden, kit=kit
+            self._async.update,
+            label=label,
+            tags=tags,
+            add_tags=add_tags,
+            remove_tags=remove_tags,
+            metadata=metadata,
+            visibility=visibility,
+            hidden=hidden,
+            kit=kit,
         )
 
     def delete(self, *, force: bool = False) -> Deleted:
