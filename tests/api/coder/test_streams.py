@@ -9,7 +9,9 @@ import anyio
 import httpx
 import pytest
 
-from roost.api.coder.live import PAGE_BYTES, RING_BYTES, Frame, Lives
+from roost.api.coder.connection import Connection
+from roost.api.coder.live import PAGE_BYTES, RING_BYTES, Frame, Lives, Page
+from roost.api.framing import FRAMES, framed
 from roost.model import commands as c
 from roost.model import events as e
 from roost.model.errors import StreamLost
@@ -256,6 +258,24 @@ async def test_a_page_is_bounded_and_rendered_once_for_all_who_want_the_same(hub
         assert [page.rendered("a", frozenset({"agent_*"}), render) for page in (first, again, first)] == [2, 2, 2]
         assert first.rendered("a", frozenset({"loop"}), render) == 0
         assert calls == [2, 0]
+
+
+async def test_a_page_goes_out_in_one_write_or_message_by_message_where_the_server_takes_no_more(hub: Served) -> None:
+    page = Page([Frame("broadcast", "a_b", b'{"n":1}'), Frame("broadcast", "a_c", b'{"n":2}')], 2)
+    for scope, expected in (
+        ({}, ['{"n":1}', '{"n":2}']),
+        ({"extensions": {FRAMES: {}}}, [framed([b'{"n":1}', b'{"n":2}'])]),
+    ):
+        sent: list[Any] = []
+
+        async def send(message: Any, sent: list[Any] = sent) -> None:
+            sent.append(message.get("text") or message["data"])
+
+        async def receive() -> Any:
+            raise NotImplementedError
+
+        await Connection(hub.hub, scope, receive, send).tell_page(page, frozenset({"a_*"}))
+        assert sent == expected
 
 
 async def test_nobody_who_watches_costs_nothing(hub: Served) -> None:

@@ -10,13 +10,16 @@ from msgspec import UNSET
 
 from roost.api.asgi import Message, Receive, Scope, Send
 from roost.api.coder import closing, frames
+from roost.api.coder.live import Frame, Page
 from roost.api.coder.sse import shutdown
+from roost.api.framing import FRAMES, framed, send_frames, takes_frames
 from roost.api.problems import error_of
 from roost.api.streams.running import Streams
 from roost.core.hub import Hub
 from roost.core.session import Session
 from roost.model.errors import HubStopping, InvalidBody, RoostError, Unauthorized
 
+TEXTS: Final = "texts"
 KEY_SECONDS: Final = 5.0
 """How long a socket that shows no key may take to send one."""
 BEAT: Final[Message] = {"type": "websocket.send", "text": '{"type":"pong","timestamp":0}'}
@@ -31,12 +34,22 @@ class Connection:
         self.scope = scope
         self.receive = receive
         self.send = send
+        self._takes_frames = takes_frames(scope)
         self.greeted = False
         self.session: Session | None = None
         """Known once it is admitted."""
 
     async def tell(self, text: str) -> None:
         await self.send({"type": "websocket.send", "text": text})
+
+    async def tell_page(self, page: Page, wanted: frozenset[str]) -> None:
+        """What of a page is wanted: in one write, of bytes that all who want the same are sent."""
+        if self._takes_frames:
+            if frames := page.rendered(FRAMES, wanted, _framed):
+                await send_frames(self.send, frames)
+            return
+        for text in page.rendered(TEXTS, wanted, _texts):
+            await self.tell(text)
 
     async def greet(self, session: Session, init: frames.Init) -> None:
         self.session = session
@@ -114,3 +127,11 @@ async def key_in_a_frame(receive: Receive) -> str:
 
 def bytes_of(message: Message) -> bytes:
     return (message.get("text") or "").encode() or message.get("bytes") or b""
+
+
+def _framed(shown: list[Frame]) -> bytes:
+    return framed([frame.data for frame in shown])
+
+
+def _texts(shown: list[Frame]) -> list[str]:
+    return [frame.data.decode() for frame in shown]

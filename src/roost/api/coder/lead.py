@@ -18,7 +18,7 @@ from roost.api.coder import frames
 from roost.api.coder.bootstrap import agents_for
 from roost.api.coder.connection import BEAT, Connection, Stay, bytes_of
 from roost.api.coder.facts import text_of
-from roost.api.coder.live import Frame, Live, Lives, Page
+from roost.api.coder.live import Live, Lives, Page
 from roost.api.coder.reporting import Report
 from roost.api.coder.told import patterns
 from roost.api.problems import error_of
@@ -34,7 +34,6 @@ from roost.model.errors import InvalidRequest, RoostError, SessionArchived, Sess
 from roost.model.ids import RunId
 from roost.model.lifecycle import Phase
 
-KIND: Final = "socket"
 HEARS: Final = patterns("session_*,loop_*")
 """What a lead is told of its session, beside who comes and goes: the rest it has said itself."""
 ABORT_SECONDS: Final = 10.0
@@ -148,8 +147,7 @@ class _Leading:
         _, cursor = await self._live.join()
         async with aclosing(cast("AsyncGenerator[Page, None]", self._live.follow(cursor))) as pages:
             async for page in pages:
-                for text in page.rendered(KIND, HEARS, _texts):
-                    await self._connection.tell(text)
+                await self._connection.tell_page(page, HEARS)
 
     # --- what it is asked ---------------------------------------------------------------------------------------------
 
@@ -349,7 +347,3 @@ class _SubAgent:
                 continue
             if answer is not None:
                 await self._connection.tell(frames.text(answer))
-
-
-def _texts(shown: list[Frame]) -> list[str]:
-    return [frame.data.decode() for frame in shown]

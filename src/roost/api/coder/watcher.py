@@ -17,7 +17,7 @@ from roost.api.asgi import query_of
 from roost.api.coder import frames, rpc
 from roost.api.coder.asking import dialogs
 from roost.api.coder.connection import BEAT, Connection, Stay, bytes_of
-from roost.api.coder.live import Frame, Live, Lives, Page
+from roost.api.coder.live import Live, Lives, Page
 from roost.api.coder.told import Told, encoded, patterns
 from roost.api.problems import error_of
 from roost.api.streams.running import Streams
@@ -29,7 +29,6 @@ from roost.model.events import Principal
 from roost.model.record import Record
 from roost.model.unreadable import UNREADABLE
 
-KIND: Final = "socket"
 BOOTSTRAP_SECONDS: Final = 2.0
 """How long a controller's `bootstrap_ready` is waited for before live frames begin without it."""
 
@@ -99,8 +98,7 @@ class Watcher:
             await self._tell_pending(joined.record)
         async with aclosing(cast("AsyncGenerator[Page, None]", live.follow(cursor))) as pages:
             async for page in pages:
-                for text in page.rendered(KIND, self._patterns, _texts):
-                    await self._connection.tell(text)
+                await self._connection.tell_page(page, self._patterns)
 
     async def _tell_pending(self, record: Record) -> None:
         """What waited for a person before this one came."""
@@ -208,7 +206,3 @@ class Watcher:
         "rpc_ui_response": _decided,
         "rename_session": _rename,
     }
-
-
-def _texts(shown: list[Frame]) -> list[str]:
-    return [frame.data.decode() for frame in shown]
