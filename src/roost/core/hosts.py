@@ -26,7 +26,7 @@ from roost.link.frames import Hello, Refused, decode_from_host, encode_frame
 from roost.link.hub_end import check_protocol
 from roost.model.envelope import Draft, Event, draft
 from roost.model.errors import InvalidBody, RoostError, SessionNotFound, StaleEpoch, Unavailable
-from roost.model.events import PauseRequested, RuntimeReady, SessionUpdated
+from roost.model.events import ArtifactPublished, PauseRequested, RuntimeReady, SessionUpdated
 from roost.model.ids import Epoch, SessionId
 from roost.model.lifecycle import COMMANDS, Phase
 from roost.model.record import Record
@@ -63,6 +63,8 @@ class Hosts:
         self._links: dict[SessionId, HostLink] = {}
         self.shown_to: Callable[[Session], None] = lambda _session: None
         """Told of each session whose visibility has changed."""
+        self.published: Callable[[Session], None] = lambda _session: None
+        """Told of each session that has published an artifact."""
         self.held: dict[SessionId, Session] = {}
         """Sessions with a host, or about to have one: these stay loaded."""
         self._no_more = False
@@ -76,6 +78,8 @@ class Hosts:
             self._tasks.start_soon(self.pausing, session)
         if SessionUpdated in kinds and any(_shows_to_others(event) for event in events):
             self.shown_to(session)
+        if ArtifactPublished in kinds:
+            self.published(session)
         self.hold(session)
         link = self._links.get(session.id)
         if link is None:

@@ -15,6 +15,7 @@ from msgspec import UNSET, UnsetType
 
 from roost.core.backups import Backups
 from roost.core.blobs import Blobs
+from roost.core.building import Building
 from roost.core.bundles import Bundles
 from roost.core.claims import Claim, claim_for
 from roost.core.due import Times
@@ -129,12 +130,17 @@ class Hub:
 
     def now_ms(self) -> int:
         return self._clock.now_ms()
+    @cached_property
+    def building(self) -> Building:
+        """Sessions whose agent builds a persona."""
+        return Building(self.library, self.shelf, self.find, self._clock, self._tasks)
+
 
     # --- from start to stop -------------------------------------------------------------------------------------------
 
     async def open(self) -> None:
         """Take up every session where it was. Returns when requests can be answered."""
-        self._hosts.shown_to = self._shown_to
+        self._hosts.shown_to, self._hosts.published = self._shown_to, self.building.touch
         await self.keys.open(Path(self.settings.data) / "api_key")
         await self._blobs.tidy()
         await self.shelf.tidy()
@@ -156,6 +162,7 @@ class Hub:
         self.leads.take_up(session)
         await session.settle()
         if session.linked:
+        self.building.touch(session)
             return
         starting = session.record_now.phase in (Phase.CREATING, Phase.RESUMING)
         if starting and not await self._runtime.alive(session.id, session.epoch):

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -65,7 +66,8 @@ class LocalPreparer:
     async def tidy(self, place: Path, needed: Collection[str]) -> None:
         for name in await to_thread.run_sync(_folders_in, place):
             if name not in needed:
-                await self.clear(place / name)
+                with suppress(OSError):  # another time
+                    await self.clear(place / name)
 
     async def packages(self, wanted: Sequence[str]) -> Dependencies:
         return await packages(wanted)

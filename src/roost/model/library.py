@@ -236,7 +236,8 @@ class Portrait(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class PersonaVersion(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A draft as it was when `by` published it: `version` counts from 1, and nothing of it changes any more."""
+    """A draft as it was when `by` published it: `version` counts from 1, and nothing of it changes any more.
+    `proposal`: what an agent asked for it with, if one did."""
 
     id: str
     persona: str
@@ -244,6 +245,7 @@ class PersonaVersion(Struct, frozen=True, kw_only=True, omit_defaults=True):
     by: Principal
     created_at: int
     portrait: Portrait
+    proposal: str | UnsetType = UNSET
 
 
 class SavedPersona(Saved, frozen=True, kw_only=True):
@@ -277,3 +279,44 @@ class BuilderRequest(Struct, frozen=True, kw_only=True, omit_defaults=True, forb
     visibility: Literal["private", "organization", "collaborate"] = "private"
     source: str | UnsetType = UNSET
     persona: str | UnsetType = UNSET
+
+
+PROPOSAL_MIME: Final = "application/vnd.roost.persona+json"
+"""An artifact of this type is a `Proposal`, in a session that was made to build a persona."""
+Proposed = Literal["create_draft", "update_draft", "publish"]
+
+
+class Proposal(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What the agent of a builder session wants done: make the draft of `persona`, change it, publish it as it is."""
+
+    action: Proposed
+    persona: PersonaChange = PersonaChange()
+
+
+class BuilderAction(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of the proposal at `seq` of the log. `at` in ms."""
+
+    action: Proposed
+    status: Literal["completed", "failed"]
+    seq: int
+    at: int
+    message: str | UnsetType = UNSET
+    persona: str | UnsetType = UNSET
+    slug: str | UnsetType = UNSET
+    version: int | UnsetType = UNSET
+
+
+class Builder(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a session builds, as `Kit.builder` holds it: from what, and how far it is. `persona`: the one it is to
+    change, else the draft it has made. `proposed`: all that was proposed of it, put together."""
+
+    mode: Literal["new", "edit", "from_session"]
+    source: str | UnsetType = UNSET
+    source_label: str | UnsetType = UNSET
+    persona: str | UnsetType = UNSET
+    slug: str | UnsetType = UNSET
+    display_name: str | UnsetType = UNSET
+    made: bool = False
+    version: int | UnsetType = UNSET
+    proposed: PersonaChange | UnsetType = UNSET
+    last: BuilderAction | UnsetType = UNSET

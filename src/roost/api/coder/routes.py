@@ -4,7 +4,7 @@ from typing import Final
 
 from litestar.handlers import HTTPRouteHandler
 
-from roost.api.coder import agents, bootstrap, data, github, history, sessions, skills, users, workspaces
+from roost.api.coder import agents, bootstrap, builder, data, github, history, sessions, skills, users, workspaces
 from roost.api.coder.envelope import envelope
 from roost.api.routing import Routing
 
@@ -16,6 +16,7 @@ ROUTES: Final[list[HTTPRouteHandler]] = [
     *skills.routes,
     *workspaces.routes,
     *agents.routes,
+    *builder.routes,
     *users.routes,
     *github.routes,
 ]

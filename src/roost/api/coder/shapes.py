@@ -172,7 +172,7 @@ class ListItem(Flags, frozen=True, kw_only=True):
     loop_status: str | UnsetType = UNSET
     loop_iteration: int | UnsetType = UNSET
     session_kind: str | UnsetType = UNSET
-    builder: dict[str, Any] | UnsetType = UNSET
+    builder: Shape | UnsetType = UNSET
 
 
 class Sessions(Shape, frozen=True, kw_only=True):

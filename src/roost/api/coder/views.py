@@ -8,6 +8,7 @@ from msgspec.structs import asdict
 
 from roost.api.coder import shapes
 from roost.api.coder.activity import activity_of, stream_of, tasks_of
+from roost.api.coder.built import builder_of
 from roost.api.coder.times import iso
 from roost.core.hub import Hub
 from roost.core.session import Session
@@ -51,7 +52,7 @@ def item_of(hub: Hub, by: e.Principal, record: Record, seq: Seq) -> shapes.ListI
         loop_status=UNSET if loop is None else loop.status,
         loop_iteration=UNSET if loop is None else loop.iteration,
         session_kind=UNSET if kit.builder is UNSET else "agent_builder",
-        builder=_without_proposal(kit.builder),
+        builder=builder_of(kit.builder, whole=False),
     )
 
 
@@ -61,7 +62,8 @@ async def detail_of(hub: Hub, by: e.Principal, session: Session) -> shapes.Detai
     record = snapshot.record
     loop = loop_of(record)
     item: dict[str, Any] = asdict(item_of(hub, by, record, snapshot.seq))
-    whole: dict[str, Any] = {"builder": record.kit.builder, "skills": skills_of(record.kit.skills)}
+    builder = builder_of(record.kit.builder, whole=True)
+    whole: dict[str, Any] = {"builder": builder, "skills": skills_of(record.kit.skills)}
     return shapes.Detail(
         **(item | whole),
         participants=[here_of(one, record) for one in hub.participants(session) if one.connected],
@@ -151,10 +153,6 @@ def diagnostics_of(record: Record) -> dict[str, Any] | UnsetType:
     wishes = [] if record.kit.wishes is UNSET else sorted(record.kit.wishes)
     unapplied = [*wishes, *(f"repos[{number}]" for number in range(1, len(record.kit.repos)))]
     return {"unapplied": unapplied} if unapplied else UNSET
-
-
-def _without_proposal(builder: dict[str, Any] | UnsetType) -> dict[str, Any] | UnsetType:
-    return UNSET if builder is UNSET else {name: value for name, value in builder.items() if name != "proposal"}
 
 
 def _error(record: Record) -> dict[str, Any] | UnsetType:

@@ -4,9 +4,10 @@ from litestar import delete, get, patch, post
 from litestar.params import FromPath, FromQuery, JSONBody
 from msgspec import Struct
 
-from roost.api.call import Call
+from roost.api.call import RECORDED, Call
 from roost.model import library as lib
 from roost.model.events import Kit
+from roost.model.info import SessionInfo
 
 
 class SkillList(Struct, frozen=True, kw_only=True):
@@ -37,6 +38,13 @@ class PackageRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 async def make_kit(request: Call, data: JSONBody[lib.KitRequest]) -> Kit:
     """What a session would be given if `POST /v1/sessions` had this as its `kit`."""
     return await request.hub.library.kit(data, request.by)
+
+
+@post("/v1/library/builder", opt=RECORDED)
+async def build_persona(request: Call, data: JSONBody[lib.BuilderRequest]) -> SessionInfo:
+    """A session whose agent builds a persona: it proposes, and its proposals are carried out (2.8)."""
+    command, kit = await request.hub.building.begun(data, request.by)
+    return (await request.hub.create_session(command, request.by, request.key, kit=kit)).info()
 
 
 # --- skills -----------------------------------------------------------------------------------------------------------
@@ -184,6 +192,7 @@ async def list_versions(request: Call, persona: FromPath[str]) -> VersionList:
 
 routes = [
     make_kit,
+    build_persona,
     list_skills,
     save_skill,
     get_skill,

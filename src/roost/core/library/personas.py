@@ -39,12 +39,13 @@ class Personas:
         """By id or slug. Raises: NotInLibrary."""
         return await self._seen(await self._find(name, by), by)
 
-    async def add(self, request: lib.PersonaRequest, by: Principal) -> lib.PersonaInfo:
-        """A draft. Raises: InvalidBody; NotInLibrary: one of its skills; NameTaken: its slug; LibraryFull."""
+    async def add(self, request: lib.PersonaRequest, by: Principal, persona: str | None = None) -> lib.PersonaInfo:
+        """A draft; with an id that the caller has chosen, once. Raises: InvalidBody; NotInLibrary: one of its skills;
+        NameTaken: its slug; StateConflict: its id; LibraryFull."""
         _check(request)
         await self._skills.check(request.skills, (), by)
-        now = self._catalog.now()
-        fresh = lib.SavedPersona(id=self._catalog.new_id(), owner=by, created_at=now, updated_at=now, draft=request)
+        now, name = self._catalog.now(), persona or self._catalog.new_id()
+        fresh = lib.SavedPersona(id=name, owner=by, created_at=now, updated_at=now, draft=request)
         return await self._seen(await self._catalog.add(fresh), by)
 
     async def change(self, name: str, change: lib.PersonaChange, by: Principal) -> lib.PersonaInfo:
@@ -67,14 +68,17 @@ class Personas:
 
         return await self._change(name, by, changed, "changed")
 
-    async def publish(self, name: str, by: Principal) -> lib.PersonaInfo:
-        """The draft becomes the next version, with copies of its skills, and may be used by the whole organisation.
+    async def publish(self, name: str, by: Principal, proposal: str | None = None) -> lib.PersonaInfo:
+        """The draft becomes the next version, with copies of its skills, and may be used by the whole organisation. The
+        same `proposal` once more changes nothing.
 
         Raises: NotInLibrary, Forbidden; LibraryFull: it has too many versions."""
         found, now = await self._find(name, by), self._catalog.now()
         skills = await self._skills.copies(found.draft.skills, (), found.owner)
 
         def published(before: lib.SavedPersona) -> lib.SavedPersona:
+            if proposal and before.published is not UNSET and before.published.proposal == proposal:
+                return before
             number = 1 if before.published is UNSET else before.published.version + 1
             version = lib.PersonaVersion(
                 id=f"{before.id}.{number}",
@@ -83,6 +87,7 @@ class Personas:
                 by=by,
                 created_at=now,
                 portrait=portrait(before.draft, skills),
+                proposal=proposal or UNSET,
             )
             after = replace(before, published=version, lifecycle="published", changed=False, updated_at=now)
             return replace(after, visibility="organization")

@@ -109,20 +109,22 @@ class Preparing:
                     begun = await self._told(template, build, status="building", created_at=self._clock.now_ms())
                     if begun is not None:
                         await self._make(begun, build)
+        except RoostError as error:
+            _log.error("a template stays unfinished until the next start", template=template, detail=error.message)
         finally:
             del self._going[build]
 
     async def _make(self, template: lib.SavedTemplate, build: str) -> None:
         try:
             await self._preparer.make(self._place / build, template.repos, template.setup_script)
-        except RoostError as error:
-            _log.warning("a template was not prepared", template=template.id, build=build, detail=error.message)
-            await self._told(template.id, build, status="failed", error=error.message)
+        except (RoostError, OSError) as error:
+            _log.warning("a template was not prepared", template=template.id, build=build, detail=str(error))
+            await self._told(template.id, build, status="failed", error=str(error))
             return
         done = await self._told(template.id, build, status="ready", ready=build)
         before = template.preparation.ready
         if done is None:
-            await self._preparer.clear(self._place / build)
+            await self._clear(build)
         elif before is not UNSET:
             self._tasks.start_soon(self._leave, before)
 
@@ -148,4 +150,10 @@ class Preparing:
 
     async def _leave(self, build: str) -> None:
         await self._clock.sleep(LEAVE_SECONDS)
-        await self._preparer.clear(self._place / build)
+        await self._clear(build)
+
+    async def _clear(self, build: str) -> None:
+        try:
+            await self._preparer.clear(self._place / build)
+        except OSError as error:
+            _log.warning("the folder of a template is left", build=build, detail=str(error))

@@ -1,6 +1,7 @@
-"""Saved workspaces over the Coder wire, with real folders: prepared once, begun with by every session, also if the hub
-is killed meanwhile."""
+"""The library over the Coder wire, with real folders and agents: saved workspaces are prepared once and begun with by
+every session, custom agents are built, also if the hub is killed meanwhile."""
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import httpx
 import pytest
 
 from roost.host.preparing import MARK
+from roost.model.library import PROPOSAL_MIME
 from roost.processes import marked
 from roost.testing import HubProcess
 from tests.behaviour.conftest import comes_true, script
@@ -54,6 +56,14 @@ class Coder:
             for entry in (await self.ask("GET", f"/session/{session}/replay"))["entries"]:
                 if entry["type"] == "tool_result":
                     return entry["content"]
+
+    async def action(self, session: str, kind: str) -> Any:
+        """The last action of a builder, when it is of this kind. It has succeeded."""
+        while True:
+            last = (await self.ask("GET", f"/session/{session}"))["builder"].get("lastAction", {"kind": None})
+            if last["kind"] == kind:
+                assert last["status"] == "completed", last
+                return last
 
     async def close(self) -> None:
         await self._http.aclose()
@@ -116,3 +126,20 @@ async def test_a_build_that_fails_says_what_was_printed(coder: Coder) -> None:
     assert (
         failed["status"] == "failed" and failed["error"] == "the setup script ended with exit code 7: no compiler here"
     )
+
+
+async def test_an_agent_builds_a_custom_agent_also_if_its_hub_is_killed_meanwhile(
+    coder: Coder, hub: HubProcess
+) -> None:
+    def proposing(action: str, **persona: str) -> str:
+        text = json.dumps({"action": action, "persona": persona})
+        return script({"artifact": {"key": "proposal", "mime": PROPOSAL_MIME, "text": text}})
+
+    drafting = proposing("create_draft", slug="built", display_name="Built", instructions="Build.")
+    session = (await coder.ask("POST", "/session/builder", {"prompt": drafting}))["sessionId"]
+    assert (await coder.action(session, "create_draft"))["agentSlug"] == "built"
+    await hub.restart()
+    async with hub.client() as client:
+        await client.session(session).start(proposing("publish"))
+    assert (await coder.action(session, "publish"))["publishedVersion"] == 1
+    assert (await coder.ask("GET", "/agents/built"))["agent"]["published"]["instructions"] == "Build."
