@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from roost.client import Address as Address
     from roost.client import Agent as Agent
     from roost.client import AsyncClient as AsyncClient
+    from roost.client import AsyncLibrary as AsyncLibrary
     from roost.client import AsyncSession as AsyncSession
     from roost.client import AsyncSocket as AsyncSocket
     from roost.client import AuditPage as AuditPage
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from roost.client import FeedPage as FeedPage
     from roost.client import Filters as Filters
     from roost.client import Given as Given
+    from roost.client import Library as Library
     from roost.client import RunEventPage as RunEventPage
     from roost.client import SendResult as SendResult
     from roost.client import SequenceBroken as SequenceBroken
@@ -128,6 +130,7 @@ __all__ = [
     "Client",
     "ConfigConflict",
     "Conflicting",
+    "AsyncLibrary",
     "CursorAhead",
     "CursorTrimmed",
     "DataLocked",
@@ -164,6 +167,7 @@ __all__ = [
     "Message",
     "MessageNotFound",
     "MethodNotAllowed",
+    "Library",
     "Missing",
     "NameTaken",
     "NotAFile",
@@ -231,6 +235,7 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "Filters",
         "Given",
         "RunEventPage",
+        "AsyncLibrary",
         "SendResult",
         "SequenceBroken",
         "Session",
@@ -240,6 +245,7 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
     "roost.model.errors": (
         "AgentNotConfigured",
         "AgentUnknown",
+        "Library",
         "ArtifactNotFound",
         "BlobNotFound",
         "BodyTooLarge",

@@ -15,7 +15,7 @@ from anyio import to_thread
 
 import roost
 from docs.generate import twins
-from roost import AsyncClient, AsyncSession, AsyncSocket, Client, RoostError, Session, Socket
+from roost import AsyncClient, AsyncLibrary, AsyncSession, AsyncSocket, Client, Library, RoostError, Session, Socket
 from roost.model.errors import ERRORS
 from roost.testing import RunningHub
 
@@ -41,7 +41,10 @@ def test_a_twin_is_what_its_original_makes_of_it(path: str) -> None:
     assert (ROOT / path).read_text(encoding="utf-8") == twins.PAGES[path](), f"{path} is out of date: make docs"
 
 
-@pytest.mark.parametrize(("original", "twin"), [(AsyncClient, Client), (AsyncSession, Session), (AsyncSocket, Socket)])
+@pytest.mark.parametrize(
+    ("original", "twin"),
+    [(AsyncClient, Client), (AsyncSession, Session), (AsyncSocket, Socket), (AsyncLibrary, Library)],
+)
 def test_names_and_parameters_are_the_same_in_both(original: type, twin: type) -> None:
     def public(cls: type) -> dict[str, list[str]]:
         found = {name: member for name, member in inspect.getmembers(cls) if not name.startswith("_")}

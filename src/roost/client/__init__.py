@@ -4,11 +4,13 @@ from roost.client.address import Address
 from roost.client.answers import Agent, AuditPage, EventPage, FeedPage, RunEventPage, SendResult, SequenceBroken
 from roost.client.callbacks import Callbacks
 from roost.client.client import AsyncClient, Filters, Given
+from roost.client.library import AsyncLibrary
 from roost.client.session import AsyncSession
 from roost.client.socket import AsyncSocket
-from roost.client.sync import Client, Session, Socket
+from roost.client.sync import Client, Library, Session, Socket
 
 __all__ = [
-    "Address", "Agent", "AsyncClient", "AsyncSession", "AsyncSocket", "AuditPage", "Callbacks", "Client", "EventPage",
-    "FeedPage", "Filters", "Given", "RunEventPage", "SendResult", "SequenceBroken", "Session", "Socket",
+    "Address", "Agent", "AsyncClient", "AsyncLibrary", "AsyncSession", "AsyncSocket", "AuditPage", "Callbacks",
+    "Client", "EventPage", "FeedPage", "Filters", "Given", "Library", "RunEventPage", "SendResult", "SequenceBroken",
+    "Session", "Socket",
 ]  # fmt: skip

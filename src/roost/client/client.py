@@ -16,6 +16,7 @@ from roost.client.address import Address, Finder
 from roost.client.answers import Agent, AgentList, FeedPage
 from roost.client.bundles import pieces_of
 from roost.client.commanding import Input
+from roost.client.library import AsyncLibrary
 from roost.client.people import AsyncPeople
 from roost.client.session import AsyncSession
 from roost.client.stream import RECONNECT_SECONDS, follow_feed
@@ -174,6 +175,10 @@ class AsyncClient(AsyncPeople):
             raise SessionNotFound(f"{session!r} is not the id of a session")
         full = session if session.startswith("codesess_") else f"codesess_{session}"
         return AsyncSession(self._wire, SessionId(full), reconnect_seconds=self._reconnect_seconds)
+
+    def library(self) -> AsyncLibrary:
+        """Skills, templates and personas that sessions can be given. Asks nothing."""
+        return AsyncLibrary(self._wire)
 
     async def import_session(self, bundle: bytes | AsyncIterable[bytes], *, new_id: bool = False) -> AsyncSession:
         """A session from what `AsyncSession.export` gave: archived, with the log as it was, yours. `new_id`: under an

@@ -4,7 +4,8 @@ The classes here are made from their async twins (`make docs`): nothing is writt
 """
 
 from roost.client.sync.client import Client
+from roost.client.sync.library import Library
 from roost.client.sync.session import Session
 from roost.client.sync.socket import Socket
 
-__all__ = ["Client", "Session", "Socket"]
+__all__ = ["Client", "Library", "Session", "Socket"]

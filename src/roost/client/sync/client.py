@@ -14,6 +14,7 @@ from roost.client.answers import Agent, FeedPage
 from roost.client.client import CONNECT_SECONDS, RETRY_SECONDS, AsyncClient, Filters, Given
 from roost.client.commanding import Input
 from roost.client.stream import RECONNECT_SECONDS
+from roost.client.sync.library import Library
 from roost.client.sync.people import People
 from roost.client.sync.portal import Portal, pieces_in_caller
 from roost.client.sync.session import Session
@@ -130,6 +131,10 @@ class Client(People):
     def session(self, session: str) -> Session:
         """The handle of a session, by its id or the 12 digits of it. Asks nothing."""
         return Session(self._portal, self._async.session(session))
+
+    def library(self) -> Library:
+        """Skills, templates and personas that sessions can be given. Asks nothing."""
+        return Library(self._portal, self._async.library())
 
     def import_session(self, bundle: bytes | Iterable[bytes], *, new_id: bool = False) -> Session:
         """A session from what `Session.export` gave: archived, with the log as it was, yours. `new_id`: under an
