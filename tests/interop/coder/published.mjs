@@ -18,6 +18,8 @@ const coder = await import(pathToFileURL(packages.resolve('@agentuity/core/coder
 const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
 const hand = (from, kind) => (value) => say({ from, kind, value: value instanceof Error ? told(value) : value });
 const opened = new Map();
+// A lead hears commands, which the union of the server's messages leaves out.
+const heard = coder.ServerMessageSchema.or(coder.RpcCommandMessageSchema);
 
 /** An error as the caller of the client sees it. */
 function told(error) {
@@ -42,7 +44,7 @@ function sse(id, options) {
 function socket(id, options) {
   const judged = (message) => {
     hand(id, 'message')(message);
-    const verdict = coder.ServerMessageSchema.safeParse(message);
+    const verdict = heard.safeParse(message);
     if (!verdict.success) hand(id, 'invalid')({ message, issues: verdict.error.issues });
   };
   const client = new coder.CoderHubWebSocketClient({
@@ -58,14 +60,14 @@ function socket(id, options) {
   return client;
 }
 
-/** An async iterator of theirs. `close` ends it as a caller's `break` does. */
-function iterated(make) {
+/** An async iterator of theirs. `close` ends it as a caller's `break` does, if it listens to a signal. */
+function iterated(make, message) {
   return (id, options) => {
     const stop = new AbortController();
     const frames = make({ ...options, signal: stop.signal });
     (async () => {
       try {
-        for await (const frame of frames) hand(id, 'frame')(frame);
+        for await (const frame of frames) hand(id, 'message')(message(frame));
         hand(id, 'end')(true);
       } catch (error) {
         hand(id, 'error')(error);
@@ -78,8 +80,8 @@ function iterated(make) {
 const streams = {
   sse,
   socket,
-  'sse-iterator': iterated(coder.streamCoderSessionSSE),
-  'socket-iterator': iterated(coder.subscribeToCoderHub),
+  'sse-iterator': iterated(coder.streamCoderSessionSSE, (frame) => frame.data),
+  'socket-iterator': iterated(coder.subscribeToCoderHub, (frame) => frame),
 };
 
 // --- lines ---

@@ -10,17 +10,13 @@ import pytest
 from roost.testing import RunningHub
 from tests.behaviour.conftest import script
 from tests.githttp import make_served
-from tests.interop.coder.polling import idle, session_when
+from tests.interop.coder.polling import idle, once, session_when
 from tests.interop.coder.published import Json, Published, Raised, octets
 
 pytestmark = [pytest.mark.anyio, pytest.mark.process, pytest.mark.timeout(120)]
 
 FLAGS = ("runtimeAvailable", "controlAvailable", "wakeAvailable", "historyOnly", "liveExpected")
 CONTENT = bytes(range(256))
-
-
-async def made(sdk: Published, task: str = "hello", **body: Any) -> str:
-    return (await sdk.call("createSession", {"task": task, **body}))["sessionId"]
 
 
 def said(replay: Json, kind: str = "message") -> list[str]:
@@ -32,8 +28,8 @@ async def test_a_session_is_made_with_every_field_and_its_agent_has_them(sdk: Pu
     repo = {"url": f"file://{tmp_path}/served/repo.git", "branch": "feature/x"}
     skill = {"skillId": "review", "repo": "acme/skills", "name": "Review", "content": "# Review\n"}
     task = script({"bash": {"command": "echo $GREETING; cat file"}}, {"text": "Done."})
-    session = await made(
-        sdk, task, label="all of it", defaultAgent="scripted", visibility="organization", tags=["a", "b"], repo=repo,
+    session = await sdk.session(
+        task, label="all of it", defaultAgent="scripted", visibility="organization", tags=["a", "b"], repo=repo,
         enabledAgents=["scout"], skills=[skill], env={"GREETING": "salve"}, metadata={"app": {"id": 7, "on": [True]}},
         files=[{"path": "given/all.bin", "content": octets(CONTENT)}], timeout={"idle": "10m", "paused": "0"},
         resources={"memory": "500Mi", "cpu": "500m"}, network={"enabled": True, "port": 3000}, packages=["left-pad"],
@@ -74,14 +70,13 @@ async def test_a_whole_life_shows_in_status_bucket_and_flags(sdk: Published) -> 
 
 
 async def test_what_cannot_be_started_is_history_and_says_why(sdk: Published, tmp_path: Path) -> None:
-    session = await made(sdk, repo={"url": f"file://{tmp_path}/nowhere"})
-    while "error" not in (detail := await sdk.call("getSession", session)):
-        continue
+    session = await sdk.session(repo={"url": f"file://{tmp_path}/nowhere"})
+    detail = await once(sdk, "getSession", session, so=lambda detail: "error" in detail)
     assert "nowhere" in detail["error"]["message"]
 
 
 async def test_lists_search_page_and_hide_what_is_archived(sdk: Published) -> None:
-    sessions = [await made(sdk, f"sell 50%_off {n}") for n in range(3)]
+    sessions = [await sdk.session(f"sell 50%_off {n}") for n in range(3)]
     await sdk.call("archiveSession", sessions[0])
 
     async def listed(**params: Any) -> tuple[list[str], int]:
@@ -101,7 +96,7 @@ async def test_lists_search_page_and_hide_what_is_archived(sdk: Published) -> No
 
 
 async def test_what_is_present_changes_and_metadata_is_merged(sdk: Published) -> None:
-    session = await made(sdk, tags=["a"], metadata={"kept": 1, "changed": "old"})
+    session = await sdk.session(tags=["a"], metadata={"kept": 1, "changed": "old"})
     change = {"label": "after", "visibility": "collaborate", "tags": [], "metadata": {"changed": "new", "added": "x"}}
     updated = await sdk.call("updateSession", session, change)
     assert {name: updated[name] for name in change} == change | {
@@ -150,7 +145,7 @@ async def test_the_hub_is_found_by_asking_where_it_is(sdk: Published, hub: Runni
 
 
 async def test_who_is_live_or_can_be_woken_is_connectable(sdk: Published) -> None:
-    live, asleep, past = [await made(sdk, f"connect me {n}", timeout={"idle": "1s"}) for n in range(3)]
+    live, asleep, past = [await sdk.session(f"connect me {n}", timeout={"idle": "1s"}) for n in range(3)]
     await sdk.call("archiveSession", past)
     await session_when(sdk, asleep, status="paused")
     await sdk.call("resumeSession", live)
@@ -161,7 +156,7 @@ async def test_who_is_live_or_can_be_woken_is_connectable(sdk: Published) -> Non
 
 
 async def test_whoever_wants_to_attach_wakes_who_sleeps_and_is_told_what_is_history(sdk: Published) -> None:
-    session = await made(sdk, "wake me", timeout={"idle": "1s"})
+    session = await sdk.session("wake me", timeout={"idle": "1s"})
     await session_when(sdk, session, status="paused")
     options = {"timeoutMs": 20_000, "pollIntervalMs": 50}
     awake = await sdk.call("prepareSessionForRemoteAttach", session, options)
@@ -174,7 +169,7 @@ async def test_whoever_wants_to_attach_wakes_who_sleeps_and_is_told_what_is_hist
 
 
 async def test_whoever_is_still_starting_is_not_waited_for(sdk: Published, tmp_path: Path) -> None:
-    session = await made(sdk, "a slow start", repo={"url": "http://127.0.0.1:9/never.git"})
+    session = await sdk.session("a slow start", repo={"url": "http://127.0.0.1:9/never.git"})
     detail = await sdk.call("prepareSessionForRemoteAttach", session)
     assert (detail["bucket"], detail["liveExpected"]) == ("provisioning", True)
 
@@ -183,7 +178,7 @@ async def test_whoever_is_still_starting_is_not_waited_for(sdk: Published, tmp_p
 
 
 async def test_replay_participants_and_events_tell_what_happened(sdk: Published) -> None:
-    session = await made(sdk, script({"reasoning": "Hm."}, {"bash": {"command": "echo hi"}}, {"text": "Well done."}))
+    session = await sdk.session(script({"reasoning": "Hm."}, {"bash": {"command": "echo hi"}}, {"text": "Well done."}))
     await idle(sdk, session)
     replay = await sdk.call("getReplay", session)
     kinds = [entry["type"] for entry in replay["entries"]]
@@ -207,11 +202,10 @@ async def test_replay_participants_and_events_tell_what_happened(sdk: Published)
 
 async def test_a_loop_works_until_its_agent_says_that_the_goal_is_reached(sdk: Published) -> None:
     loop = {"goal": "x", "maxIterations": 2, "autoContinue": True}
-    standard = await made(sdk)
+    standard = await sdk.session()
     assert (await sdk.call("getLoopState", standard))["loop"] is None
-    session = await made(sdk, script({"goal": "complete"}), workflowMode="loop", loop=loop)
-    while (state := await sdk.call("getLoopState", session))["loop"]["status"] not in ("completed", "blocked"):
-        continue
+    session = await sdk.session(script({"goal": "complete"}), workflowMode="loop", loop=loop)
+    state = await once(sdk, "getLoopState", session, so=lambda state: "completedAt" in state["loop"])
     assert (state["workflowMode"], state["loop"]["status"], state["loop"]["iteration"]) == ("loop", "completed", 1)
     assert (state["loop"]["maxIterations"], state["loop"]["autoContinue"]) == (2, True)
     item = next(i for i in (await sdk.call("listSessions"))["sessions"] if i["sessionId"] == session)
