@@ -128,13 +128,13 @@ class Hub:
         """Agents that come by themselves."""
         return Leads(self._hosts, self._session_of_host)
 
-    def now_ms(self) -> int:
-        return self._clock.now_ms()
     @cached_property
     def building(self) -> Building:
         """Sessions whose agent builds a persona."""
         return Building(self.library, self.shelf, self.find, self._clock, self._tasks)
 
+    def now_ms(self) -> int:
+        return self._clock.now_ms()
 
     # --- from start to stop -------------------------------------------------------------------------------------------
 
@@ -160,9 +160,9 @@ class Hub:
     async def _take_up(self, session: Session) -> None:
         """A session that was live when the last hub went: wait for its host, or start what was never started."""
         self.leads.take_up(session)
+        self.building.touch(session)
         await session.settle()
         if session.linked:
-        self.building.touch(session)
             return
         starting = session.record_now.phase in (Phase.CREATING, Phase.RESUMING)
         if starting and not await self._runtime.alive(session.id, session.epoch):
