@@ -46,6 +46,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "restore": ("roost.cli.restore:restore", "Make a data folder of a backup."),
     "rm": ("roost.cli.rm:rm", "Delete sessions, and the folders Roost made for them."),
     "keys": ("roost.cli.keys:keys", "List, add, rotate or revoke API keys."),
+    "library": ("roost.cli.library:library", "List, add and prepare what sessions can be given."),
     "users": ("roost.cli.users:users", "List who has a key."),
     "audit": ("roost.cli.audit:audit", "Print who did what."),
     "up": ("roost.cli.up:up", "Serve a hub here until it is stopped."),

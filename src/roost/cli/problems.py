@@ -38,6 +38,7 @@ WAYS_FORWARD: Final[dict[str, str]] = {
     "another machine:        put its key into ROOST_API_KEY",
     "forbidden": "whose key this is, and what it may: roost keys   (of an admin)",
     "key_not_found": "which there are: roost keys",
+    "not_in_library": "which there are: roost library",
     "run_not_found": "which there are: roost runs SESSION",
     "session_not_found": "which there are: roost ls",
     "permission_not_found": "what is open: roost show SESSION",

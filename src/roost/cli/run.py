@@ -33,6 +33,9 @@ def run(
     base: Annotated[
         str | None, typer.Option("--base", metavar="NAME", help="The branch, tag or commit that the work begins at.")
     ] = None,
+    template: Annotated[
+        str | None, typer.Option("--template", metavar="ID", help="Begin with this template: `roost library`.")
+    ] = None,
     agent: Annotated[str | None, typer.Option("--agent", help="Who. Else ROOST_AGENT, else the hub's default.")] = None,
     in_place: Annotated[bool, typer.Option("--in-place", help="Work in the folder itself, not in a worktree.")] = False,
     model: Annotated[str | None, typer.Option("--model", help="The agent's model.")] = None,
@@ -48,23 +51,29 @@ def run(
 
     from roost.client.absent import or_absent
     from roost.model.commands import CreateSession
+    from roost.model.library import KitRequest
 
     wanted = CreateSession(
         task=read_task(task),
         agent=or_absent(agent),
         model=or_absent(model),
         label=or_absent(label),
-        workspace=place(repo, clone, base, in_place=in_place),
+        workspace=place(repo, clone, base, in_place=in_place, template=template),
+        kit=KitRequest(template=or_absent(template)),
     )
     return anyio.run(_run, _prepare(wanted, url, data), detach, as_json, url, data)
 
 
-def place(repo: Path | None, clone: str | None, base: str | None, *, in_place: bool) -> "WorkspaceRequest":
-    """Where to work, as it was given. Raises: UsageWrong: two places."""
+def place(
+    repo: Path | None, clone: str | None, base: str | None, *, in_place: bool, template: str | None = None
+) -> "WorkspaceRequest":
+    """Where to work, as it was given; else where the template does. Raises: UsageWrong: two places."""
     from roost.cli.problems import UsageWrong
     from roost.client.absent import or_absent
     from roost.model.commands import WorkspaceRequest
 
+    if template is not None and repo is None and clone is None and not in_place:
+        return WorkspaceRequest()
     if clone is None:
         kind = "folder" if in_place else "auto"
         return WorkspaceRequest(kind=kind, path=str((repo or Path()).expanduser().absolute()), base=or_absent(base))

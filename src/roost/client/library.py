@@ -51,6 +51,9 @@ class AsyncLibrary:
         """Those you may see, oldest first, as all lists here."""
         return await self._list("skills", SavedSkill)
 
+    async def skill(self, skill: str) -> SavedSkill:
+        return await self._ask("GET", f"skills/{_part(skill)}", SavedSkill)
+
     async def save_skill(self, wanted: SkillRequest | Mapping[str, Any]) -> SavedSkill:
         """The same repository and skill again is the same entry."""
         return await self._ask("POST", "skills", SavedSkill, as_struct(wanted, SkillRequest))
@@ -61,6 +64,9 @@ class AsyncLibrary:
 
     async def buckets(self) -> list[Bucket]:
         return await self._list("buckets", Bucket)
+
+    async def bucket(self, bucket: str) -> Bucket:
+        return await self._ask("GET", f"buckets/{_part(bucket)}", Bucket)
 
     async def add_bucket(self, wanted: BucketRequest | Mapping[str, Any]) -> Bucket:
         """Name several saved skills."""

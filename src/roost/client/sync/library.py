@@ -48,6 +48,9 @@ class Library(Twin):
         """Those you may see, oldest first, as all lists here."""
         return self._portal.call(self._async.skills)
 
+    def skill(self, skill: str) -> SavedSkill:
+        return self._portal.call(self._async.skill, skill)
+
     def save_skill(self, wanted: SkillRequest | Mapping[str, Any]) -> SavedSkill:
         """The same repository and skill again is the same entry."""
         return self._portal.call(self._async.save_skill, wanted)
@@ -58,6 +61,9 @@ class Library(Twin):
 
     def buckets(self) -> list[Bucket]:
         return self._portal.call(self._async.buckets)
+
+    def bucket(self, bucket: str) -> Bucket:
+        return self._portal.call(self._async.bucket, bucket)
 
     def add_bucket(self, wanted: BucketRequest | Mapping[str, Any]) -> Bucket:
         """Name several saved skills."""
