@@ -251,6 +251,17 @@ async def test_rm_protects_unsaved_work(roost: Roost) -> None:
     assert not os.path.lexists(made["workspace"]["root"])
 
 
+async def test_end_removes_the_folder_and_keeps_the_history(roost: Roost) -> None:
+    made = (await roost("run", script({"write": {"path": "a", "content": "b"}}), "--json")).lines[0]["body"]
+    name, root = made["session"], made["workspace"].get("root")
+    (told,) = (await roost("end", name, "--json")).lines
+    assert (told["session"], told.get("kept")) == (name, None if root else str(roost.folder))
+    shown = await roost("attach", name)
+    assert (shown.code, shown.out.splitlines()[-1]) == (codes.OK, "— ended: its history stays —")
+    late = await roost("send", name, "go on", "--json")
+    assert (late.code, late.error["code"]) == (codes.ERROR, "session_closed")
+
+
 async def test_a_permission_is_answered_from_another_terminal(roost: Roost, client: AsyncClient) -> None:
     session = await client.create_session(task=ASK)
     await waiting_for(session, "permission-asked")

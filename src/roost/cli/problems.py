@@ -48,7 +48,7 @@ WAYS_FORWARD: Final[dict[str, str]] = {
     "session_busy": "join the run:      roost send SESSION --delivery steer ...\n"
     "wait for its end:  roost send SESSION --delivery queue ...\nstop it:           roost abort SESSION",
     "workspace_dirty": "see what it is:  roost diff SESSION\nsave it:         roost merge SESSION --message TEXT\n"
-    "give it up:      roost discard --force SESSION, or roost rm --force SESSION",
+    "give it up:      roost discard --force SESSION, or this with --force",
     "session_asleep": "wake it for this: --wake\nor first:         roost resume SESSION",
     "merge_conflict": "see the work:          roost diff SESSION\n"
     "let the agent do it:   roost send SESSION 'merge the branch it came from and resolve the conflicts'",

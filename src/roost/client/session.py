@@ -23,6 +23,7 @@ from roost.model.commands import (
     AnyCommand,
     Archive,
     Configure,
+    End,
     KitChange,
     PolicyRequest,
     RuleRequest,
@@ -33,7 +34,7 @@ from roost.model.envelope import Event
 from roost.model.errors import RunNotFound
 from roost.model.events import PermissionAsked, Rule, StepFinish
 from roost.model.ids import RunId, Seq, SessionId
-from roost.model.info import Accepted, Deleted, PendingList, Queue, SessionConfig, SessionInfo
+from roost.model.info import Accepted, Deleted, Ended, PendingList, Queue, SessionConfig, SessionInfo
 from roost.model.loops import LoopState
 from roost.model.messages import Message
 from roost.model.record import Pending, Queued
@@ -213,7 +214,7 @@ class AsyncSession(AsyncCommanding, AsyncConnecting, AsyncWorkspace, AsyncKnowin
         hidden: bool | None = None,
         kit: KitChange | Mapping[str, Any] | None = None,
     ) -> SessionInfo:
-        """Change what is given. `tags` are all of them; `add_tags` and `remove_tags` change single ones, whoever changes
+        """Change what is given. `tags` are all of them; `add_tags`, `remove_tags` change single ones, whoever changes
         others at the same time. `metadata` merges key by key; `hidden` takes the session off default lists; `kit`:
         `default_agent`, `enabled_agents`, `skills`, each replaced as a whole, and given to the agent when it starts
         next. Raises: InvalidBody, BodyTooLarge: past a limit; Forbidden: only its owner changes the visibility;
@@ -229,6 +230,15 @@ class AsyncSession(AsyncCommanding, AsyncConnecting, AsyncWorkspace, AsyncKnowin
             kit=UNSET if kit is None else as_struct(kit, KitChange),
         )
         return msgspec.json.decode(await self._wire.request("PATCH", self._path, body=body), type=SessionInfo)
+
+    async def end(self, *, force: bool = False) -> Ended:
+        """Destroy the workspace that Roost made and close the session, for good: what runs is stopped; messages,
+        metrics and artifacts can still be read. Repeat is success. Raises: WorkspaceDirty: without `force`, when work
+        would be lost; Forbidden: not its owner."""
+        answer = await self._wire.request(
+            "POST", f"{self._path}/end", body=End(force=force), key=new_key(), seconds=STOP_SECONDS
+        )
+        return msgspec.json.decode(answer, type=Ended)
 
     async def delete(self, *, force: bool = False) -> Deleted:
         """Remove the log and the folders that Roost made. Raises: WorkspaceDirty: without `force`, when work would be

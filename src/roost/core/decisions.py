@@ -203,10 +203,22 @@ def _resume(record: Record, command: c.Resume, by: e.Principal) -> Decision:
 def _archive(record: Record, command: c.Archive, by: e.Principal) -> Decision:
     if record.phase in (Phase.ARCHIVED, Phase.ENDED):
         return Decision()
+    return Decision([*_stopped(record, "archived"), draft(e.SessionArchived(), by=by)], then="stop")
+
+
+def ended(record: Record, by: e.Principal) -> Decision:
+    """Its last event, with the folder that is not Roost's to destroy. Repeat is success."""
+    if record.phase is Phase.ENDED:
+        return Decision()
+    kept = record.workspace.path if record.workspace.root is UNSET else UNSET
+    return Decision([*_stopped(record, "ended"), draft(e.SessionEnded(kept=kept), by=by)])
+
+
+def _stopped(record: Record, how: Literal["archived", "ended"]) -> list[Draft]:
+    """What a session's closing for good means to all that goes on in it."""
     settled = interrupted(record.pending) if record.phase is Phase.ACTIVE else []
-    why = "the session was archived"
-    ended = [*run_broken(record, "archived", why), *loops.halted(record, "cancelled", why)]
-    return Decision([*settled, *ended, draft(e.SessionArchived(), by=by)], then="stop")
+    why = f"the session was {how}"
+    return [*settled, *run_broken(record, how, why), *loops.halted(record, "cancelled", why)]
 
 
 def _update(record: Record, command: c.Update, by: e.Principal) -> Decision:

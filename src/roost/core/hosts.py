@@ -101,7 +101,7 @@ class Hosts:
         if decision.then == "start":
             self._tasks.start_soon(self.start, session)
         elif decision.then == "stop":
-            self._tasks.start_soon(self._stop, session, session.epoch)
+            self._tasks.start_soon(self.stop, session, session.epoch)
 
     def link(self, session: SessionId) -> HostLink | None:
         return self._links.get(session)
@@ -153,6 +153,7 @@ class Hosts:
             workspace=record.workspace,
             env=dict(session.env),
             settings=msgspec.to_builtins(self._settings.link),
+            agent_settings=msgspec.to_builtins(self._settings.agents.get(record.agent, {})),
             model=_model(record),
             options=record.options,
             state=record.agent_state,
@@ -295,7 +296,7 @@ class Hosts:
             if session.record_now.phase not in _LIVE and not await self._runtime.alive(session.id, epoch):
                 await self._end_tree(session)
 
-    async def _stop(self, session: Session, epoch: Epoch) -> None:
+    async def stop(self, session: Session, epoch: Epoch) -> None:
         """The epoch is closed: refuse the host and end its tree, unless a newer one is about to do that."""
         link = self._links.get(session.id)
         if link is not None and link.epoch != epoch:

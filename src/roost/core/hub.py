@@ -18,6 +18,7 @@ from roost.core.blobs import Blobs
 from roost.core.building import Building
 from roost.core.bundles import Bundles
 from roost.core.claims import Claim, claim_for
+from roost.core.dismantling import Dismantling
 from roost.core.due import Times
 from roost.core.ending import Ending
 from roost.core.feed import Feed
@@ -127,6 +128,11 @@ class Hub:
     def leads(self) -> Leads:
         """Agents that come by themselves."""
         return Leads(self._hosts, self._session_of_host)
+
+    @cached_property
+    def dismantling(self) -> Dismantling:
+        """Sessions are ended here."""
+        return Dismantling(self._hosts, self._workspaces)
 
     @cached_property
     def building(self) -> Building:

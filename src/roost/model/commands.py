@@ -171,6 +171,12 @@ class Archive(Command, frozen=True, kw_only=True, tag="archive"):
     """Keep the history, stop everything, for good. Repeat is success."""
 
 
+class End(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Destroy the workspace and keep the history. `force`: also if work in it would be lost."""
+
+    force: bool = False
+
+
 class KitChange(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """Only what is present changes, and is replaced as a whole. An empty `default_agent` takes it away."""
 

@@ -105,6 +105,14 @@ class SessionConfig(Struct, frozen=True, kw_only=True, omit_defaults=True):
     version: str = ""
 
 
+class Ended(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The log's last event has `seq`. `kept`: the path of a folder that was left in place."""
+
+    session: SessionId
+    seq: Seq
+    kept: str | UnsetType = UNSET
+
+
 class Deleted(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`kept`: the path of a folder that was left in place."""
 

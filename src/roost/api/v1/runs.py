@@ -1,4 +1,4 @@
-"""What a session is asked to do: input, its queue, abort, pause, resume, archive."""
+"""What a session is asked to do: input, its queue, abort, pause, resume, archive, end."""
 
 from typing import Final
 
@@ -6,9 +6,9 @@ from litestar import Response, delete, get, post
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from roost.api.call import RECORDED, Call
-from roost.model.commands import Abort, AnyCommand, Archive, Pause, Resume, Send, Unqueue
+from roost.model.commands import Abort, AnyCommand, Archive, End, Pause, Resume, Send, Unqueue
 from roost.model.ids import MessageId
-from roost.model.info import Accepted, Queue
+from roost.model.info import Accepted, Ended, Queue
 
 
 async def _handle(request: Call, session: str, command: AnyCommand) -> Accepted:
@@ -75,4 +75,21 @@ async def archive_session(request: Call, session: FromPath[str]) -> Accepted:
     return await _handle(request, session, Archive())
 
 
-routes = [send_input, list_queue, unqueue_input, abort_run, pause_session, resume_session, archive_session]
+@post("/v1/sessions/{session:str}/end", status_code=200, opt=RECORDED)
+async def end_session(request: Call, session: FromPath[str], data: JSONBody[End | None] = None) -> Ended:
+    """Stop everything, destroy the workspace that Roost made, and keep history and artifacts, for good. For the owner
+    alone. `workspace_dirty` if work would be lost, unless `force`. Repeat is success."""
+    found = await request.hub.find(session, request.by)
+    return await request.hub.dismantling.end(found, data or End(), request.by, request.key)
+
+
+routes = [
+    send_input,
+    list_queue,
+    unqueue_input,
+    abort_run,
+    pause_session,
+    resume_session,
+    archive_session,
+    end_session,
+]

@@ -21,7 +21,7 @@ from roost.model.commands import KitChange, PolicyRequest, TimeoutsRequest
 from roost.model.envelope import Event
 from roost.model.events import Rule
 from roost.model.ids import RunId, Seq, SessionId
-from roost.model.info import Accepted, Deleted, SessionConfig, SessionInfo
+from roost.model.info import Accepted, Deleted, Ended, SessionConfig, SessionInfo
 from roost.model.loops import LoopState
 from roost.model.messages import Message
 from roost.model.record import Pending, Queued
@@ -162,7 +162,7 @@ class Session(Commanding, Connecting, Workspace, Knowing, Exporting):
         hidden: bool | None = None,
         kit: KitChange | Mapping[str, Any] | None = None,
     ) -> SessionInfo:
-        """Change what is given. `tags` are all of them; `add_tags` and `remove_tags` change single ones, whoever changes
+        """Change what is given. `tags` are all of them; `add_tags`, `remove_tags` change single ones, whoever changes
         others at the same time. `metadata` merges key by key; `hidden` takes the session off default lists; `kit`:
         `default_agent`, `enabled_agents`, `skills`, each replaced as a whole, and given to the agent when it starts
         next. Raises: InvalidBody, BodyTooLarge: past a limit; Forbidden: only its owner changes the visibility;
@@ -178,6 +178,12 @@ class Session(Commanding, Connecting, Workspace, Knowing, Exporting):
             hidden=hidden,
             kit=kit,
         )
+
+    def end(self, *, force: bool = False) -> Ended:
+        """Destroy the workspace that Roost made and close the session, for good: what runs is stopped; messages,
+        metrics and artifacts can still be read. Repeat is success. Raises: WorkspaceDirty: without `force`, when work
+        would be lost; Forbidden: not its owner."""
+        return self._portal.call(self._async.end, force=force)
 
     def delete(self, *, force: bool = False) -> Deleted:
         """Remove the log and the folders that Roost made. Raises: WorkspaceDirty: without `force`, when work would be
