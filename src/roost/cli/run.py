@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from roost.model.commands import CreateSession, WorkspaceRequest
 
 MAX_STDIN_CHARS = 4 * 1024 * 1024
+_CLONE = "Where: in a clone of this repository."
+_TEMPLATE = "Begin with this template: `roost library`."
 
 
 def run(
@@ -27,15 +29,11 @@ def run(
             "--repo", metavar="FOLDER", help="Where, if not here: a git repository gives a worktree of its own."
         ),
     ] = None,
-    clone: Annotated[
-        str | None, typer.Option("--clone", metavar="URL", help="Where: in a clone of this repository.")
-    ] = None,
+    clone: Annotated[str | None, typer.Option("--clone", metavar="URL", help=_CLONE)] = None,
     base: Annotated[
         str | None, typer.Option("--base", metavar="NAME", help="The branch, tag or commit that the work begins at.")
     ] = None,
-    template: Annotated[
-        str | None, typer.Option("--template", metavar="ID", help="Begin with this template: `roost library`.")
-    ] = None,
+    template: Annotated[str | None, typer.Option("--template", metavar="ID", help=_TEMPLATE)] = None,
     agent: Annotated[str | None, typer.Option("--agent", help="Who. Else ROOST_AGENT, else the hub's default.")] = None,
     in_place: Annotated[bool, typer.Option("--in-place", help="Work in the folder itself, not in a worktree.")] = False,
     model: Annotated[str | None, typer.Option("--model", help="The agent's model.")] = None,
