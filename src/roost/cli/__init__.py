@@ -25,6 +25,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "reject": ("roost.cli.reject:reject", "Refuse what a session asks."),
     "steer": ("roost.cli.steer:steer", "Say something into the open run of a session."),
     "queue": ("roost.cli.queue:queue", "List, add or remove inputs that wait for their turn."),
+    "loop": ("roost.cli.loop:loop", "Work towards a goal, in one run after the other."),
     "rules": ("roost.cli.rules:rules", "List, add or remove what a session may do without asking."),
     "pause": ("roost.cli.pause:pause", "Put sessions to sleep; they cost nothing and can be woken."),
     "resume": ("roost.cli.resume:resume", "Wake sessions, or let their queue go on."),

@@ -15,7 +15,16 @@ from roost.cli.live import LiveView
 from roost.cli.terminal import STDERR, Progress, print_json_line, progress
 from roost.client import AsyncSession
 from roost.model.envelope import Event, encode_event
-from roost.model.events import AbortRequested, RunAborted, RunComplete, RunError, RunStart, SessionResuming, ToolStart
+from roost.model.events import (
+    AbortRequested,
+    LoopUpdated,
+    RunAborted,
+    RunComplete,
+    RunError,
+    RunStart,
+    SessionResuming,
+    ToolStart,
+)
 from roost.model.ids import short_id
 from roost.model.lifecycle import RunStatus
 
@@ -28,6 +37,7 @@ _LONG: Final[dict[type, str]] = {
     SessionResuming: "waking",
 }
 """Events after which it may take a while until the next one."""
+_LOOP_CODES: Final = {"blocked": codes.RUN_FAILED, "cancelled": codes.RUN_ABORTED}
 _CODES: Final[dict[type, int]] = {RunComplete: codes.OK, RunError: codes.RUN_FAILED, RunAborted: codes.RUN_ABORTED}
 
 
@@ -92,13 +102,21 @@ async def _show_all(watch: Watch, events: AsyncGenerator[Event]) -> None:
                 watch.show(event)
                 watch.cursor = event.seq
                 kind = type(event.body)
-                watch.code = _CODES.get(kind, watch.code)
+                watch.code = _code_of(event, watch.code)
                 if kind in _LONG and not watch.as_json:
                     going_on = Progress(_LONG[kind])
     finally:
         if going_on:
             going_on.done()
     watch.end()
+
+
+def _code_of(event: Event, before: int) -> int:
+    """How it would end with this event."""
+    body = event.body
+    if isinstance(body, LoopUpdated):
+        return _LOOP_CODES.get(body.status, before)
+    return _CODES.get(type(body), before)
 
 
 def _say_goodbye(watch: Watch, *, stops: bool) -> None:

@@ -209,6 +209,11 @@ class LiveView:
     def verified(self, body: e.Verification, _event: Event) -> None:
         self._line(f"{'✓ verified' if body.passed else '✗ not verified'} {body.report}", None if body.passed else "red")
 
+    def looped(self, body: e.LoopUpdated, _event: Event) -> None:
+        style = {"completed": "green", "blocked": "red", "awaiting_input": "yellow"}.get(body.status, "dim")
+        about = f": {body.summary}" if body.summary and body.status != "running" else ""
+        self._line(f"↻ {body.status.replace('_', ' ')}, iteration {body.iteration}{about}", style)
+
     def files(self, body: e.FilesChanged, _event: Event) -> None:
         files = "file" if len(body.files) == 1 else "files"
         more = ", and more" if body.truncated else ""
@@ -297,6 +302,7 @@ _SHOWS: Final[dict[type, Callable[[LiveView, Any, Event], None]]] = {
     e.QuestionAsked: LiveView.question_asked,
     e.QuestionReplied: LiveView.answered,
     e.TodosUpdated: LiveView.todos,
+    e.LoopUpdated: LiveView.looped,
     e.GoalUpdated: _said(lambda body: f"goal: {body.status} {body.summary or ''}"),
     e.Verification: LiveView.verified,
     e.SubtaskStart: _said(lambda body: f"↳ {body.task[-6:]} begins: {body.agent} {body.prompt}"),

@@ -21,3 +21,31 @@ ManySessions = Annotated[
     list[str],
     typer.Argument(metavar="SESSION...", help="Which sessions.", autocompletion=complete_session, show_default=False),
 ]
+
+# --- what a session is given ------------------------------------------------------------------------------------------
+
+Files = Annotated[
+    list[str] | None,
+    typer.Option("--file", metavar="[PATH=]FILE", help="Put this file into the workspace, there under this path."),
+]
+Skills = Annotated[
+    list[Path] | None, typer.Option("--skill", metavar="FOLDER", help="A skill: a folder with a SKILL.md.")
+]
+Template = Annotated[
+    str | None, typer.Option("--template", metavar="ID", help="Begin with this template: `roost library`.")
+]
+Persona = Annotated[
+    str | None, typer.Option("--persona", metavar="SLUG", help="Work as this custom agent of the library.")
+]
+Goal = Annotated[
+    str | None, typer.Option("--goal", metavar="TEXT", help="What a loop works towards, until the agent says: reached.")
+]
+Iterations = Annotated[
+    int | None, typer.Option("--iterations", metavar="NUMBER", help="A loop of at most so many runs.")
+]
+Step = Annotated[
+    bool | None, typer.Option("--step/--no-step", help="Each next iteration waits for a person.", show_default=False)
+]
+Attended = Annotated[
+    bool | None, typer.Option("--attended/--alone", help="Go on only while somebody is attached.", show_default=False)
+]

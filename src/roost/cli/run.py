@@ -7,57 +7,72 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from roost.cli import codes
-from roost.cli.options import Data, Json, Url
+from roost.cli.options import Attended, Data, Files, Goal, Iterations, Json, Persona, Skills, Step, Template, Url
 from roost.cli.terminal import print_struct
 
 if TYPE_CHECKING:
     from roost.client import AsyncSession
     from roost.model.commands import CreateSession, WorkspaceRequest
+    from roost.model.envelope import Event
 
+ENDS = ("run-complete", "run-aborted", "run-error", "session-failed")
 MAX_STDIN_CHARS = 4 * 1024 * 1024
-_CLONE = "Where: in a clone of this repository."
-_TEMPLATE = "Begin with this template: `roost library`."
+
+
+Task = Annotated[
+    str | None, typer.Argument(metavar="TASK", help="What to do. `-`, or nothing with a pipe: read it from there.")
+]
+Repo = Annotated[
+    Path | None,
+    typer.Option("--repo", metavar="FOLDER", help="Where, if not here: a git repository gives a worktree of its own."),
+]
+Clone = Annotated[str | None, typer.Option("--clone", metavar="URL", help="Where: in a clone of this repository.")]
+Base = Annotated[
+    str | None, typer.Option("--base", metavar="NAME", help="The branch, tag or commit that the work begins at.")
+]
 
 
 def run(
-    task: Annotated[
-        str | None, typer.Argument(metavar="TASK", help="What to do. `-`, or nothing with a pipe: read it from there.")
-    ] = None,
-    repo: Annotated[
-        Path | None,
-        typer.Option(
-            "--repo", metavar="FOLDER", help="Where, if not here: a git repository gives a worktree of its own."
-        ),
-    ] = None,
-    clone: Annotated[str | None, typer.Option("--clone", metavar="URL", help=_CLONE)] = None,
-    base: Annotated[
-        str | None, typer.Option("--base", metavar="NAME", help="The branch, tag or commit that the work begins at.")
-    ] = None,
-    template: Annotated[str | None, typer.Option("--template", metavar="ID", help=_TEMPLATE)] = None,
+    task: Task = None,
+    repo: Repo = None,
+    clone: Clone = None,
+    base: Base = None,
     agent: Annotated[str | None, typer.Option("--agent", help="Who. Else ROOST_AGENT, else the hub's default.")] = None,
     in_place: Annotated[bool, typer.Option("--in-place", help="Work in the folder itself, not in a worktree.")] = False,
     model: Annotated[str | None, typer.Option("--model", help="The agent's model.")] = None,
     label: Annotated[str | None, typer.Option("--label", help="What the session is called; else its task.")] = None,
+    file: Files = None,
+    skill: Skills = None,
+    template: Template = None,
+    persona: Persona = None,
+    goal: Goal = None,
+    iterations: Iterations = None,
+    step: Step = None,
+    attended: Attended = None,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Print the session and leave it running.")] = False,
     as_json: Json = False,
     url: Url = None,
     data: Data = None,
 ) -> int:
     """Starts a hub in the background if none runs on this machine. Ctrl-C leaves, and the session goes on; a second
-    Ctrl-C right after stops the run. With --json: the events as the wire carries them; with --detach, the session."""
+    Ctrl-C right after stops the run. With --goal, --iterations, --step or --attended it is a loop of runs, and the task
+    its first iteration. With --json: the events as the wire carries them; with --detach, the session."""
     import anyio
 
+    from roost.cli.given import files_of, loop_of, skills_of
     from roost.client.absent import or_absent
     from roost.model.commands import CreateSession
     from roost.model.library import KitRequest
 
     wanted = CreateSession(
-        task=read_task(task),
+        task=or_absent(None if task is None and goal else read_task(task)),
         agent=or_absent(agent),
         model=or_absent(model),
         label=or_absent(label),
         workspace=place(repo, clone, base, in_place=in_place, template=template),
-        kit=KitRequest(template=or_absent(template)),
+        kit=KitRequest(skills=skills_of(skill or ()), template=or_absent(template), default_agent=or_absent(persona)),
+        files=files_of(file or ()),
+        loop=or_absent(loop_of(goal, iterations, step=step, attended=attended)),
     )
     return anyio.run(_run, _prepare(wanted, url, data), detach, as_json, url, data)
 
@@ -103,8 +118,18 @@ async def _run(wanted: "CreateSession", detach: bool, as_json: bool, url: str | 
         if detach:
             await _print_session(session, as_json)
             return codes.OK
-        events = session.events(until=("run-complete", "run-aborted", "run-error", "session-failed"))
+        events = session.events(until=_rests if wanted.loop else ENDS)
         return await follow(watch_of(session, as_json=as_json, stops=True), events)
+
+
+def _rests(event: "Event") -> bool:
+    """Whether this is the last of a loop for now: it has ended, or waits."""
+    from roost.model.events import LoopUpdated
+
+    body = event.body
+    return event.type == "session-failed" or (
+        isinstance(body, LoopUpdated) and body.status not in ("starting", "running")
+    )
 
 
 def _prepare(wanted: "CreateSession", url: str | None, data: Path | None) -> "CreateSession":

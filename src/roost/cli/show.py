@@ -9,6 +9,7 @@ from roost.cli import codes
 from roost.cli.options import Data, Json, OneSession, Url
 
 if TYPE_CHECKING:
+    from roost.model.events import Kit
     from roost.model.info import SessionInfo
     from roost.model.record import Run
     from roost.model.snapshot import Snapshot
@@ -45,6 +46,7 @@ async def _show(name: str, as_json: bool, url: Url, data: Data) -> int:
 
 def facts(info: "SessionInfo", snapshot: "Snapshot") -> Iterator[tuple[str, str]]:
     """Titles and values, in order; what there is not is left out."""
+    from roost.cli.given import loop_words
     from roost.cli.live import ways_to_answer
     from roost.cli.ls import status_of
     from roost.cli.words import age, count, folder
@@ -60,6 +62,10 @@ def facts(info: "SessionInfo", snapshot: "Snapshot") -> Iterator[tuple[str, str]
         yield "run", _run(info.run)
     if info.last_run is not UNSET:
         yield "last run", _run(info.last_run)
+    if info.loop is not UNSET:
+        yield "loop", loop_words(info.loop)
+    if info.kit is not UNSET:
+        yield "given", _given(info.kit)
     if info.error is not UNSET:
         yield "error", f"{info.error.message} ({info.error.code})"
     for entry in record.pending:
@@ -72,6 +78,18 @@ def facts(info: "SessionInfo", snapshot: "Snapshot") -> Iterator[tuple[str, str]
     counted, tokens = record.metrics, record.metrics.tokens
     words = f"{counted.messages} messages, {counted.tool_calls} tool calls, {counted.steps} steps"
     yield "counts", words + f", {count(tokens.input)} tokens in, {count(tokens.output)} out, ${counted.cost:.2f}"
+
+
+def _given(kit: "Kit") -> str:
+    """What the session works with, by name."""
+    words = {
+        "files": [file.path for file in kit.files],
+        "skills": [skill.skill for skill in kit.skills],
+        "agents": list(kit.enabled_agents),
+        "persona": [] if kit.persona is UNSET else [f"{kit.persona.slug}, version {kit.persona.version}"],
+        "template": [] if kit.template is UNSET else [kit.template.name],
+    }
+    return "\n".join(f"{title}: {', '.join(names)}" for title, names in words.items() if names)
 
 
 def _made(root: object, branch: object) -> str:

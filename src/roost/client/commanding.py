@@ -106,7 +106,11 @@ class AsyncCommanding:
             auto_continue=or_absent(goes_on),
             allow_detached=or_absent(detached),
         )
-        return await self._command(ChangeLoop(action=action, loop=wanted))
+        return await self.change_loop(ChangeLoop(action=action, loop=wanted))
+
+    async def change_loop(self, command: ChangeLoop) -> Accepted:
+        """The same from a command made elsewhere."""
+        return await self._command(command)
 
     async def reply_to_permission(
         self, request: str, reply: Reply, message: str | None = None, *, key: str | None = None

@@ -10,6 +10,7 @@ from typing import cast
 from roost.client.callbacks import Reply
 from roost.client.commanding import AsyncCommanding, Delivery, Input
 from roost.client.sync.portal import Twin
+from roost.model.commands import ChangeLoop
 from roost.model.info import Accepted
 
 
@@ -100,6 +101,10 @@ class Commanding(Twin):
     def cancel_loop(self) -> Accepted:
         """End it, and the run of its iteration. Raises: LoopNotFound, LoopEnded."""
         return self._portal.call(self._async.cancel_loop)
+
+    def change_loop(self, command: ChangeLoop) -> Accepted:
+        """The same from a command made elsewhere."""
+        return self._portal.call(self._async.change_loop, command)
 
     def reply_to_permission(
         self, request: str, reply: Reply, message: str | None = None, *, key: str | None = None
