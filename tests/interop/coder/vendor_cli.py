@@ -1,0 +1,60 @@
+"""The published command line, `agentuity coder ...`, as somebody without an account of its vendor runs it."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any, Final
+
+import anyio
+from msgspec import Struct
+
+from tests.interop.coder import packages
+
+SECONDS: Final = 60.0
+
+
+class Printed(Struct, frozen=True):
+    """What a command has left: its exit code and its lines."""
+
+    code: int
+    text: str
+
+    @property
+    def json(self) -> Any:
+        """What it printed with `--json`."""
+        assert self.code == 0, self.text
+        return json.loads(self.text)
+
+
+class Agentuity:
+    """`home`: an empty home folder. The five variables are all that a hub of one's own needs."""
+
+    def __init__(self, url: str, key: str, home: Path) -> None:
+        self.home = home
+        self.command = [
+            str(packages.bun()),
+            str(packages.home() / "node_modules" / "@agentuity" / "cli" / "bin" / "cli.ts"),
+            "coder",
+        ]
+        self.environment = packages.environment() | {
+            "HOME": str(home),
+            "AGENTUITY_CODER_URL": url,
+            "AGENTUITY_CLI_API_KEY": key,
+            "AGENTUITY_USER_ID": "owner",
+            "AGENTUITY_CLOUD_ORG_ID": "org_1",
+            "AGENTUITY_SKIP_VERSION_CHECK": "1",
+        }
+
+    async def run(self, *arguments: str) -> Printed:
+        with anyio.fail_after(SECONDS):
+            done = await anyio.run_process(
+                [*self.command, *arguments],
+                stderr=subprocess.STDOUT,
+                env=self.environment,
+                cwd=self.home,
+                check=False,
+            )
+        return Printed(done.returncode, done.stdout.decode())
+
+    async def json(self, *arguments: str) -> Any:
+        return (await self.run(*arguments, "--json")).json
