@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from roost.client import AsyncClient, AsyncSession
+from roost.host.changes import MAX_PATCH_BYTES
 from roost.model.commands import WorkspaceRequest
 from roost.model.errors import MergeConflict, MergeRefused, SessionBusy, WorkspaceDirty, WorkspaceInvalid
 from roost.model.events import FilesChanged
@@ -36,6 +37,11 @@ def repository(tmp_path: Path) -> Path:
 @pytest.fixture
 async def session(client: AsyncClient, repository: Path) -> AsyncSession:
     return await awake(client, workspace=repository)
+
+
+def write(path: Path, data: bytes) -> Path:
+    path.write_bytes(data)
+    return path
 
 
 async def commit(session: AsyncSession, message: str = "work") -> None:
@@ -87,12 +93,26 @@ async def test_the_patch_makes_the_session_work_somewhere_else(session: AsyncSes
     assert (repository / "binary").read_bytes() == bytes(range(256))
 
 
-async def test_a_patch_is_cut_at_its_limit_and_says_so(session: AsyncSession) -> None:
-    await session.put_file("long", "x" * 79 + "\n" + ("y" * 79 + "\n") * 20_000)
+async def test_a_patch_of_text_that_is_no_utf8_is_the_bytes_that_git_gives(
+    session: AsyncSession, repository: Path
+) -> None:
+    latin = "Äpfel\r\n".encode("latin-1")
+    await session.put_file("latin", latin)
     diff = await session.diff()
-    assert diff.truncated
-    assert len(diff.patch) <= 1024 * 1024
-    assert changes(diff) == [("long", "added")]
+    assert "+\ufffdpfel" in diff.patch
+    git(repository, "apply", "--whitespace=nowarn", str(write(repository.parent / "patch", diff.patch_bytes)))
+    assert (repository / "latin").read_bytes() == latin
+
+
+@pytest.mark.parametrize("byte", [b"y", b"\1", b"\xff"])
+async def test_a_patch_is_cut_at_its_limit_and_says_so(session: AsyncSession, byte: bytes) -> None:
+    await session.put_file("long", byte)
+    room = MAX_PATCH_BYTES - len((await session.diff()).patch_bytes)
+    for more, truncated in ((room, False), (room + 1, True)):
+        await session.put_file("long", byte * (1 + more))
+        diff = await session.diff()
+        assert (len(diff.patch_bytes), diff.truncated) == (MAX_PATCH_BYTES, truncated)
+        assert changes(diff) == [("long", "added")]
 
 
 async def test_a_plain_folder_of_a_repository_is_compared_with_its_last_commit(

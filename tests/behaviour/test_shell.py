@@ -80,6 +80,15 @@ async def test_what_is_no_text_comes_back_as_it_was(client: AsyncClient) -> None
     assert (await session.shell("printf plain")).stdout_bytes == b"plain"
 
 
+async def test_as_much_as_is_kept_comes_back_whatever_it_is(client: AsyncClient) -> None:
+    session = await awake(client)
+    for byte in (b"\0", b"\1", b"\n", b"\xff"):
+        printing = f"head -c {MAX_OUTPUT_BYTES} /dev/zero | tr '\\0' '\\{byte[0]:03o}'"
+        result = await session.shell(f"{printing}; ({printing}) >&2")
+        assert (result.stdout_bytes, result.stderr_bytes) == (byte * MAX_OUTPUT_BYTES,) * 2
+        assert (result.stdout_base64 is UNSET) == (byte != b"\xff")  # all but this is text
+
+
 @pytest.mark.parametrize("extra", [0, 1])
 async def test_each_output_is_kept_up_to_its_limit(client: AsyncClient, extra: int) -> None:
     session = await awake(client)

@@ -45,7 +45,7 @@ async def _diff(name: str, names: bool, wake: bool, as_json: bool, url: Url, dat
         for line in found.patch.splitlines():
             print(STDOUT.style(plain(line), _STYLES[line[0]]) if line[:1] in _STYLES else plain(line))
     else:
-        sys.stdout.write(found.patch)
+        sys.stdout.buffer.write(found.patch_bytes)
     if found.truncated and not as_json:
         print("roost: there is more; this is the beginning", file=sys.stderr)
     return codes.OK

@@ -94,7 +94,7 @@ class Bundles:
             diff = await self._workspace.diff(session, by, wake=False)
         except RoostError:
             return b""
-        return b"" if diff.truncated else diff.patch.encode()
+        return b"" if diff.truncated else diff.patch_bytes
 
     # --- in -----------------------------------------------------------------------------------------------------------
 

@@ -6,12 +6,14 @@ Shell, writing and changes wake a session that sleeps; reading does not, unless 
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Final
 
+import msgspec
 from msgspec import UNSET, Struct
 
 from roost.core.reach import Reach, ask
 from roost.core.session import Session
 from roost.link import calls
-from roost.model.errors import BodyTooLarge, InvalidRequest, SessionBusy
+from roost.link.packing import unpacked
+from roost.model.errors import BodyTooLarge, InvalidRequest, SessionBusy, ShellTimeout
 from roost.model.events import Principal
 from roost.model.workspace import (
     MAX_ENTRIES,
@@ -23,12 +25,14 @@ from roost.model.workspace import (
     FileList,
     Merge,
     Merged,
+    Output,
     Shell,
     ShellResult,
 )  # fmt: skip
 from roost.settings import Settings
 
 EMPTY: Final = calls.Nothing()
+PRINTED: Final = ("stdout", "stderr")
 
 
 class Reading(Struct, frozen=True):
@@ -47,7 +51,12 @@ class Workspace:
 
     async def shell(self, session: Session, by: Principal, asked: Shell) -> ShellResult:
         """Raises: ShellTimeout, FileMissing, NotAFolder, PathOutside (all of `cwd`), InvalidRequest, BodyTooLarge."""
-        return await self._reach.call(session, by, "shell", asked, ShellResult, wake=True)
+        try:
+            result = await self._reach.call(session, by, "shell", asked, ShellResult, wake=True)
+        except ShellTimeout as error:
+            printed = unpacked(msgspec.convert(error.details, Output), *PRINTED)
+            raise ShellTimeout(error.message, **msgspec.to_builtins(printed)) from None
+        return unpacked(result, *PRINTED)
 
     # --- files --------------------------------------------------------------------------------------------------------
 
@@ -116,7 +125,7 @@ class Workspace:
     async def diff(self, session: Session, by: Principal, *, wake: bool) -> Diff:
         """Raises: WorkspaceInvalid: git cannot say."""
         told = await self._reach.call(session, by, "diff", EMPTY, calls.Changes, wake=wake)
-        return Diff(files=session.record_now.made.changed) if told.diff is UNSET else told.diff
+        return Diff(files=session.record_now.made.changed) if told.diff is UNSET else unpacked(told.diff, "patch")
 
     async def merge(self, session: Session, by: Principal, asked: Merge) -> Merged:
         """Raises: MergeConflict, MergeRefused, WorkspaceDirty, SessionBusy."""

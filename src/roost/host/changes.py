@@ -16,6 +16,7 @@ from msgspec import UNSET
 from roost.host.clone import BASE_GLOB, BASE_REF, find_commit
 from roost.host.git import EMPTY_TREE, GitFailed, git_bytes, run_git
 from roost.host.inside import printable
+from roost.link.packing import packed
 from roost.model.errors import MergeConflict, MergeRefused, WorkspaceDirty
 from roost.model.events import FileChange, WorkspaceSpec
 from roost.model.workspace import Diff, Discard, Discarded, Merge, Merged
@@ -44,11 +45,11 @@ async def diff(spec: WorkspaceSpec, folder: Path) -> Diff | None:
     files = _files(names)
     return Diff(
         files=tuple(files[:MAX_FILES]),
-        patch=patch.decode(errors="replace"),
         base=base,
         branch=await _branch(folder) or UNSET,
         target=spec.target,
         truncated=cut or torn or len(files) > MAX_FILES,
+        **packed("patch", patch, cut=torn),
     )
 
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -141,7 +142,8 @@ async def git_bytes(
         tasks.start_soon(_gather, process.stderr, said, _MAX_SAID_BYTES)
         cut = await _gather(process.stdout, out, limit)
         if cut:
-            process.kill()
+            with suppress(ProcessLookupError):  # it had printed all of it, and ended
+                process.kill()
         code = await process.wait()
     if not cut and code not in fine:
         _printed(arguments, code, b"", bytes(said))
@@ -152,8 +154,9 @@ async def _gather(stream: AsyncIterable[bytes] | None, kept: bytearray, limit: i
     """Keep the first `limit` bytes; returns, at once, whether there are more."""
     if stream is not None:
         async for chunk in stream:
-            kept += chunk[: limit - len(kept)]
-            if len(chunk) > limit - len(kept):
+            room = limit - len(kept)
+            kept += chunk[:room]
+            if len(chunk) > room:
                 return True
     return False
 

@@ -26,7 +26,7 @@ def list_files(inside: Inside, path: str, *, recursive: bool, limit: int) -> Fil
     room = MAX_LIST_BYTES
     for parts, seen in _walk(inside, top, recursive=recursive):
         entry = entry_of("/".join(parts), seen)
-        room -= len(entry.path)
+        room -= len(entry.path.encode())
         if len(found) >= limit or room < 0:
             return FileList(files=found, truncated=True)
         found.append(entry)

@@ -3,17 +3,15 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import anyio
 
 from roost.host.inside import Inside, must_be
 from roost.host.tree import Command, Tree
+from roost.link.packing import packed
 from roost.model.errors import BodyTooLarge, InvalidRequest, ShellTimeout
 from roost.model.workspace import MAX_COMMAND_BYTES, MAX_OUTPUT_BYTES, MAX_SHELL_TIMEOUT_MS, Shell, ShellResult
-
-_CUT: Final = 3
-"""A character that was cut in two has so many bytes left at most."""
 
 
 class _Kept:
@@ -30,14 +28,7 @@ class _Kept:
 
     def told(self, name: str) -> dict[str, Any]:
         """As fields of `Output`; a character that was cut in two at the limit is left out."""
-        data = bytes(self.data)
-        for cut in range(_CUT + 1 if self.truncated else 1):
-            try:
-                text = data[: len(data) - cut].decode()
-            except UnicodeDecodeError:
-                continue
-            return {name: text} | ({f"{name}_truncated": True} if self.truncated else {})
-        told: dict[str, Any] = {name: data.decode(errors="replace"), f"{name}_base64": data}
+        told = packed(name, bytes(self.data), cut=self.truncated)
         return told | ({f"{name}_truncated": True} if self.truncated else {})
 
 

@@ -85,15 +85,21 @@ class DiskUse(Struct, frozen=True, kw_only=True):
 
 class Diff(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the session has changed, untracked files included, ignored ones not. `base`: the commit it is compared with;
-    absent where there is no repository, then `files` is what the agent said. `patch` is git's; `truncated`: it or the
-    list of files is longer than 1 MiB, or 5,000 files."""
+    absent where there is no repository, then `files` is what the agent said. `patch` is git's; if a file is text of
+    another encoding than UTF-8, what is none is replaced, and `patch_base64` has the bytes. `truncated`: it or the list
+    of files is longer than 1 MiB, or 5,000 files."""
 
     files: tuple[FileChange, ...] = ()
     patch: str = ""
+    patch_base64: bytes | UnsetType = UNSET
     base: str | UnsetType = UNSET
     branch: str | UnsetType = UNSET
     target: str | UnsetType = UNSET
     truncated: bool = False
+
+    @property
+    def patch_bytes(self) -> bytes:
+        return self.patch.encode() if self.patch_base64 is UNSET else self.patch_base64
 
 
 class Merge(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
