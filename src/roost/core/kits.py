@@ -85,12 +85,14 @@ def _above(place: str) -> list[str]:
 
 def _skills(skills: Sequence[e.Skill]) -> tuple[e.Skill, ...]:
     """Each once. Raises: InvalidBody."""
-    once = {(skill.repo, skill.skill): skill for skill in reversed(skills)}
+    once: dict[tuple[str, str], e.Skill] = {}
+    for skill in skills:
+        once.setdefault((skill.repo, skill.skill), skill)
     _check_names("skills", [skill for _, skill in once])
     _check_names("skills", [repo for repo, _ in once])
     if any(len(skill.content.encode(errors="replace")) > MAX_TEXT_BYTES for skill in skills if skill.content):
         raise InvalidBody(f"skills: a SKILL.md has at most {MAX_TEXT_BYTES} bytes")
-    return tuple(reversed(once.values()))
+    return tuple(once.values())
 
 
 def _check_names(what: str, names: Sequence[str]) -> None:

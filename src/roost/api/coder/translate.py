@@ -206,7 +206,7 @@ class Translator:
         name = LOOP_NAMES.get(body.status) if body.status != was else None
         if body.id is not UNSET:
             name = "loop_started"
-        elif was in ("paused", "awaiting_input") and body.status == "running":
+        elif was in ("paused", "awaiting_input") and body.status in ("starting", "running"):
             name = "loop_resumed"
         about = {"loop": loop_of(self.record)}
         told: list[Pair] = [("loop_state_updated", about)]
