@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from roost.testing import HubProcess
+from tests.api.coder.watching import Wire, attached, command, say, until
 from tests.behaviour.conftest import script
 from tests.githttp import make_served
 
@@ -82,3 +83,15 @@ async def test_a_repository_is_cloned_where_it_is_pinned_or_it_is_said_why_not(
         continue
     assert (detail["error"]["code"], detail["historyOnly"]) == ("workspace_invalid", False), "it can be tried again"
     assert "nowhere" in detail["error"]["message"]
+
+
+async def test_a_controller_uses_the_shell_of_the_workspace(coder: httpx.AsyncClient, hub: HubProcess) -> None:
+    session = (await coder.post("/session", json={"task": "hello"})).json()["sessionId"]
+    async with attached(Wire(hub), session) as socket:
+        done = await command(socket, "bash", command="echo out; echo err >&2; exit 3")
+        assert done["data"] == {"output": "out\nerr\n", "exitCode": 3, "cancelled": False, "truncated": False}
+        await say(socket, type="rpc_command", command={"type": "bash", "id": "lasts", "command": "sleep 60"})
+        assert (await command(socket, "get_state"))["success"]  # nothing waits for it
+        await say(socket, type="rpc_command", command={"type": "abort_bash"})
+        cancelled = await until(socket, lambda frame: frame.get("response", {}).get("id") == "lasts")
+        assert cancelled[-1]["response"]["data"]["cancelled"] is True

@@ -7,12 +7,11 @@ from typing import Any
 import anyio
 import httpx
 import pytest
-from httpx import AsyncClient
 from websockets.exceptions import ConnectionClosed
 
 from tests.api.coder import watching
-from tests.api.coder.watching import Json, command, heard, named, say, streaming, told, until
-from tests.fire.hubs import Fire, Hub
+from tests.api.coder.watching import Json, Wire, command, heard, named, say, streaming, told, until
+from tests.fire.hubs import Fire
 from tests.fire.watch import script
 
 pytestmark = [pytest.mark.anyio, pytest.mark.fire]
@@ -23,25 +22,11 @@ GONE = (OSError, httpx.HTTPError, ConnectionClosed, StopAsyncIteration)
 """What a client notices of a hub that is killed."""
 
 
-class Wire:
-    """A hub as `tests.api.coder.watching` knows one: wherever it runs now."""
-
-    def __init__(self, hub: Hub) -> None:
-        self.hub = hub
-        self.key = (hub.data / "api_key").read_text().strip()
-
-    @property
-    def port(self) -> int:
-        return int(self.hub.url.rpartition(":")[2] or 1)
-
-    def client(self, **headers: str) -> AsyncClient:
-        return AsyncClient(base_url=f"http://127.0.0.1:{self.port}", headers=headers, timeout=10, trust_env=False)
-
-    async def create(self, task: str) -> str:
-        async with self.client(Authorization=f"Bearer {self.key}") as http:
-            answer = await http.post("/api/hub/session", json={"task": task})
-            assert answer.status_code == 201, answer.text
-            return answer.json()["sessionId"]
+async def created(wire: Wire, task: str) -> str:
+    async with wire.client(Authorization=f"Bearer {wire.key}") as http:
+        answer = await http.post("/api/hub/session", json={"task": task})
+        assert answer.status_code == 201, answer.text
+        return answer.json()["sessionId"]
 
 
 async def again(work: Callable[[], Any]) -> Any:
@@ -53,7 +38,7 @@ async def again(work: Callable[[], Any]) -> Any:
             await anyio.sleep(0.05)
 
 
-async def listened(wire: Any, session: str, texts: list[str]) -> None:
+async def listened(wire: Wire, session: str, texts: list[str]) -> None:
     """From a hydration to the end of the sub-agent's task; `texts` gets what each connection was told."""
     async with streaming(wire, session) as frames:
         hydration = (await told(frames, "hydration"))[-1]
@@ -74,9 +59,9 @@ async def next_frame(frames: AsyncIterator[Json]) -> Json:
 
 async def test_streams_and_sockets_come_back_and_nothing_is_missed_or_told_twice(fire: Fire) -> None:
     hub = await fire.hub()
-    wire: Any = Wire(hub)
+    wire = Wire(hub)
     work = {"deltas": {"count": COUNT, "bytes": 24, "per_second": PER_SECOND, "task": "crew"}}
-    session = await wire.create(script(work, {"text": "all of it"}))
+    session = await created(wire, script(work, {"text": "all of it"}))
     texts: list[str] = []
     ended: list[Json] = []
 
@@ -104,7 +89,7 @@ async def test_streams_and_sockets_come_back_and_nothing_is_missed_or_told_twice
 
 async def test_a_lead_comes_back_to_its_run_in_mid_turn(fire: Fire) -> None:
     hub = await fire.hub()
-    wire: Any = Wire(hub)
+    wire = Wire(hub)
     session = ""
     said = ["I ", "I see", "I see it"]
 

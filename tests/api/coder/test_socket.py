@@ -324,6 +324,7 @@ async def test_what_a_controller_may_set(hub: Served) -> None:
         ("prompt", {"message": "see", "images": ["data:image/png;base64,AA=="] * 21}, "invalid_request"),
         ("compact", {}, "invalid_request"),
         ("set_model", {}, "invalid_body"),
+        ("bash", {}, "invalid_body"),
     ],
 )
 async def test_a_command_that_fails_says_so(hub: Served, kind: str, fields: Json, code: str) -> None:
@@ -345,6 +346,23 @@ async def test_images_are_given_as_files(hub: Served) -> None:
         assert (await command(socket, "prompt", message="see", images=images))["success"]
     run = session.record_now.run
     assert run and [getattr(part, "mime", "") for part in run.input] == ["", "image/png", "image/gif"]
+
+
+async def test_attachments_are_given_as_files_too(hub: Served) -> None:
+    session = await hub.live()
+    given: list[Json] = [
+        {"type": "file", "url": "data:text/plain;base64,aGk=", "name": "a.txt"},
+        {"type": "file", "content": "aGk=", "name": "b.bin", "mimeType": "application/x-it"},
+        {"type": "file", "content": "plain words", "name": "c.txt"},
+    ]
+    async with attached(hub, session.id) as socket:
+        assert (await command(socket, "prompt", message="see", attachments=given))["success"]
+        assert not (await command(socket, "follow_up", message="see", attachments=[{"name": "nothing"}]))["success"]
+    run = session.record_now.run
+    files = [part for part in run.input if isinstance(part, e.FileInput)] if run else []
+    assert [(file.filename, file.mime) for file in files] == [
+        ("a.txt", "text/plain"), ("b.bin", "application/x-it"), ("c.txt", "text/plain"),
+    ]  # fmt: skip
 
 
 async def test_no_turn_starts_in_an_archived_session(hub: Served) -> None:

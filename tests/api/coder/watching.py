@@ -2,9 +2,10 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import anyio
+import httpx
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
@@ -13,6 +14,7 @@ from roost.core.session import Session
 from roost.model import events as e
 from roost.model.envelope import draft
 from roost.model.ids import MessageId, PartId, RunId, TaskId
+from roost.testing import HubProcess
 from tests.api.served import Served, blocks
 
 Json = dict[str, Any]
@@ -20,8 +22,35 @@ SECONDS = 10.0
 """How long anything is waited for."""
 
 
+class Reached(Protocol):
+    """A hub that answers on a port."""
+
+    @property
+    def key(self) -> str: ...
+
+    @property
+    def port(self) -> int: ...
+
+    def client(self, **headers: str) -> httpx.AsyncClient: ...
+
+
+class Wire:
+    """Implements `Reached`: a hub that is a process, wherever it runs now."""
+
+    def __init__(self, hub: HubProcess) -> None:
+        self._hub = hub
+        self.key = (hub.data / "api_key").read_text().strip()
+
+    @property
+    def port(self) -> int:
+        return int(self._hub.url.rpartition(":")[2] or 1)
+
+    def client(self, **headers: str) -> httpx.AsyncClient:
+        return httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}", headers=headers, timeout=10, trust_env=False)
+
+
 @asynccontextmanager
-async def streaming(hub: Served, session: str, **query: str) -> AsyncGenerator[AsyncIterator[Json]]:
+async def streaming(hub: Reached, session: str, **query: str) -> AsyncGenerator[AsyncIterator[Json]]:
     """An event stream, frame by frame, comments left out. The key stands in the query, as their client has it."""
     params = {"api_key": hub.key} | query
     async with (
@@ -41,7 +70,7 @@ async def _frames(found: AsyncIterator[dict[str, str]]) -> AsyncIterator[Json]:
 
 
 @asynccontextmanager
-async def connected(hub: Served, query: str, **headers: str) -> AsyncGenerator[ClientConnection]:
+async def connected(hub: Reached, query: str, **headers: str) -> AsyncGenerator[ClientConnection]:
     """A socket with this query, and the headers if there are any; else the hub's key stands in the query too."""
     key = "" if headers or "=KEY" in query or "key=" in query else f"&api_key={hub.key}"
     address = f"ws://127.0.0.1:{hub.port}/api/ws?{query.replace('=KEY', '=' + hub.key)}{key}"
@@ -50,7 +79,7 @@ async def connected(hub: Served, query: str, **headers: str) -> AsyncGenerator[C
 
 
 @asynccontextmanager
-async def attached(hub: Served, session: str, role: str = "controller") -> AsyncGenerator[ClientConnection]:
+async def attached(hub: Reached, session: str, role: str = "controller") -> AsyncGenerator[ClientConnection]:
     """A socket that has been given `init` and its hydration."""
     async with connected(hub, f"sessionId={session}&role={role}") as socket:
         assert (await heard(socket))["type"] == "init"

@@ -190,9 +190,9 @@ class Live:
 
     def tell(self, name: str, data: dict[str, Any]) -> None:
         """Something that is no event of the session, to whoever watches now."""
-        seq = 0 if self._translator is None else self._translator.fold.seq
-        self._push([Told(name=name, data=data, seq=seq, at=self._hub.now_ms())])
-        self._ring_bell()
+        if self._translator is not None:
+            self._push(self._translator.tell(name, data, self._hub.now_ms()))
+            self._ring_bell()
 
     async def follow(self, cursor: int) -> AsyncIterator[Page]:
         """Pages from this cursor on, for ever. Raises: StreamLost: it is behind the ring; SessionNotFound: the session

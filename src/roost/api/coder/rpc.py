@@ -1,5 +1,6 @@
 """Commands of a controller, in the vocabulary of Pi's RPC mode (hub-wire 12), as commands of ours."""
 
+from base64 import b64decode, b64encode
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -17,8 +18,10 @@ from roost.model.errors import InvalidRequest, PermissionNotFound, SessionBusy
 from roost.model.ids import RequestId
 from roost.model.messages import Message
 from roost.model.record import Pending
+from roost.model.workspace import Shell
 
-MAX_IMAGES: Final = 20
+MAX_FILES: Final = 20
+"""Images and attachments of one prompt."""
 LEAD: Final = "lead"
 """The agent that leads, by the name that is the same in every session."""
 Given = dict[RequestId, dict[int, tuple[str, ...]]]
@@ -41,6 +44,19 @@ class Named(Struct, frozen=True):
     id: str | int | UnsetType = UNSET
 
 
+class _Bash(Struct, frozen=True, kw_only=True):
+    command: str
+
+
+class _Attached(Struct, frozen=True, kw_only=True):
+    """A file that is given along: by a `data:` URL, or as base64 or text."""
+
+    url: str = ""
+    content: str = ""
+    name: str = "attachment"
+    mimeType: str = "text/plain"  # noqa: N815
+
+
 class _Saying(Struct, frozen=True, kw_only=True):
     message: str = ""
     text: str = ""
@@ -48,6 +64,7 @@ class _Saying(Struct, frozen=True, kw_only=True):
     targetAgent: str = ""  # noqa: N815  # the wire's word
     streamingBehavior: str = ""  # noqa: N815
     images: list[Any] = []
+    attachments: list[_Attached] = []
 
 
 class _Model(Struct, frozen=True, kw_only=True):
@@ -106,10 +123,10 @@ def _parts(rpc: Rpc, said: _Saying) -> tuple[e.InputPart, ...]:
     text, agent = said.message or said.text, said.agent or said.targetAgent
     if agent and agent not in (LEAD, rpc.session.record_now.agent):
         text = f"@{agent} {text}"
-    if len(said.images) > MAX_IMAGES:
-        raise InvalidRequest(f"images: at most {MAX_IMAGES}")
+    if len(said.images) + len(said.attachments) > MAX_FILES:
+        raise InvalidRequest(f"images and attachments: at most {MAX_FILES}")
     images = tuple(_image(image) for image in said.images)
-    return (e.TextInput(text=text), *images)
+    return (e.TextInput(text=text), *images, *(_attached(file) for file in said.attachments))
 
 
 def _image(image: Any) -> e.FileInput:
@@ -122,8 +139,39 @@ def _image(image: Any) -> e.FileInput:
             raise InvalidRequest("images: data URLs, or objects with `data` and `mimeType`")
 
 
+def _attached(file: _Attached) -> e.FileInput:
+    """Raises: InvalidRequest: it has neither content nor a `data:` URL."""
+    if file.url.startswith("data:"):
+        return e.FileInput(url=file.url, mime=file.mimeType, filename=file.name)
+    if not file.content:
+        raise InvalidRequest("attachments: with `content`, or a data URL")
+    try:
+        data = b64decode(file.content, validate=True)
+    except ValueError:
+        data = file.content.encode()
+    encoded = b64encode(data).decode()
+    return e.FileInput(url=f"data:{file.mimeType};base64,{encoded}", mime=file.mimeType, filename=file.name)
+
+
 async def _abort(rpc: Rpc, _: Raw) -> Any:
     await rpc.session.handle(c.Abort(), rpc.by)
+    return UNSET
+
+
+async def _bash(rpc: Rpc, raw: Raw) -> Any:
+    """A command for the shell of the workspace, off the record. Raises: ShellTimeout."""
+    wanted = Shell(command=msgspec.json.decode(raw, type=_Bash).command)
+    done = await rpc.hub.workspace.shell(rpc.session, rpc.by, wanted)
+    truncated = done.stdout_truncated or done.stderr_truncated
+    return {
+        "output": done.stdout + done.stderr,
+        "exitCode": done.exit_code,
+        "cancelled": False,
+        "truncated": truncated,
+    }
+
+
+async def _nothing(_rpc: Rpc, _: Raw) -> Any:
     return UNSET
 
 
@@ -209,11 +257,15 @@ async def _set_name(rpc: Rpc, raw: Raw) -> Any:
     return UNSET
 
 
+ABORT_BASH: Final = "abort_bash"
+"""Cancels what runs (watcher.py)."""
 COMMANDS: Final[dict[str, Callable[[Rpc, Raw], Awaitable[Any]]]] = {
     "prompt": _prompt,
     "steer": _steer,
     "follow_up": _prompt,
     "abort": _abort,
+    "bash": _bash,
+    ABORT_BASH: _nothing,
     "get_state": _state,
     "get_messages": _messages,
     "get_session_stats": _stats,
@@ -224,6 +276,10 @@ COMMANDS: Final[dict[str, Callable[[Rpc, Raw], Awaitable[Any]]]] = {
     "set_session_name": _set_name,
 }
 """What a controller may ask. Others of Pi's are answered as failed."""
+LASTING: Final = frozenset(("bash",))
+"""These may take long, so others are carried out meanwhile."""
+CANCELLED: Final = {"output": "", "cancelled": True, "truncated": False}
+"""The data of a `bash` that was cancelled."""
 SAYING: Final = frozenset(("prompt", "steer", "follow_up"))
 """A failure of these is told with `rpc_command_error` too: a terminal waits for their turn."""
 

@@ -86,6 +86,10 @@ class Translator:
         """What has grown since it was told last, and may be told again at `now` (ms)."""
         return self._dated(self._speech.grown(now), now)
 
+    def tell(self, name: str, data: dict[str, Any], now: float) -> list[Told]:
+        """Something that comes from no event, in its place among what does."""
+        return self._dated([(name, data)], now)
+
     def _dated(self, pairs: Sequence[Pair], at: float) -> list[Told]:
         told: list[Told] = []
         for name, data in pairs:

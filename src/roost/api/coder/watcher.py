@@ -11,6 +11,8 @@ from typing import Any, ClassVar, Final, cast
 
 import anyio
 import msgspec
+from anyio import CancelScope
+from anyio.abc import TaskGroup
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from roost.api.asgi import query_of
@@ -29,6 +31,8 @@ from roost.model.events import Principal
 from roost.model.record import Record
 from roost.model.unreadable import UNREADABLE
 
+MAX_RUNNING: Final = 4
+"""Commands of a client that last, at once; one more is waited for."""
 BOOTSTRAP_SECONDS: Final = 2.0
 """How long a controller's `bootstrap_ready` is waited for before live frames begin without it."""
 
@@ -62,8 +66,10 @@ class Watcher:
         self._patterns = patterns(query_of(connection.scope, "subscribe"))
         self._stay = Stay(connection, session, key)
         self._released = anyio.Event()
+        self._running: set[CancelScope] = set()
         self._rpc: rpc.Rpc
         self._live: Live
+        self._tasks: TaskGroup
 
     async def run(self, streams: Streams, lives: Lives) -> RoostError | None:
         """Until the client leaves (None), the session is deleted, the visit is over or the hub stops: why.
@@ -77,10 +83,10 @@ class Watcher:
             self._rpc = rpc.Rpc(hub=self._hub, session=self._session, by=self._by, given=live.given)
             await live.join()  # what is wrong with the session is said before `init`
             await self._connection.greet(self._session, frames.init_of(self._session.record_now, self._role))
-            async with anyio.create_task_group() as tasks:
-                self._stay.scope = tasks.cancel_scope
+            async with anyio.create_task_group() as self._tasks:
+                self._stay.scope = self._tasks.cancel_scope
                 with streams.open(send, self._stay.scope, BEAT), visit.begin(self._stay.scope):
-                    tasks.start_soon(self._stay.until_over, partial(self._write, live))
+                    self._tasks.start_soon(self._stay.until_over, partial(self._write, live))
                     await self._stay.until_over(self._read)
         return await self._stay.why(streams)
 
@@ -148,6 +154,29 @@ class Watcher:
         self._released.set()
         raw = frames.decoded(frame, _RpcCommand).command
         command = frames.decoded(raw, rpc.Named)
+        if command.type == rpc.ABORT_BASH:
+            for running in self._running:
+                running.cancel()
+        if command.type in rpc.LASTING and len(self._running) < MAX_RUNNING:
+            self._tasks.start_soon(self._last, command, raw)
+            return ""
+        return await self._carried_out(command, raw)
+
+    async def _last(self, command: rpc.Named, raw: Raw) -> None:
+        """Carry out what may take long, while other frames are read."""
+        answer = ""
+        with CancelScope() as running:
+            self._running.add(running)
+            try:
+                answer = await self._carried_out(command, raw)
+            finally:
+                self._running.discard(running)
+        if running.cancelled_caught:
+            answer = self._response(command, data=rpc.CANCELLED)
+        if answer:
+            await self._connection.tell(answer)
+
+    async def _carried_out(self, command: rpc.Named, raw: Raw) -> str:
         try:
             await self._check_may_act()
             if command.type not in rpc.COMMANDS and await self._relayed(raw):
