@@ -6,6 +6,7 @@ import pytest
 from msgspec import UNSET
 from msgspec.structs import replace
 
+from roost.core.decision import Decision
 from roost.core.decisions import decide, settle
 from roost.core.due import Times, overdue
 from roost.model import commands as c
@@ -51,14 +52,16 @@ class Looping:
         assert isinstance(part, e.TextInput)
         return part.text
 
+    def commit(self, decision: Decision) -> None:
+        for draft in decision.drafts:
+            self.story.tell(draft.body, run=draft.run, by=draft.by)
+
     def settle(self) -> None:
         while (decision := settle(self.record, linked=True, attended=self.attended)).drafts:
-            for draft in decision.drafts:
-                self.story.tell(draft.body, run=draft.run, by=draft.by)
+            self.commit(decision)
 
     def ask(self, command: c.AnyCommand) -> None:
-        for draft in decide(self.record, command, ANN).drafts:
-            self.story.tell(draft.body, run=draft.run, by=draft.by)
+        self.commit(decide(self.record, command, ANN))
         self.settle()
 
     def say(self, status: Literal["continue", "complete"], **about: str) -> None:
@@ -299,8 +302,7 @@ def test_a_session_that_is_put_to_sleep_pauses_a_loop_that_would_go_on(status: S
         looping.ask(c.Abort())
         looping.end(e.RunAborted())
     looping.ask(c.Pause())
-    for draft in settle(looping.record, linked=False, attended=True).drafts:
-        looping.story.tell(draft.body, run=draft.run, by=draft.by)
+    looping.commit(settle(looping.record, linked=False, attended=True))
     assert (looping.record.phase, looping.loop.status) == (Phase.PAUSED, then)
 
 
@@ -310,8 +312,7 @@ def test_a_loop_of_a_session_that_sleeps_is_resumed_by_waking_it() -> None:
     looping.story.tell(e.SessionPaused())
     decision = decide(looping.record, c.ChangeLoop(action="resume"), ANN)
     assert decision.then == "start"
-    for draft in decision.drafts:
-        looping.story.tell(draft.body, run=draft.run, by=draft.by)
+    looping.commit(decision)
     assert (looping.record.phase, looping.loop.status) == (Phase.RESUMING, "starting")
     looping.story.tell(e.RuntimeReady(epoch=looping.record.epoch))
     looping.settle()
@@ -324,6 +325,5 @@ def test_archiving_cancels_a_loop_and_parking_pauses_it() -> None:
     assert (looping.record.phase, looping.loop.status) == (Phase.ARCHIVED, "cancelled")
     parked = standing("running")
     parked.story.tell(e.PermissionAsked(request=request(), permission="bash"), run=FIRST)
-    for draft in overdue(parked.record, 2 * parked.record.updated_at, Times(idle=0, parked=1)).drafts:
-        parked.story.tell(draft.body, run=draft.run, by=draft.by)
+    parked.commit(overdue(parked.record, 2 * parked.record.updated_at, Times(idle=0, parked=1)))
     assert (parked.record.phase, parked.loop.status) == (Phase.PAUSED, "paused")
