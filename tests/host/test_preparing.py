@@ -90,6 +90,13 @@ async def test_a_repository_that_is_not_there_is_told(folder: Path, tmp_path: Pa
     assert not folder.exists()
 
 
+@pytest.mark.parametrize("branch", [5, ["main"], "-x", "a b", "\0", "no-such-branch"])
+async def test_a_branch_that_is_none_is_told(folder: Path, repo: Path, branch: Any) -> None:
+    with pytest.raises(WorkspaceInvalid):
+        await make(folder, repo, branch=branch)
+    assert not folder.exists()
+
+
 async def test_nothing_that_a_script_started_goes_on(folder: Path) -> None:
     await make(folder, script="sleep 300 & setsid sleep 300 & echo $ROOST_BUILD")
     assert folder.with_name("ws_1.build.log").read_text() == f"{folder.name}\n"

@@ -27,7 +27,8 @@ def address_of(repo: Mapping[str, Any]) -> str:
 
 def base_of(repo: Mapping[str, Any]) -> str | UnsetType:
     """The commit, branch or other ref that is asked for."""
-    return repo.get("commit") or repo.get("branch") or repo.get("ref") or UNSET
+    named = repo.get("commit") or repo.get("branch") or repo.get("ref")
+    return str(named) if named else UNSET
 
 
 def without_passwords(repo: Mapping[str, Any]) -> dict[str, Any]:

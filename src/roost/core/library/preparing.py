@@ -117,7 +117,7 @@ class Preparing:
     async def _make(self, template: lib.SavedTemplate, build: str) -> None:
         try:
             await self._preparer.make(self._place / build, template.repos, template.setup_script)
-        except (RoostError, OSError) as error:
+        except (RoostError, OSError, ValueError) as error:  # the last: what no file or process can be named
             _log.warning("a template was not prepared", template=template.id, build=build, detail=str(error))
             await self._told(template.id, build, status="failed", error=str(error))
             return
