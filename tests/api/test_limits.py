@@ -10,11 +10,22 @@ import msgspec
 import pytest
 
 from roost.api.asgi import Message, Receive
+from roost.api.call import MAX_KEY_CHARS
 from roost.api.patience import patient
+from roost.api.streams.socket import MAX_TEXT_BYTES
 from roost.core.session import Session
-from roost.model.commands import MAX_ENV_BYTES, MAX_LABEL_CHARS, MAX_METADATA_BYTES, MAX_TAG_CHARS, MAX_TAGS
+from roost.model.commands import (
+    MAX_ENV_BYTES,
+    MAX_LABEL_CHARS,
+    MAX_METADATA_BYTES,
+    MAX_TAG_CHARS,
+    MAX_TAGS,
+    MAX_TASK_BYTES,
+)  # fmt: skip
+from roost.model.envelope import draft
 from roost.model.errors import RequestTimedOut
-from roost.model.events import RunAborted
+from roost.model.events import RunAborted, TextDelta, TextInput
+from roost.model.ids import MessageId, PartId
 from tests.api.served import Served, served
 from tests.api.test_socket import asked, closed, joined
 from tests.api.test_streams import said as says
@@ -55,6 +66,50 @@ async def test_what_is_said_about_a_session_has_its_limits_when_it_is_made_and_l
     assert (made.json()["code"], changed.json()["code"]) == (code, code)
     assert session.seq == head + 1
     assert (await api.http.get("/v1/sessions")).json()["total"] == 1
+
+
+async def test_input_has_its_largest_size(api: Served) -> None:
+    session = await api.live()
+    room = MAX_TASK_BYTES - len(msgspec.json.encode((TextInput(text=""),)))
+    for delivery in ("prompt", "steer", "queue"):
+        for size, status in ((room + 1, 413), (room, 202)):
+            body = {"text": "x" * size, "delivery": delivery}
+            answer = await api.http.post(f"/v1/sessions/{session.id}/input", json=body)
+            assert answer.status_code == status, (delivery, size, answer.text[:200])
+
+
+async def test_bodies_and_keys_are_taken_up_to_their_limit(tmp_path: Path) -> None:
+    async with hub(tmp_path, max_body_bytes=1000) as api:
+        headers = {"Idempotency-Key": "k" * MAX_KEY_CHARS}
+        answer = await api.http.post("/v1/sessions", content=b'{"agent":"scripted"}'.ljust(1000), headers=headers)
+        assert answer.status_code == 201
+        answer = await api.http.post("/v1/sessions", content=b'{"agent":"scripted"}'.ljust(1001), headers=headers)
+        assert (answer.status_code, answer.json()["limit_bytes"]) == (413, 1000)
+
+
+@pytest.mark.parametrize(
+    ("path", "most"), [("/messages", 500), ("/runs", 500), ("/events", 5000), ("/v1/feed", 5000), ("/v1/audit", 5000)]
+)
+async def test_pages_have_their_largest_size(api: Served, path: str, most: int) -> None:
+    session = await api.create()
+    whole = path if path.startswith("/v1/") else f"/v1/sessions/{session.id}{path}"
+    for limit, status in ((0, 400), (1, 200), (most, 200), (most + 1, 400)):
+        assert (await api.http.get(whole, params={"limit": limit})).status_code == status
+
+
+async def test_a_message_of_events_holds_what_fits_or_one_event(api: Served) -> None:
+    session = await api.live()
+    delta = TextDelta(message=MessageId("msg_1"), part=PartId("part_1"), delta="x" * 200_000)
+    await api.say(session, [draft(delta) for _ in range(5)])
+    sizes: list[int] = []
+    async with joined(api, session.id, "?after=0") as socket:
+        seen = 0
+        while seen < session.seq:
+            frame = await socket.recv()
+            message = msgspec.json.decode(frame)
+            seen = message.get("seq", seen)
+            sizes += [len(frame)] if message["type"] == "events" else []
+    assert 400_000 < max(sizes) <= MAX_TEXT_BYTES  # two of them fit, a third does not
 
 
 async def test_tags_are_counted_after_they_are_added(api: Served) -> None:

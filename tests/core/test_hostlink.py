@@ -1,18 +1,21 @@
-"""A host's connection in the hub: when it counts as silent."""
+"""A host's connection in the hub: when it counts as silent, and what it may have open."""
 
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 
 import anyio
 import pytest
-from msgspec import Raw
+from msgspec import UNSET, Raw
 
 from roost.core.bell import LocalBell
+from roost.core.blobs import Blobs
 from roost.core.clock import SystemClock
+from roost.core.counter import MAX_UPLOADS, Counter
 from roost.core.decisions import HUB, Decision
 from roost.core.hostlink import HostLink
 from roost.core.log import Log
 from roost.core.session import Ground, Session
-from roost.link.frames import AppendFrame, Beat, Produced, encode_frame
+from roost.link.frames import AppendFrame, Ask, Beat, Produced, encode_frame
 from roost.model import events as e
 from roost.model import stored as s
 from roost.model.envelope import Event, draft, encode_body
@@ -87,3 +90,12 @@ async def test_a_commit_that_takes_long_is_no_silence_of_the_host(session: Sessi
         await HostLink(session, 1, SETTINGS).run(receive, ignore)
     assert frames == []
     assert session.produced == 1
+
+
+async def test_a_host_has_so_many_uploads_open_and_no_more(tmp_path: Path) -> None:
+    counter = Counter(SESSION, Log(MemoryStore(), LocalBell()), Blobs(tmp_path))
+    begun = [await counter.answer(Ask(id=str(number), method="begin_blob")) for number in range(MAX_UPLOADS + 1)]
+    assert [answer.code for answer in begun] == [*[UNSET] * MAX_UPLOADS, "host_busy"]
+    counter.close()
+    assert (await counter.answer(Ask(id="again", method="begin_blob"))).code is UNSET
+    counter.close()

@@ -6,10 +6,14 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from roost.host.inside import Inside
+from roost.host.listing import MAX_LIST_BYTES, list_files
+from roost.link.frames import MAX_FRAME_BYTES
 from roost.model.errors import FileMissing, NotAFile, NotAFolder, PathOutside, RoostError
+from roost.model.workspace import MAX_ENTRIES
 
 
 @pytest.fixture
@@ -111,3 +115,16 @@ def test_each_error_says_what_is_there_instead(folder: Path) -> None:
         inside.remove(inside.parts("sub"))
     with pytest.raises(NotAFile):
         inside.remove(())
+
+
+def test_a_list_fits_into_a_frame_however_long_its_names_are(folder: Path) -> None:
+    deep = folder
+    for _ in range(14):
+        deep = deep / ("ü" * 125)
+    deep.mkdir(parents=True)
+    for number in range(300):
+        (deep / f"{number:03}{'🪶' * 20}").touch()
+    listed = list_files(Inside(folder), "", recursive=True, limit=MAX_ENTRIES)
+    assert listed.truncated
+    assert MAX_LIST_BYTES - 4000 < sum(len(entry.path.encode()) for entry in listed.files) <= MAX_LIST_BYTES
+    assert len(msgspec.json.encode(listed)) < MAX_FRAME_BYTES

@@ -8,7 +8,8 @@ from roost.model import events as e
 from roost.model.envelope import Unknown
 from roost.model.errors import IllegalTransition, PermissionNotFound
 from roost.model.lifecycle import Phase, RunStatus
-from roost.model.record import Queued, Record, decode_record, encode_record, fold_records
+from roost.model.made import MAX_CHANGED
+from roost.model.record import MAX_GRANTED, Queued, Record, decode_record, encode_record, fold_records
 from tests.model.stories import (
     ANN,
     FIRST_AT,
@@ -254,6 +255,23 @@ def test_a_permission_is_pending_until_it_is_answered_and_only_once(reply: str) 
     with pytest.raises(PermissionNotFound):
         story.tell(answer, run=run())
     assert story.fold.seq == 6
+
+
+def test_what_always_has_granted_is_kept_up_to_its_limit_the_newest() -> None:
+    story = running()
+    for number in range(MAX_GRANTED + 1):
+        asked = e.PermissionAsked(request=request(), permission="bash", patterns=("x",), always=(f"x{number}",))
+        story.tell(asked, e.PermissionReplied(request=request(), reply="always"), run=run())
+        assert len(record(story).granted) == min(number + 1, MAX_GRANTED)
+    assert [rule.pattern for rule in record(story).granted] == [f"x{number}" for number in range(1, MAX_GRANTED + 1)]
+
+
+def test_files_that_an_agent_has_changed_are_kept_up_to_their_limit_the_last() -> None:
+    files = tuple(e.FileChange(path=str(number), change="added") for number in range(MAX_CHANGED))
+    story = running().tell(e.FilesChanged(files=files), run=run())
+    assert record(story).made.changed == files
+    more = e.FileChange(path="more", change="added")
+    assert record(story.tell(e.FilesChanged(files=(more,)), run=run())).made.changed == (*files[1:], more)
 
 
 def test_a_question_is_answered_as_a_question_and_a_permission_as_a_permission() -> None:
