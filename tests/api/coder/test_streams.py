@@ -239,6 +239,24 @@ async def test_whoever_is_too_slow_is_let_go_and_everybody_else_is_not(hub: Serv
         assert got >= RING_BYTES // 100_000
 
 
+async def test_who_comes_a_little_later_is_given_the_same_hydration_unless_the_ring_has_moved_on(hub: Served) -> None:
+    session = await hub.live(task="hello")
+    with Lives(hub.hub).watched(session) as live:
+        first, cursor = await live.join()
+        await speak(hub, session, *words("x", task="t1"))
+        watching = live.follow(cursor)
+        await anext(watching)
+        again, same = await live.join()
+        assert again is first and same == cursor
+        for _ in range(RING_BYTES // 100_000 + 2):  # few frames, but large
+            await speak(hub, session, *words("x" * 100_000, task="t1"))
+            await anext(watching)
+        fresh, cursor = await live.join()
+        assert fresh is not first
+        await speak(hub, session, *words("y", task="t1"))
+        assert b'"delta":"y"' in (await anext(live.follow(cursor))).frames[-1].data
+
+
 async def test_a_page_is_bounded_and_rendered_once_for_all_who_want_the_same(hub: Served) -> None:
     session = await hub.live(task="hello")
     with Lives(hub.hub).watched(session) as live:

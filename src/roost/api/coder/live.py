@@ -130,7 +130,8 @@ class Relay(Protocol):
 
 
 class Live:
-    """A session that is watched. Made by `Lives`; `run` is its one task, with three children."""
+    """A session that is watched. Made by `Lives`; `run` is its one task, with a child for each of its clocks: the
+    log, what has grown, who comes and goes, the agent's link."""
 
     def __init__(self, hub: Hub, session: Session) -> None:
         self.watchers = 0
@@ -186,7 +187,8 @@ class Live:
     def _is_fresh(self, joined: Hydration, cursor: int) -> bool:
         """Whether what was told since then is little, and nothing has happened that is not told."""
         record = cast(Translator, self._translator).record
-        return self._ring.end - cursor <= FRESH_FRAMES and record.state_seq == joined.record.state_seq
+        near = self._ring.end - cursor <= FRESH_FRAMES and self._ring.after(cursor) is not None
+        return near and record.state_seq == joined.record.state_seq
 
     def tell(self, name: str, data: dict[str, Any]) -> None:
         """Something that is no event of the session, to whoever watches now."""
