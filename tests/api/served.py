@@ -79,8 +79,8 @@ class NoPreparer:
     async def clear(self, folder: Path) -> None:
         pass
 
-    async def tidy(self, place: Path, needed: Collection[str]) -> None:
-        pass
+    async def tidy(self, place: Path, needed: Collection[str]) -> set[str]:
+        return set(needed)
 
     async def packages(self, wanted: Sequence[str]) -> Dependencies:
         return Dependencies(valid=tuple(wanted), checked=False)

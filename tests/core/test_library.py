@@ -43,6 +43,7 @@ class Preparer:
         self.made: list[str] = []
         self.cleared: list[str] = []
         self.needed: list[str] = []
+        self.lost: set[str] = set()
         self.failure: str | None = None
         self.go_on = anyio.Event()
 
@@ -57,8 +58,9 @@ class Preparer:
         await checkpoint()
         self.cleared.append(folder.name)
 
-    async def tidy(self, place: Path, needed: Collection[str]) -> None:
+    async def tidy(self, place: Path, needed: Collection[str]) -> set[str]:
         self.needed = sorted(needed)
+        return set(needed) - self.lost
 
     async def packages(self, wanted: Sequence[str]) -> lib.Dependencies:
         return lib.Dependencies(valid=tuple(wanted))
@@ -310,10 +312,27 @@ async def test_what_a_hub_left_unfinished_is_begun_anew_by_the_next(prepared: Pr
             assert await prepared.status(library) == "building"
     async with hub_of(prepared.store, prepared.preparer) as library:
         assert await prepared.status(library) == "building"
-        assert prepared.preparer.needed == prepared.preparer.made[-1:]
+        assert prepared.preparer.needed == [], "nothing of the first build is"
         prepared.preparer.go_on.set()
         assert await prepared.status(library) == "ready"
         assert (await prepared.template(library)).preparation.ready == prepared.preparer.made[-1]
+
+
+@pytest.mark.parametrize("unfinished", [False, True])
+async def test_a_folder_that_is_gone_when_a_hub_starts_is_forgotten(prepared: Prepared, unfinished: bool) -> None:
+    async with hub_of(prepared.store, prepared.preparer) as library:
+        template = await template_of(library, setup_script="x")
+        prepared.preparer.go_on.set()
+        await library.preparing.refresh(template.id, ANNA)
+        assert await prepared.status(library) == "ready"
+        if unfinished:
+            prepared.preparer.go_on = anyio.Event()
+            await library.preparing.refresh(template.id, ANNA)
+    prepared.preparer.lost = set(prepared.preparer.made[:1])
+    async with hub_of(prepared.store, prepared.preparer) as library:
+        assert await prepared.status(library) == ("building" if unfinished else "none")
+        kit = await library.kit(lib.KitRequest(template=template.id), ANNA)
+        assert await library.preparing.begun(OWN, kit) == OWN
 
 
 async def test_a_template_that_changes_meanwhile_is_not_prepared_from_what_it_was(prepared: Prepared) -> None:

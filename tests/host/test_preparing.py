@@ -124,7 +124,7 @@ async def test_folders_that_nobody_needs_are_cleared(folder: Path) -> None:
     needed = folder.with_name("ws_1.kept")
     for each in (folder, needed):
         await make(each, script="true")
-    await LocalPreparer().tidy(folder.parent, {needed.name})
+    assert await LocalPreparer().tidy(folder.parent, {needed.name, "gone"}) == {needed.name}
     assert names_in(folder.parent) == ["ws_1.kept", "ws_1.kept.log", "ws_1.kept.sh"]
 
 

@@ -2,6 +2,7 @@
 to its files, no other one sees."""
 
 import os
+import time
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,7 @@ from roost.model.events import WorkspaceSpec, WorkspaceUpdated
 
 BRANCH: Final = "roost/template"
 """Of the clone in a template's folder."""
+TICK_SECONDS: Final = 0.001
 
 
 async def copy_prepared(spec: WorkspaceSpec, root: Path, tell: Tell) -> bool:
@@ -66,14 +68,20 @@ def untouched(root: Path) -> bool:
     except OSError:
         return False
     for folder, _, files in os.walk(root):
-        if any(os.lstat(os.path.join(folder, name)).st_ctime_ns > begun for name in ("", *files)):  # noqa: PTH118
+        if any(os.lstat(os.path.join(folder, name)).st_ctime_ns >= begun for name in ("", *files)):  # noqa: PTH118
             return False
     return True
 
 
 def begin(root: Path) -> None:
-    """From now on, whatever changes in this folder is somebody's work."""
-    _begun(root).touch()
+    """From now on, whatever changes in this folder is somebody's work. The clock of files stands still for some
+    milliseconds: the mark is later than all that is there, and no later than anything that follows. Blocks."""
+    mark = _begun(root)
+    mark.touch()
+    made = mark.stat().st_mtime_ns
+    while mark.stat().st_mtime_ns == made:
+        time.sleep(TICK_SECONDS)
+        mark.touch()
 
 
 def forget_begun(root: Path) -> None:

@@ -63,11 +63,12 @@ class LocalPreparer:
 
         await to_thread.run_sync(clear)
 
-    async def tidy(self, place: Path, needed: Collection[str]) -> None:
+    async def tidy(self, place: Path, needed: Collection[str]) -> set[str]:
         for name in await to_thread.run_sync(_folders_in, place):
             if name not in needed:
                 with suppress(OSError):  # another time
                     await self.clear(place / name)
+        return await to_thread.run_sync(lambda: {name for name in needed if (place / name).is_dir()})
 
     async def packages(self, wanted: Sequence[str]) -> Dependencies:
         return await packages(wanted)

@@ -70,8 +70,8 @@ class Preparer(Protocol):
         """Kill what was started for this folder, and remove it."""
         ...
 
-    async def tidy(self, place: Path, needed: Collection[str]) -> None:
-        """Clear all folders there that are not needed."""
+    async def tidy(self, place: Path, needed: Collection[str]) -> set[str]:
+        """Clear all folders there that are not needed; returns the names of those that are, and are there."""
         ...
 
     async def packages(self, wanted: Sequence[str]) -> Dependencies:

@@ -45,15 +45,24 @@ class Preparing:
         templates.stale = self._stop
 
     async def open(self) -> None:
-        """Begin anew what the last hub did not finish, and clear away what no template needs."""
-        needed: set[str] = set()
-        for template in await self._templates.all(None):
-            if template.preparation.status in UNFINISHED:
-                template = await self._templates.prepare(template.id, HUB, self._queued, "prepared")
-                self._begin(template)
+        """Begin anew what the last hub did not finish, forget folders that are gone, and clear away what no template
+        needs."""
+        templates = await self._templates.all(None)
+        there = await self._preparer.tidy(
+            self._place, {build for each in templates for build in _kept(each.preparation)}
+        )
+
+        def taken_up(template: lib.SavedTemplate) -> lib.Preparation:
             made = template.preparation
-            needed |= {build for build in (made.ready, made.build) if build is not UNSET}
-        await self._preparer.tidy(self._place, needed)
+            if made.ready is not UNSET and made.ready not in there:  # its store came from elsewhere, by a backup
+                made = lib.Preparation() if made.status == "ready" else replace(made, ready=UNSET)
+            return self._queued(replace(template, preparation=made)) if made.status in UNFINISHED else made
+
+        for template in templates:
+            if taken_up(template) != template.preparation:
+                after = await self._templates.prepare(template.id, HUB, taken_up, "prepared")
+                if after.preparation.status in UNFINISHED:
+                    self._begin(after)
 
     async def refresh(self, template: str, by: e.Principal) -> lib.SavedTemplate:
         """Prepare its folder anew, in the background. A build that waits or goes on is not doubled.
@@ -157,3 +166,9 @@ class Preparing:
             await self._preparer.clear(self._place / build)
         except OSError as error:
             _log.warning("the folder of a template is left", build=build, detail=str(error))
+
+
+def _kept(made: lib.Preparation) -> set[str]:
+    """Builds of which something is needed: a folder, or the log of one that failed."""
+    unfinished = made.status in UNFINISHED
+    return {build for build in (made.ready, UNSET if unfinished else made.build) if build is not UNSET}
