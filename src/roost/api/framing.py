@@ -15,6 +15,8 @@ from roost.api.asgi import Scope, Send
 
 FRAMES: Final = "roost.frames"
 """The message, and the extension of the scope, that carry whole frames as `data`."""
+LIMIT: Final = "roost.limit"
+"""The message that allows frames of so many `bytes` from this client, where others may not send as large ones."""
 _TEXT: Final = 0x81
 """A text frame that is a whole message."""
 _SHORT, _LONG = 125, 0xFFFF
@@ -35,6 +37,12 @@ async def send_frames(send: Send, frames: bytes) -> None:
     await send({"type": FRAMES, "data": frames})
 
 
+async def allow(scope: Scope, send: Send, size: int) -> None:
+    """Take frames of so many bytes from this client, if the server can."""
+    if takes_frames(scope):
+        await send({"type": LIMIT, "bytes": size})
+
+
 def _head(size: int) -> bytes:
     if size <= _SHORT:
         return bytes((_TEXT, size))
@@ -50,6 +58,9 @@ class FramingProtocol(WebSocketsSansIOProtocol):
         await super().run_asgi()
 
     async def send(self, message: Any) -> None:
+        if message["type"] == LIMIT:
+            self.conn.max_message_size = message["bytes"]
+            return
         if message["type"] != FRAMES:
             await super().send(message)
             return

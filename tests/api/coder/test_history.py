@@ -100,3 +100,10 @@ async def test_past_the_end_there_is_nothing_and_no_error(hub: Served) -> None:
     assert (await history(hub, session, limit=MAX_EVENTS + 1))["limit"] == MAX_EVENTS
     await ask(hub, "GET", f"/session/{session.id}/events/history", status=400, limit=-1)
     await ask(hub, "GET", "/session/codesess_0123456789ab/events/history", status=404)
+
+
+async def test_what_the_log_has_forgotten_is_no_history(hub: Served) -> None:
+    session = await told(hub)
+    await hub.store.trim(session.id, before=session.seq)
+    answer = await history(hub, session)
+    assert (answer["total"], answer["events"][0]["event"]) == (1, "session_label_updated")

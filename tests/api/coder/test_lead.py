@@ -114,6 +114,15 @@ async def test_what_people_ask_is_relayed_and_the_terminal_answers(hub: Served) 
     assert run and run.status.value == "cancelled"
 
 
+async def test_what_a_model_is_given_may_be_large_and_is_not_kept(hub: Served) -> None:
+    async with leading(hub) as (lead, session):
+        head = session.seq
+        await report(lead, "context", messages=["x" * 6_000_000])
+        await lead.send(b'{"type":"event","id":"deep","event":"context","data":' + b"[" * 5000 + b"]" * 5000 + b"}")
+        assert (await until(lead, lambda frame: frame.get("type") == "protocol_error"))[-1]["code"]
+        assert session.seq == head
+
+
 async def test_a_turn_of_the_terminal_is_not_told_to_it_again(hub: Served) -> None:
     async with leading(hub) as (lead, session):
         await report(lead, "before_agent_start", prompt="mine", systemPrompt="secret")

@@ -175,6 +175,19 @@ async def test_a_hub_that_stops_brings_its_clients_back(tmp_path: Path) -> None:
             assert await closed(late) == (1012, [])
 
 
+async def test_an_idle_stream_and_an_idle_socket_hear_that_the_hub_is_there(tmp_path: Path) -> None:
+    async with served(tmp_path, agent="scripted", sse_heartbeat_seconds=0.05) as hub:
+        session = await hub.live()
+        async with attached(hub, session.id) as socket:
+            assert (await until(socket, lambda frame: frame["type"] == "pong"))[-1] == {"type": "pong", "timestamp": 0}
+        async with hub.http.stream("GET", f"/api/hub/session/{session.id}/events") as answer:
+            with anyio.fail_after(5):
+                async for line in answer.aiter_lines():
+                    if line == ": beat":  # a comment: any other frame that they do not know ends their stream
+                        return
+    raise AssertionError("no beat")
+
+
 async def test_no_frame_of_a_client_closes_its_socket(hub: Served) -> None:
     session = await hub.live()
     odd = ["", "no json", "[]", "{}", '{"type":1}', '{"type":"event","id":"1"}', '{"type":"rpc_command"}', "[" * 5000]

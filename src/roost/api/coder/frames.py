@@ -136,18 +136,26 @@ def pong(ping: bytes, now: int) -> Pong:
 
 
 def head_of(frame: bytes) -> Head:
-    """Raises: InvalidBody: not a JSON object, or nested too deeply."""
-    return decoded(frame, Head)
+    """Raises: InvalidBody: not a JSON object."""
+    return outlined(frame, Head)
 
 
-def decoded(data: bytes | Raw, kind: type[T]) -> T:
-    """Raises: InvalidBody."""
-    if too_deep(bytes(data)):
-        raise InvalidBody(f"nested more than {MAX_NESTING} deep")
+def outlined(data: bytes, kind: type[T]) -> T:
+    """What is said of a frame beside content that may be large, and is passed over or kept as it is (`Raw`).
+
+    Raises: InvalidBody.
+    """
     try:
         return msgspec.json.decode(data, type=kind)
     except UNREADABLE as error:
         raise InvalidBody(str(error)) from None
+
+
+def decoded(data: bytes | Raw, kind: type[T]) -> T:
+    """Raises: InvalidBody: it does not fit, or is nested too deeply."""
+    if too_deep(bytes(data)):
+        raise InvalidBody(f"nested more than {MAX_NESTING} deep")
+    return outlined(bytes(data), kind)
 
 
 def check_size(frame: bytes, limit: int = MAX_FRAME_BYTES) -> None:

@@ -19,8 +19,9 @@ from roost.api.coder.bootstrap import agents_for
 from roost.api.coder.connection import BEAT, Connection, Stay, bytes_of
 from roost.api.coder.facts import text_of
 from roost.api.coder.live import Live, Lives, Page
-from roost.api.coder.reporting import Report
+from roost.api.coder.reporting import UNREAD, Report
 from roost.api.coder.told import patterns
+from roost.api.framing import allow
 from roost.api.problems import error_of
 from roost.api.streams.running import Streams
 from roost.api.streams.visit import Visit
@@ -43,12 +44,16 @@ UNTYPED: Final = "(at the terminal)"
 MAX_DIALOGS: Final = 100
 """Open dialogs of a driver that are remembered; older ones cannot be answered any more."""
 MAX_OWN: Final = 100
+MAX_FRAME_BYTES: Final = 32 * 1024 * 1024
+"""Of a lead: it also sends what its model is given, images among it."""
 RPC: Final = "rpc"
 
 
 class _Reported(Struct, frozen=True):
+    """`data` is read only where it is kept: some of it is large, and private."""
+
     event: str
-    data: dict[str, Any] = {}
+    data: Raw = Raw(b"{}")
     id: str | int | UnsetType = UNSET
 
 
@@ -198,6 +203,7 @@ class _Leading:
     async def _read(self) -> None:
         """One frame after the other, until it leaves. Raises: StaleDriver, before `init`."""
         await self._lead.ready()
+        await allow(self._connection.scope, self._connection.send, MAX_FRAME_BYTES)
         self._live.relay = self
         self._report.resume((await self._session.snapshot()).messages, self._open_run())
         agents = await agents_for(self._hub, self._by)
@@ -221,8 +227,9 @@ class _Leading:
         return await take(self, frame)
 
     async def _event(self, frame: bytes) -> str:
-        reported = frames.decoded(frame, _Reported)
-        await self._reported(reported.event, reported.data)
+        reported = frames.outlined(frame, _Reported)
+        if reported.event not in UNREAD:
+            await self._reported(reported.event, frames.decoded(reported.data, dict[str, Any]))
         return frames.text(frames.Actions(id=reported.id))
 
     async def _rpc_event(self, frame: bytes) -> str:

@@ -15,10 +15,10 @@ from roost.model import events as e
 from roost.model.ids import MessageId, PartId, RunId, TaskId, new_message_id, new_part_id
 from roost.model.messages import Message, ReasoningPart, TextPart, ToolPart
 
-PRIVATE: Final = frozenset(
-    ("context", "input", "before_agent_start", "model_select", "session_before_switch", "session_before_fork")
-)
-"""Whole message lists, system prompts, and what only concerns the terminal: answered, and forgotten."""
+UNREAD: Final = frozenset(("context", "model_select", "session_before_switch", "session_before_fork"))
+"""Whole message lists, and what only concerns the terminal: answered, and not even read."""
+PRIVATE: Final = UNREAD | {"input", "before_agent_start"}
+"""These are read for what was typed, and not kept: they hold system prompts too."""
 SAID_OTHERWISE: Final = frozenset(("tool_call", "tool_result", "turn_start", "turn_end", "agent_start", "agent_end"))
 """These say again what other events of theirs say, or are told from our runs."""
 KINDS: Final[dict[str, str]] = {"text": "text", "thinking": "reasoning"}
