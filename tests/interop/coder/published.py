@@ -53,22 +53,31 @@ class Stream:
         """Raises: Raised."""
         return await self._sdk.ask(to=self._number, method=method, args=args)
 
-    async def until(self, kind: str, wanted: Callable[[Any], bool] = lambda _: True, *, after: int = 0) -> Any:
-        """The first such value; `after`: so many were seen before. Raises: TimeoutError, with all that came instead."""
-        at = after
-        with anyio.move_on_after(SECONDS):
-            while True:
-                for found, value in self.seen[at:]:
-                    if found == kind and wanted(value):
-                        return value
-                at, news = len(self.seen), self._news
-                await news.wait()
-        raise TimeoutError(f"no {kind}; it had: {self.seen[after:]}")
+    async def until(self, kind: str, wanted: Callable[[Any], bool] = lambda _: True) -> Any:
+        """The first such value. Raises: TimeoutError, with all that came instead."""
+        at = 0
 
-    async def heard(self, event: str, wanted: Callable[[Json], bool] = lambda _: True, *, after: int = 0) -> Json:
+        def found() -> bool:
+            nonlocal at
+            while at < len(self.seen) and not (self.seen[at][0] == kind and wanted(self.seen[at][1])):
+                at += 1
+            return at < len(self.seen)
+
+        await self.grows(found)
+        return self.seen[at][1]
+
+    async def grows(self, enough: Callable[[], bool]) -> None:
+        """Returns when what was seen is enough. Raises: TimeoutError, with all that was."""
+        with anyio.move_on_after(SECONDS):
+            while not enough():
+                await self._news.wait()
+            return
+        raise TimeoutError(f"that was not enough: {self.seen}")
+
+    async def heard(self, event: str, wanted: Callable[[Json], bool] = lambda _: True) -> Json:
         """The data of the first such broadcast."""
         kind = "message" if self._kind != "sse" else "broadcast"
-        found = await self.until(kind, lambda m: m.get("event") == event and wanted(m["data"]), after=after)
+        found = await self.until(kind, lambda m: m.get("event") == event and wanted(m["data"]))
         return found["data"]
 
     async def told(self, kind: str) -> Json:
