@@ -1,5 +1,6 @@
 """Folders of templates on real repositories: what a setup script does, what it leaves, what a session gets of it."""
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,13 @@ from roost.processes import marked
 from tests.host.test_workspace import git, repository, root_of
 
 SESSION = SessionId("codesess_0123456789ab")
+SPOILS = (
+    "echo mine > deps/it",
+    "touch deps/new",
+    "echo mine > other/file0.txt",
+    "git -C other -c user.name=A -c user.email=a@b.c commit --allow-empty -m mine",
+)
+"""Work in a copy of a template's folder that the repository itself does not show."""
 
 
 @pytest.fixture
@@ -154,6 +162,21 @@ async def test_a_session_begins_with_a_copy_on_a_branch_of_its_own(
     assert await workspaces.dirty(spec)
 
 
+async def test_work_in_what_git_does_not_speak_of_is_work_all_the_same(
+    folder: Path, repo: Path, tmp_path: Path, workspaces: LocalWorkspaces
+) -> None:
+    other = repository(tmp_path / "other")
+    await make(folder, repo, other, script="mkdir deps; echo built > deps/it")
+    for number, spoil in enumerate(SPOILS):
+        session = SessionId(f"codesess_{number:012}")
+        request = WorkspaceRequest(kind="clone", url=str(repo))
+        spec = replace(workspaces.resolve(session, request), prepared=str(folder))
+        root = await workspaces.prepare(spec)
+        assert not await workspaces.dirty(spec)
+        subprocess.run(spoil, shell=True, cwd=root, check=True, capture_output=True)
+        assert await workspaces.dirty(spec), spoil
+
+
 async def test_a_copy_without_a_repository_is_nobodys_work_until_it_changes(
     folder: Path, workspaces: LocalWorkspaces
 ) -> None:
@@ -174,6 +197,7 @@ async def test_a_session_whose_template_has_gone_begins_plainly(
 ) -> None:
     spec = begun(workspaces, folder, repo if with_repo else None)
     root = await workspaces.prepare(spec)
+    assert not await workspaces.dirty(spec)
     assert names_in(root_of(spec)) == ([".git", "file0.txt"] if with_repo else [])
     assert root.exists() and spec.prepared is not UNSET
 

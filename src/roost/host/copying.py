@@ -55,6 +55,25 @@ async def exclude_untracked(root: Path) -> None:
             out.writelines(f"/{_literal(name)}\n" for name in names if "\n" not in name)
 
 
+async def excluded_changed(root: Path) -> bool:
+    """Whether somebody has changed what `exclude_untracked` took out of git's sight, or has put something there.
+
+    Raises: GitFailed.
+    """
+    listed = await run_git("ls-files", "--others", "--ignored", "-z", "--exclude-from=.git/info/exclude", cwd=root)
+    begun = await to_thread.run_sync(_begun_ns, root)
+
+    def changed() -> bool:
+        return any(_changed_ns(root / name) >= begun for name in listed.split("\0") if name)
+
+    return await to_thread.run_sync(changed)
+
+
+def repositories_in(root: Path) -> list[Path]:
+    """Those that were cloned into this one (host/preparing.py)."""
+    return sorted(path for path in root.iterdir() if (path / ".git").is_dir() and not path.is_symlink())
+
+
 def _literal(name: str) -> str:
     """As a pattern of gitignore that means this name alone."""
     escaped = "".join(f"\\{char}" if char in r"\*?[" else char for char in name)
@@ -63,12 +82,11 @@ def _literal(name: str) -> str:
 
 def untouched(root: Path) -> bool:
     """Whether nothing has changed since its session began: by the times that no program can set."""
-    try:
-        begun = _begun(root).stat().st_mtime_ns
-    except OSError:
+    begun = _begun_ns(root)
+    if not begun:
         return False
     for folder, _, files in os.walk(root):
-        if any(os.lstat(os.path.join(folder, name)).st_ctime_ns >= begun for name in ("", *files)):  # noqa: PTH118
+        if any(_changed_ns(Path(folder, name)) >= begun for name in ("", *files)):
             return False
     return True
 
@@ -82,6 +100,18 @@ def begin(root: Path) -> None:
     while mark.stat().st_mtime_ns == made:
         time.sleep(TICK_SECONDS)
         mark.touch()
+
+
+def _begun_ns(root: Path) -> int:
+    """When; 0: nobody knows."""
+    try:
+        return _begun(root).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _changed_ns(path: Path) -> int:
+    return path.lstat().st_ctime_ns
 
 
 def forget_begun(root: Path) -> None:

@@ -16,7 +16,7 @@ from anyio import to_thread
 from msgspec import UNSET, UnsetType
 
 from roost.host.clone import BASE_GLOB, Tell, find_commit, make_clone
-from roost.host.copying import copy_prepared, forget_begun, untouched
+from roost.host.copying import copy_prepared, excluded_changed, forget_begun, repositories_in, untouched
 from roost.host.git import GitFailed, ask_git, in_repository, run_git
 from roost.host.given import given_note
 from roost.host.inside import Inside
@@ -89,10 +89,14 @@ class LocalWorkspaces:
             return False
         if spec.kind == "folder":
             return any(await to_thread.run_sync(os.listdir, root)) and not await to_thread.run_sync(untouched, root)
+        inside = await to_thread.run_sync(repositories_in, root) if spec.prepared is not UNSET else []
         try:
-            if await run_git("status", "--porcelain", "--untracked-files=normal", cwd=root):
-                return True
-            return await _would_lose_commits(spec, root)
+            for repository in (root, *inside):
+                if await run_git("status", "--porcelain", "--untracked-files=normal", cwd=repository):
+                    return True
+                if await _would_lose_commits(spec, repository):
+                    return True
+            return spec.prepared is not UNSET and await excluded_changed(root)
         except GitFailed:
             return True  # what cannot be read may be somebody's work
 
