@@ -149,9 +149,11 @@ def loop_of(record: Record) -> shapes.LoopShape | None:
 
 
 def diagnostics_of(record: Record) -> dict[str, Any] | UnsetType:
-    """What was asked of the runtime and could not be done: a host process takes what the machine gives it."""
+    """What was asked of the runtime and could not be done: a host process takes what the machine gives it. Repositories
+    after the first are there only in a copy of a prepared folder."""
     wishes = [] if record.kit.wishes is UNSET else sorted(record.kit.wishes)
-    unapplied = [*wishes, *(f"repos[{number}]" for number in range(1, len(record.kit.repos)))]
+    others = range(1, len(record.kit.repos)) if record.workspace.prepared is UNSET else ()
+    unapplied = [*wishes, *(f"repos[{number}]" for number in others)]
     return {"unapplied": unapplied} if unapplied else UNSET
 
 
