@@ -40,6 +40,7 @@ class Given:
 
     def __init__(self, ticket: Ticket, fetch: Callable[[str], Awaitable[bytes]]) -> None:
         self._ticket, self._fetch = ticket, fetch
+        self._skills = SKILL_FOLDERS.get(ticket.agent, ANY_AGENT)
         self._files = OpenFiles()
 
     async def place(self, workspace: Path) -> None:
@@ -49,6 +50,8 @@ class Given:
         StorageFull.
         """
         ticket, note = self._ticket, given_note(Path(self._ticket.data), self._ticket.session)
+        if not (ticket.kit.files or ticket.kit.skills or await to_thread.run_sync((workspace / self._skills).is_dir)):
+            return
         unspoilt = await to_thread.run_sync(_unspoilt, ticket, workspace)
         inside = await to_thread.run_sync(Inside, workspace)
         if ticket.kit.files and not await to_thread.run_sync(note.exists):
@@ -73,8 +76,7 @@ class Given:
 
     async def _place_skills(self, inside: Inside) -> None:
         """A folder each, which git does not see; whatever else has its name stays as it is."""
-        ticket = self._ticket
-        place = SKILL_FOLDERS.get(ticket.agent, ANY_AGENT)
+        ticket, place = self._ticket, self._skills
         mark = f"# Placed by Roost for {ticket.session}, and no part of the repository.\n*\n".encode()
         wanted = dict(_named(ticket.kit.skills))
         await to_thread.run_sync(_clear, inside, place, mark, frozenset(wanted))
