@@ -14,7 +14,7 @@ from roost.client import AsyncClient, AsyncSession
 from roost.model import commands as c
 from roost.model.errors import BlobNotFound, BodyTooLarge, InvalidBody, PathOutside, RoostError, WorkspaceDirty
 from roost.model.events import Skill
-from tests.behaviour.conftest import Mark, awake, script, until
+from tests.behaviour.conftest import Mark, awake, script, stands, until
 
 ODD = bytes(range(256)) + b"\r\n\0end"
 REVIEW = Skill(repo="acme/skills", skill="review", name="Code Review!", content="# Review\nRead it twice.\n")
@@ -31,11 +31,16 @@ async def told(session: AsyncSession) -> dict[str, Any]:
     return json.loads((await session.send(GIVEN)).text or "")
 
 
+def git(folder: Path, *arguments: str) -> None:
+    subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments], cwd=folder, check=True)
+
+
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
     folder = tmp_path / "repository"
-    for command in (["init", "-q", str(folder)], ["-C", str(folder), "commit", "-q", "--allow-empty", "-m", "first"]):
-        subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", *command], check=True)
+    folder.mkdir()
+    git(folder, "init", "-q")
+    git(folder, "commit", "-q", "--allow-empty", "-m", "first")
     return folder
 
 
@@ -80,6 +85,19 @@ async def test_a_link_that_leads_out_of_a_plain_folder_is_refused(client: AsyncC
     request = c.WorkspaceRequest(kind="folder", path=str(folder))
     with pytest.raises(PathOutside):
         await client.create_session(workspace=request, files={"link/out": b"x"})
+    assert not (tmp_path / "out").exists()
+
+
+async def test_a_link_that_a_repository_brings_along_leads_no_file_out_of_the_worktree(
+    client: AsyncClient, repository: Path, tmp_path: Path
+) -> None:
+    (repository / "link").symlink_to(tmp_path)
+    git(repository, "add", "link")
+    git(repository, "commit", "-q", "-m", "a link")
+    session = await client.create_session(task="hello", workspace=repository, files={"link/out": b"x"})
+    info = await stands(session, lambda info: info.last_run is not UNSET)
+    assert info.last_run is not UNSET and info.last_run.error is not UNSET
+    assert info.last_run.error.code == "path_outside"
     assert not (tmp_path / "out").exists()
 
 
