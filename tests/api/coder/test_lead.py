@@ -256,8 +256,6 @@ async def test_the_other_requests_of_a_lead_are_answered(hub: Served) -> None:
         await say(lead, authorization=hub.key)
         await say(lead, type="tool", id="1", name="sandbox_exec", toolCallId="call_1", params={})
         await say(lead, type="command", id="2", name="help", args="")
-        await say(lead, type="session_entry", path="a.jsonl", line="{}")
-        await say(lead, type="session_write", path="a.jsonl", content="")
         await say(lead, type="rename_session", label="renamed")
         await say(lead, type="ping", timestamp=9)
         await lead.send("no json")
@@ -268,6 +266,20 @@ async def test_the_other_requests_of_a_lead_are_answered(hub: Served) -> None:
     assert renamed == {"actions": [{"action": "ACK"}]}
     assert any(frame.get("echoedTimestamp") == 9 for frame in pong)
     assert session.record_now.label == "renamed"
+
+
+async def test_a_driver_is_told_the_session_file_of_the_one_before(hub: Served) -> None:
+    query = "driverMode=rpc&driverInstanceId="
+    async with leading(hub, query + "one") as (lead, session):
+        head = session.seq
+        for line in ("{}", "[]"):
+            await say(lead, type="session_entry", path="/tmp/a.jsonl", line=line)
+        await say(lead, type="session_write", path="/tmp/a.jsonl", content="{}")
+        await say(lead, type="session_entry", path="x" * 4097, line="")
+        await until(lead, lambda frame: frame.get("type") == "protocol_error")
+        assert session.seq == head + 1  # where it lies is said once
+    async with connected(hub, f"sessionId={session.id}&{query}two") as socket:
+        assert (await heard(socket))["resume"] == {"sessionFile": "/tmp/a.jsonl"}
 
 
 async def test_a_lead_hears_who_watches_and_what_its_session_is_called(hub: Served) -> None:

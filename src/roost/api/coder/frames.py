@@ -45,10 +45,14 @@ class Init(Shape, frozen=True, kw_only=True, tag_field="type", tag="init"):
     task: str | UnsetType = UNSET
     model: ModelName | UnsetType = UNSET
     agent_role: str | UnsetType = UNSET
+    resume: dict[str, str] | UnsetType = UNSET
 
 
-def init_of(record: Record, role: Role, agents: Sequence[Struct] = (), agent: str | None = None) -> Init:
-    """`agents`: those a lead may hand tasks to; `agent`: the role of a sub-agent."""
+def init_of(
+    record: Record, role: Role, agents: Sequence[Struct] = (), agent: str | None = None, resume: str | None = None
+) -> Init:
+    """`agents`: those a lead may hand tasks to; `agent`: the role of a sub-agent; `resume`: the session file of the
+    driver before."""
     model = pi.model_of(record.model)
     return Init(
         role=role,
@@ -60,6 +64,7 @@ def init_of(record: Record, role: Role, agents: Sequence[Struct] = (), agent: st
         task=record.task,
         model=UNSET if model is None else ModelName(**model),
         agent_role=agent or UNSET,
+        resume=UNSET if resume is None else {"sessionFile": resume},
     )
 
 

@@ -44,6 +44,9 @@ UNTYPED: Final = "(at the terminal)"
 MAX_DIALOGS: Final = 100
 """Open dialogs of a driver that are remembered; older ones cannot be answered any more."""
 MAX_OWN: Final = 100
+MAX_PATH_CHARS: Final = 4096
+SESSION_FILE: Final = "sessionFile"
+"""What a driver keeps for the one that comes after it (`agent-state`)."""
 MAX_FRAME_BYTES: Final = 32 * 1024 * 1024
 """Of a lead: it also sends what its model is given, images among it."""
 RPC: Final = "rpc"
@@ -73,6 +76,10 @@ class _UiRequest(Struct, frozen=True):
 
 class _Tool(Struct, frozen=True):
     name: str = ""
+
+
+class _SessionFile(Struct, frozen=True):
+    path: str
 
 
 class _Rename(Struct, frozen=True):
@@ -207,7 +214,9 @@ class _Leading:
         self._live.relay = self
         self._report.resume((await self._session.snapshot()).messages, self._open_run())
         agents = await agents_for(self._hub, self._by)
-        await self._connection.greet(self._session, frames.init_of(self._session.record_now, "lead", agents))
+        record = self._session.record_now
+        init = frames.init_of(record, "lead", agents, resume=record.agent_state.get(SESSION_FILE))
+        await self._connection.greet(self._session, init)
         while (message := await self._connection.receive())["type"] == "websocket.receive":
             try:
                 answer = await self._take(bytes_of(message))
@@ -300,8 +309,18 @@ class _Leading:
         await self._session.handle(c.Update(label=frames.decoded(frame, _Rename).label), self._by)
         return frames.text(frames.Actions(id=frames.head_of(frame).id))
 
+    async def _session_file(self, frame: bytes) -> str:
+        """The file is the driver's own, and the log holds what was said; where it lies is kept for the next one."""
+        path = frames.outlined(frame, _SessionFile).path
+        if len(path) > MAX_PATH_CHARS:
+            raise InvalidRequest(f"path: at most {MAX_PATH_CHARS} characters")
+        state = self._session.record_now.agent_state
+        if state.get(SESSION_FILE) != path:
+            await self._lead.append([e.AgentState(state=state | {SESSION_FILE: path})], UNSET)
+        return ""
+
     async def _ignored(self, _: bytes) -> str:
-        """A session file is the terminal's own: the log holds what was said."""
+        """Only controllers have a reason to say that they are ready."""
         return ""
 
     _TAKES: ClassVar[dict[str, Callable[["_Leading", bytes], Awaitable[str]]]] = {
@@ -313,8 +332,8 @@ class _Leading:
         "rpc_response": _rpc_response,
         "rpc_ui_request": _ui_request,
         "rename_session": _rename,
-        "session_entry": _ignored,
-        "session_write": _ignored,
+        "session_entry": _session_file,
+        "session_write": _session_file,
         "bootstrap_ready": _ignored,
     }
 
