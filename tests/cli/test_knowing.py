@@ -52,10 +52,27 @@ async def test_ls_finds_by_words_tags_folder_status_and_owner(roost: Roost, make
     await one.archive()
     assert await listed(roost, *here) == {"two"}
     assert await listed(roost, *here, "--status", "archived") == {"Straße one"}
+    assert await listed(roost, *here, "--bucket", "history") == {"Straße one"}
+    assert await listed(roost, *here, "--bucket", "history", "--bucket", "running") == {"Straße one", "two"}
+    wrong = await roost("ls", "--bucket", "elsewhere", "--json")
+    assert (wrong.code, wrong.error["code"]) == (codes.ERROR, "invalid_request")
     counted = (await roost("ls", "--counts", "--json", *here)).json
     assert counted["total"] == 2
     assert counted["statuses"]["archived"] == 1
     assert "2 in all" in (await roost("ls", "--counts", *here)).out
+
+
+async def test_ls_finds_by_time(roost: Roost, make: Make, tmp_path: Path) -> None:
+    session = await make("now")
+    here = ("--folder", str(tmp_path))
+    for when in ("created", "updated"):
+        for given, found in (("1h", {"now"}), ("2020-01-01", {"now"}), ("2100-01-01T00:00", set[str]())):
+            assert await listed(roost, *here, f"--{when}-since", given) == found
+            assert await listed(roost, *here, f"--{when}-before", given) == {"now"} - found
+    for given in ("soon", "2026-13-01", "-1h"):
+        told = await roost("ls", "--created-since", given, "--json")
+        assert (told.code, told.error["code"]) == (codes.USAGE, "usage")
+    await session.delete()
 
 
 async def test_label_tag_and_hide_change_what_ls_shows(roost: Roost, make: Make, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import anyio
 
 from roost.cli import codes
 from roost.client import AsyncClient, AsyncSession
+from roost.model.events import FileInput, RunStart
 from roost.testing import RunningHub
 from tests.cli.conftest import Roost
 from tests.cli.test_sessions import ASK, script, short, waiting_for
@@ -99,3 +100,49 @@ async def test_sessions_are_put_to_sleep_and_woken(roost: Roost, client: AsyncCl
         for session in sessions:
             await session.wait_idle()
     assert {(await session.info()).phase for session in sessions} == {"active"}
+
+
+async def test_files_are_handed_over_with_an_input(roost: Roost, client: AsyncClient) -> None:
+    session = await client.create_session()
+    (roost.folder / "shot.png").write_bytes(b"\x89PNG\0\xff")
+    (roost.folder / "notes").write_text("as they are")
+    taking = 'script: [{"files": "in"}]'
+    files = ("--attach", "shot.png", "--attach", "notes")
+    for command in (("send",), ("steer",), ("queue",)):
+        done = await roost(*command, short(session), taking, *files, "--json")
+        assert done.code == codes.OK, done.err
+        await session.wait_idle()
+        assert await session.get_file_buffer("in/shot.png") == b"\x89PNG\0\xff"
+        assert await session.get_file("in/notes") == "as they are"
+        await session.shell("rm -r in")
+    given = [event.body.input for event in (await session.read()).events if isinstance(event.body, RunStart)]
+    assert [(part.mime, part.filename) for part in given[0] if isinstance(part, FileInput)] == [
+        ("image/png", "shot.png"), ("application/octet-stream", "notes"),
+    ]  # fmt: skip
+    began = script({"files": "in"}, {"bash": {"command": 'echo "$(cat in/notes) by $WHO" > made'}})
+    assert (await roost("run", began, "--in-place", *files, "--env", "WHO=me")).code == codes.OK
+    assert (roost.folder / "made").read_text() == "as they are by me\n"
+    missing = await roost("send", short(session), "x", "--attach", "nowhere", "--json")
+    assert (missing.code, missing.error["code"]) == (codes.USAGE, "usage")
+    assert (await roost("queue", short(session), "--attach", "notes")).code == codes.USAGE
+
+
+async def test_a_session_is_configured_and_says_how_it_works(roost: Roost, client: AsyncClient) -> None:
+    session = await client.create_session()
+    name = short(session)
+    await roost("rules", name, "--deny", "bash:rm *")
+    times = ("--idle", "5m", "--execution", "1h", "--deadline", "10m")
+    told = await roost("configure", name, *times, "--headless", "reject", "--visibility", "collaborate",
+        "--option", "effort=high", "--option", "n=2", "--metadata", "ticket=7", "--metadata", "who=me", "--json",
+    )  # fmt: skip
+    assert told.code == codes.OK, told.err
+    config, info = await session.config(), await session.info()
+    assert (config.timeouts.idle, config.timeouts.execution, config.policy.deadline) == (300, 3600, 600)
+    assert (config.policy.headless, config.options) == ("reject", {"effort": "high", "n": 2})
+    assert [rule.pattern for rule in config.policy.rules] == ["rm *"]
+    assert (info.visibility, info.metadata) == ("collaborate", {"ticket": 7, "who": "me"})
+    assert told.json["metadata"] == info.metadata
+    assert "idle             300 s\n" in (await roost("configure", name)).out
+    for wrong in (("--headless", "maybe"), ("--metadata", "ticket")):
+        assert (await roost("configure", name, *wrong)).code == codes.USAGE
+    assert (await roost("configure", name, "--idle", "soon", "--json")).error["code"] == "invalid_body"

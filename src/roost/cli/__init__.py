@@ -27,6 +27,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "queue": ("roost.cli.queue:queue", "List, add or remove inputs that wait for their turn."),
     "loop": ("roost.cli.loop:loop", "Work towards a goal, in one run after the other."),
     "rules": ("roost.cli.rules:rules", "List, add or remove what a session may do without asking."),
+    "configure": ("roost.cli.configure:configure", "Show or change how a session works, and who sees it."),
     "pause": ("roost.cli.pause:pause", "Put sessions to sleep; they cost nothing and can be woken."),
     "resume": ("roost.cli.resume:resume", "Wake sessions, or let their queue go on."),
     "shell": ("roost.cli.shell:shell", "Run a command in the workspace of a session."),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from roost.model.commands import FileRequest, LoopRequest
     from roost.model.events import Skill
+    from roost.model.library import KitRequest
     from roost.model.loops import LoopState
 
 SKILL_FILE = "SKILL.md"
@@ -20,6 +21,14 @@ def files_of(given: Sequence[str]) -> "tuple[FileRequest, ...]":
         FileRequest(path=path or Path(source).name, content=_read(Path(source)))
         for path, _, source in (entry.rpartition("=") for entry in given)
     )
+
+
+def kit_of(skills: "Sequence[Path]", template: str | None, persona: str | None) -> "KitRequest":
+    """What it works with. Raises: UsageWrong: a skill cannot be read, or is no text."""
+    from roost.client.absent import or_absent
+    from roost.model.library import KitRequest
+
+    return KitRequest(skills=skills_of(skills), template=or_absent(template), default_agent=or_absent(persona))
 
 
 def skills_of(given: "Sequence[Path]") -> "tuple[Skill, ...]":

@@ -12,26 +12,48 @@ if TYPE_CHECKING:
     from roost.model.info import SessionInfo
 
 STATUSES = ("creating", "active", "paused", "resuming", "failed", "archived")
+BUCKETS = ("running", "paused", "provisioning", "history")
 Visibility = Literal["private", "organization", "collaborate"]
+Time = str | None
+HOW = "`2h` ago, 2026-11-20, or 2026-11-20T09:30"
 _STYLES = {"busy": "green", "asks": "yellow", "error": "red", "asleep": "dim", "archived": "dim", "failed": "red"}
 
 
+def _option(flag: str, meaning: str) -> typer.models.OptionInfo:
+    return typer.Option(flag, metavar="TIME", help=meaning)
+
+
+Everything = Annotated[bool, typer.Option("--all", "-a", help="Archived and hidden ones too.")]
+Search = Annotated[
+    str | None, typer.Option("--search", "-s", metavar="TEXT", help="With this in label, task or metadata.")
+]
+Statuses = Annotated[
+    list[str] | None,
+    typer.Option("--status", metavar="|".join(STATUSES), help="Where it is in its life; repeats: any of them."),
+]
+Buckets = Annotated[
+    list[str] | None,
+    typer.Option("--bucket", metavar="|".join(BUCKETS), help="Where lists keep it; repeats: any of them."),
+]
+Tags = Annotated[list[str] | None, typer.Option("--tag", metavar="TAG", help="With this tag; repeats: all.")]
+Folder = Annotated[Path | None, typer.Option("--folder", metavar="FOLDER", help="In this project folder, or below it.")]
+Seen = Annotated[Visibility | None, typer.Option("--visibility", help="Seen by these.")]
+
+
 def ls(
-    everything: Annotated[bool, typer.Option("--all", "-a", help="Archived and hidden ones too.")] = False,
-    search: Annotated[
-        str | None, typer.Option("--search", "-s", metavar="TEXT", help="With this in label, task or metadata.")
-    ] = None,
-    status: Annotated[
-        list[str] | None,
-        typer.Option("--status", metavar="|".join(STATUSES), help="Where it is in its life; repeats: any of them."),
-    ] = None,
-    tag: Annotated[list[str] | None, typer.Option("--tag", metavar="TAG", help="With this tag; repeats: all.")] = None,
+    everything: Everything = False,
+    search: Search = None,
+    status: Statuses = None,
+    bucket: Buckets = None,
+    tag: Tags = None,
     agent: Annotated[str | None, typer.Option("--agent", help="Only those of this agent.")] = None,
-    folder: Annotated[
-        Path | None, typer.Option("--folder", metavar="FOLDER", help="In this project folder, or below it.")
-    ] = None,
+    folder: Folder = None,
     owner: Annotated[str | None, typer.Option("--owner", metavar="USER", help="Only this user's.")] = None,
-    visibility: Annotated[Visibility | None, typer.Option("--visibility", help="Seen by these.")] = None,
+    visibility: Seen = None,
+    created_since: Annotated[Time, _option("--created-since", f"Made then or later: {HOW}.")] = None,
+    created_before: Annotated[Time, _option("--created-before", "Made earlier.")] = None,
+    updated_since: Annotated[Time, _option("--updated-since", "Changed then or later.")] = None,
+    updated_before: Annotated[Time, _option("--updated-before", "Not changed since.")] = None,
     counts: Annotated[bool, typer.Option("--counts", help="How many there are, by status.")] = False,
     order: Annotated[Literal["created", "updated"], typer.Option("--order", help="Newest first by this.")] = "created",
     limit: Annotated[int, typer.Option("--limit", "-n", min=0, help="At most so many; 0: all.")] = 50,
@@ -41,21 +63,31 @@ def ls(
 ) -> int:
     """Status: `busy`, `asks` (something waits for a person), `idle`, `error` (the last run failed), `asleep`, and where
     a session is on its way: `creating`, `resuming`, `failed`, `archived`, `ended`. With --json: `{"sessions", "total"}`
-    in one object; with --counts: `{"total", "statuses", "buckets"}`, where --status does not count."""
+    in one object; with --counts: `{"total", "statuses", "buckets"}`, where --status, --bucket and times do not
+    count."""
     import anyio
 
     wanted: dict[str, Any] = {
         "search": search, "tags": tag, "folder": None if folder is None else str(folder.expanduser().absolute()),
-        "owner": owner, "visibility": visibility,
+        "owner": owner, "visibility": visibility, "agent": agent,
     }  # fmt: skip
-    wanted = {name: value for name, value in wanted.items() if value is not None}
     if counts:
-        return anyio.run(_counts, wanted | {"agent": agent, "hidden": everything}, as_json, url, data)
-    if status:
-        wanted["status"] = status
-    page = {"agent": agent, "order": order, "limit": limit or None}
-    archived = everything or bool(status)
-    return anyio.run(_ls, wanted | page | {"hidden": everything, "archived": archived}, as_json, url, data)
+        return anyio.run(_counts, _given(wanted) | {"hidden": everything}, as_json, url, data)
+    wanted |= _moments(created_since, created_before, updated_since, updated_before)
+    wanted |= {"status": status or None, "bucket": bucket or None, "limit": limit or None, "order": order}
+    archived = everything or bool(status or bucket)
+    return anyio.run(_ls, _given(wanted) | {"hidden": everything, "archived": archived}, as_json, url, data)
+
+
+def _given(wanted: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in wanted.items() if value is not None}
+
+
+def _moments(*times: Time) -> dict[str, int | None]:
+    from roost.cli.moments import moment
+
+    names = ("created_from", "created_before", "updated_from", "updated_before")
+    return {name: None if text is None else moment(text) for name, text in zip(names, times, strict=True)}
 
 
 async def _counts(wanted: dict[str, Any], as_json: bool, url: Url, data: Data) -> int:

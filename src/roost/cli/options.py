@@ -22,6 +22,24 @@ ManySessions = Annotated[
     typer.Argument(metavar="SESSION...", help="Which sessions.", autocompletion=complete_session, show_default=False),
 ]
 
+Attach = Annotated[
+    list[Path] | None,
+    typer.Option("--attach", metavar="FILE", help="Hand this file over with it, such as a picture. Repeats."),
+]
+
+Env = Annotated[list[str] | None, typer.Option("--env", "-e", metavar="NAME=VALUE", help="A variable more. Repeats.")]
+
+
+def variables_of(given: list[str]) -> dict[str, str]:
+    """Raises: UsageWrong: one is not NAME=VALUE."""
+    from roost.cli.problems import UsageWrong
+
+    for each in given:
+        if "=" not in each.strip("="):
+            raise UsageWrong(f"--env {each}: write NAME=VALUE")
+    return dict(each.split("=", 1) for each in given)
+
+
 # --- what a session is given ------------------------------------------------------------------------------------------
 
 Files = Annotated[

@@ -1,11 +1,12 @@
 """`roost queue`: what waits for its turn."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from roost.cli import codes
-from roost.cli.options import Data, Json, OneSession, Url
+from roost.cli.options import Attach, Data, Json, OneSession, Url
 
 if TYPE_CHECKING:
     from roost.client import AsyncSession
@@ -16,6 +17,7 @@ def queue(
     text: Annotated[
         str | None, typer.Argument(metavar="[TEXT]", help="Add this. `-`: read it from a pipe. Without it: list.")
     ] = None,
+    attach: Attach = None,
     remove: Annotated[
         list[str] | None, typer.Option("--remove", metavar="INPUT", help="Give up this input: its number, or its id.")
     ] = None,
@@ -31,10 +33,15 @@ def queue(
 
     if text is not None and remove:
         raise UsageWrong("give TEXT to add, or --remove; not both")
-    return anyio.run(_queue, session, text, remove or [], as_json, url, data)
+    if text is None and attach:
+        raise UsageWrong("a file is handed over with words: give TEXT too")
+    return anyio.run(_queue, session, text, attach or [], remove or [], as_json, url, data)
 
 
-async def _queue(name: str, text: str | None, remove: list[str], as_json: bool, url: Url, data: Data) -> int:
+async def _queue(
+    name: str, text: str | None, files: list[Path], remove: list[str], as_json: bool, url: Url, data: Data
+) -> int:
+    from roost.cli.attaching import with_files
     from roost.cli.hub import find_session, open_client
     from roost.cli.run import read_task
     from roost.cli.terminal import print_struct
@@ -48,7 +55,7 @@ async def _queue(name: str, text: str | None, remove: list[str], as_json: bool, 
             messages = [await _message(session, each) for each in remove]
             done = [await session.unqueue(message) for message in messages]
         else:
-            done = [await session.queue(read_task(text))]
+            done = [await session.queue(await with_files(client, read_task(text), files))]
     for accepted in done:
         if as_json:
             print_struct(accepted)

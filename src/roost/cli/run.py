@@ -7,7 +7,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from roost.cli import codes
-from roost.cli.options import Attended, Data, Files, Goal, Iterations, Json, Persona, Skills, Step, Template, Url
+from roost.cli.given import files_of, kit_of, loop_of
+from roost.cli.options import (
+    Attach,
+    Attended,
+    Data,
+    Env,
+    Files,
+    Goal,
+    Iterations,
+    Json,
+    Persona,
+    Skills,
+    Step,
+    Template,
+    Url,
+    variables_of,
+)  # fmt: skip
 from roost.cli.terminal import print_struct
 
 if TYPE_CHECKING:
@@ -41,6 +57,8 @@ def run(
     in_place: Annotated[bool, typer.Option("--in-place", help="Work in the folder itself, not in a worktree.")] = False,
     model: Annotated[str | None, typer.Option("--model", help="The agent's model.")] = None,
     label: Annotated[str | None, typer.Option("--label", help="What the session is called; else its task.")] = None,
+    attach: Attach = None,
+    env: Env = None,
     file: Files = None,
     skill: Skills = None,
     template: Template = None,
@@ -59,22 +77,19 @@ def run(
     its first iteration. With --json: the events as the wire carries them; with --detach, the session."""
     import anyio
 
-    from roost.cli.given import files_of, loop_of, skills_of
     from roost.client.absent import or_absent
     from roost.model.commands import CreateSession
-    from roost.model.library import KitRequest
 
     wanted = CreateSession(
         task=or_absent(None if task is None and goal else read_task(task)),
-        agent=or_absent(agent),
-        model=or_absent(model),
-        label=or_absent(label),
+        agent=or_absent(agent), model=or_absent(model), label=or_absent(label),
         workspace=place(repo, clone, base, in_place=in_place, template=template),
-        kit=KitRequest(skills=skills_of(skill or ()), template=or_absent(template), default_agent=or_absent(persona)),
+        kit=kit_of(skill or (), template, persona),
         files=files_of(file or ()),
         loop=or_absent(loop_of(goal, iterations, step=step, attended=attended)),
-    )
-    return anyio.run(_run, _prepare(wanted, url, data), detach, as_json, url, data)
+        env=variables_of(env or []),
+    )  # fmt: skip
+    return anyio.run(_run, _prepare(wanted, url, data), attach or [], detach, as_json, url, data)
 
 
 def place(
@@ -109,11 +124,18 @@ def read_task(given: str | None) -> str:
     return task
 
 
-async def _run(wanted: "CreateSession", detach: bool, as_json: bool, url: str | None, data: Path | None) -> int:
+async def _run(
+    wanted: "CreateSession", attached: list[Path], detach: bool, as_json: bool, url: str | None, data: Path | None
+) -> int:
+    from msgspec.structs import replace
+
+    from roost.cli.attaching import taken
     from roost.cli.following import follow, watch_of
     from roost.cli.hub import open_client
 
     async with open_client(url, data) as client:
+        if attached:
+            wanted = replace(wanted, input=await taken(client, attached))
         session = await client.create(wanted)
         if detach:
             await _print_session(session, as_json)

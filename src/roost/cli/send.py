@@ -1,12 +1,13 @@
 """`roost send`: more to do for a session that exists."""
 
 import sys
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from roost.cli import codes
-from roost.cli.options import Data, Json, OneSession, Url
+from roost.cli.options import Attach, Data, Json, OneSession, Url
 
 
 def send(
@@ -18,6 +19,7 @@ def send(
         Literal["prompt", "steer", "queue"],
         typer.Option("--delivery", help="While a run is open: `steer` joins it, `queue` waits for its end."),
     ] = "prompt",
+    attach: Attach = None,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once it is recorded.")] = False,
     as_json: Json = False,
     url: Url = None,
@@ -29,13 +31,14 @@ def send(
 
     from roost.cli.run import read_task
 
-    return anyio.run(_send, session, read_task(text), delivery, detach, as_json, url, data)
+    return anyio.run(_send, session, read_task(text), delivery, attach or [], detach, as_json, url, data)
 
 
 async def _send(
     name: str,
     text: str,
     delivery: Literal["prompt", "steer", "queue"],
+    files: list[Path],
     detach: bool,
     as_json: bool,
     url: Url,
@@ -43,13 +46,14 @@ async def _send(
 ) -> int:
     from msgspec import UNSET
 
+    from roost.cli.attaching import with_files
     from roost.cli.following import follow, watch_of
     from roost.cli.hub import find_session, open_client
     from roost.cli.terminal import STDERR, print_struct
 
     async with open_client(url, data) as client:
         session = await find_session(client, name)
-        accepted = await session.start(text, delivery=delivery)
+        accepted = await session.start(await with_files(client, text, files), delivery=delivery)
         if not detach:
             if accepted.run is UNSET and not as_json:
                 print(STDERR.style("a run is open; this one waits for its end", "dim"), file=sys.stderr, flush=True)

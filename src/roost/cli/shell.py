@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from roost.cli.options import Data, Json, OneSession, Url
+from roost.cli.options import Data, Env, Json, OneSession, Url, variables_of
 
 if TYPE_CHECKING:
     from roost.model.workspace import Output
@@ -20,9 +20,7 @@ def shell(
     ],
     cwd: Annotated[str, typer.Option("--cwd", metavar="FOLDER", help="A folder of the workspace.")] = "",
     timeout: Annotated[str, typer.Option("--timeout", help="When it is killed, like 90s or 10m; at most 1h.")] = "2m",
-    env: Annotated[
-        list[str] | None, typer.Option("--env", "-e", metavar="NAME=VALUE", help="A variable more. Repeats.")
-    ] = None,
+    env: Env = None,
     as_json: Json = False,
     url: Url = None,
     data: Data = None,
@@ -58,16 +56,6 @@ async def _shell(
     else:
         _print(result)
     return result.exit_code if result.exit_code >= 0 else 128 - result.exit_code
-
-
-def variables_of(given: list[str]) -> dict[str, str]:
-    """Raises: UsageWrong: one is not NAME=VALUE."""
-    from roost.cli.problems import UsageWrong
-
-    for each in given:
-        if "=" not in each.strip("="):
-            raise UsageWrong(f"--env {each}: write NAME=VALUE")
-    return dict(each.split("=", 1) for each in given)
 
 
 def _printed(details: dict[str, object]) -> "Output":

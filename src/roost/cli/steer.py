@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from roost.cli.options import Data, Json, OneSession, Url
+from roost.cli.options import Attach, Data, Json, OneSession, Url
 
 
 def steer(
@@ -12,6 +12,7 @@ def steer(
     text: Annotated[
         str | None, typer.Argument(metavar="TEXT", help="What to say. `-`, or nothing with a pipe: read it from there.")
     ] = None,
+    attach: Attach = None,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once it is recorded.")] = False,
     as_json: Json = False,
     url: Url = None,
@@ -22,4 +23,4 @@ def steer(
     recorded."""
     from roost.cli.send import send
 
-    return send(session, text, "steer", detach, as_json, url, data)
+    return send(session, text, "steer", attach, detach, as_json, url, data)
