@@ -145,6 +145,7 @@ def test_the_next_iteration_is_told_what_the_agent_wants_to_do_next_else_the_goa
     looping.say("continue")
     looping.end()
     assert looping.words == "all green"
+    assert (looping.loop.summary, looping.loop.next_action) == (UNSET, UNSET)
     without_goal = Looping(e.Loop())
     without_goal.say("continue")
     without_goal.end()

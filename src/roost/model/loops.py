@@ -41,10 +41,12 @@ def looped(before: LoopState | UnsetType, body: e.LoopUpdated, event: Event) -> 
     state = LoopState(loop=e.Loop()) if before is UNSET else before
     if body.id is not UNSET:
         state = LoopState(loop=state.loop, id=body.id, started_at=event.at)
-    given: dict[str, Any] = {
-        name: v for name in ("loop", "summary", "next_action") if (v := getattr(body, name)) is not UNSET
-    }
-    if event.run is not UNSET and event.run != state.run:  # an iteration begins
+    begins = event.run is not UNSET and event.run != state.run
+    given: dict[str, Any] = {} if body.loop is UNSET else {"loop": body.loop}
+    for name in ("summary", "next_action"):  # of an iteration that begins, or of the end, also that there is none
+        if begins or body.status in LOOP_ENDS or getattr(body, name) is not UNSET:
+            given[name] = getattr(body, name)
+    if begins:
         given |= {"run": event.run, "said": UNSET, "checkpoint_at": event.at}
     given["completed_at"] = event.at if body.status in LOOP_ENDS else UNSET
     return replace(state, status=body.status, iteration=body.iteration, updated_at=event.at, **given)
