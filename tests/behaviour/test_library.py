@@ -2,6 +2,7 @@
 every session, custom agents are built, also if the hub is killed meanwhile."""
 
 import json
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,16 @@ async def test_sessions_begin_with_what_was_prepared_and_share_nothing(coder: Co
     detail = await coder.ask("GET", f"/session/{second}")
     assert detail["workspace"] == {"id": template, "name": "api", "scope": "user"}
     assert detail["repos"] == [{"url": str(repository)}]
+
+
+async def test_a_session_has_all_the_repositories_it_names(coder: Coder, repository: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(repository, other)
+    show = {"bash": {"command": "cat file other/file; git -C other branch --show-current"}}
+    repos = [{"url": str(repository)}, {"url": str(other)}]
+    session = (await coder.ask("POST", "/session", {"repos": repos, "task": script(show)}))["sessionId"]
+    assert await coder.output_of(session) == f"one\none\nroost/{session.removeprefix('codesess_')}\n"
+    assert "diagnostics" not in await coder.ask("GET", f"/session/{session}")
 
 
 async def test_a_build_whose_hub_is_killed_is_made_anew_by_the_next(

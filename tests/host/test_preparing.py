@@ -15,6 +15,7 @@ from roost.model.commands import WorkspaceRequest
 from roost.model.errors import WorkspaceInvalid
 from roost.model.events import WorkspaceSpec, WorkspaceUpdated
 from roost.model.ids import SessionId
+from roost.model.repos import others_of
 from roost.processes import marked
 from tests.host.test_workspace import git, repository, root_of
 
@@ -160,6 +161,45 @@ async def test_a_session_begins_with_a_copy_on_a_branch_of_its_own(
     (root / "file0.txt").write_text("changed")
     assert (folder / "deps" / "it").read_text() == "built\n" and "line" in (folder / "file0.txt").read_text()
     assert await workspaces.dirty(spec)
+
+
+@pytest.mark.parametrize("prepared", [True, False])
+async def test_other_repositories_are_cloned_into_the_first_on_the_same_branch(
+    folder: Path, repo: Path, tmp_path: Path, workspaces: LocalWorkspaces, prepared: bool
+) -> None:
+    other = repository(tmp_path / "other.git")
+    git(other, "switch", "-c", "dev")
+    git(other, "commit", "--allow-empty", "-m", "on dev")
+    named = ({"url": str(repo)}, {"url": str(other), "branch": "dev"})
+    if prepared:
+        await LocalPreparer(seconds=20).make(folder, named, "")
+    spec, told = replace(begun(workspaces, folder, repo), others=others_of(named)), list[WorkspaceUpdated]()
+    root = await workspaces.prepare(spec, {}, told.append)
+    assert git(root / "other", "log", "-1", "--format=%s") == "on dev"
+    for place in (root, root / "other"):
+        assert git(place, "branch", "--show-current") == spec.branch
+        assert "roost/template" not in git(place, "branch")
+    assert git(root, "status", "--porcelain") == "" and not await workspaces.dirty(spec)
+    assert [each.commit for each in told if each.status == "ready"] == [git(repo, "rev-parse", "HEAD")]
+    (root / "other" / "new").touch()
+    assert await workspaces.dirty(spec)
+
+
+def test_other_repositories_need_folders_of_their_own() -> None:
+    named = [{"url": "https://x.test/a.git"}, {"url": "https://x.test/b/it.git"}, {"url": "https://x.test/c/it"}]
+    with pytest.raises(WorkspaceInvalid, match="different names"):
+        others_of(named)
+    assert [each.folder for each in others_of([*named[:2], named[2] | {"name": "that"}])] == ["it", "that"]
+
+
+async def test_another_repository_that_is_not_there_fails_the_whole(
+    repo: Path, tmp_path: Path, workspaces: LocalWorkspaces
+) -> None:
+    spec = workspaces.resolve(SESSION, WorkspaceRequest(kind="clone", url=str(repo)))
+    spec, told = replace(spec, others=others_of([{}, {"url": str(tmp_path / "no")}])), list[WorkspaceUpdated]()
+    with pytest.raises(WorkspaceInvalid, match="git clone"):
+        await workspaces.prepare(spec, {}, told.append)
+    assert told[-1].status == "failed" and not root_of(spec).exists()
 
 
 async def test_work_in_what_git_does_not_speak_of_is_work_all_the_same(

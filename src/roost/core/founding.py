@@ -16,7 +16,7 @@ from roost.model.addresses import CREDENTIALS, split_credentials
 from roost.model.envelope import Draft, draft
 from roost.model.errors import AgentNotConfigured, AgentUnknown, InvalidBody
 from roost.model.ids import SessionId, new_message_id, new_run_id
-from roost.model.repos import address_of, base_of
+from roost.model.repos import address_of, base_of, others_of
 
 TERMINAL: Final = "terminal"
 """The agent of a session whose agent comes by itself, if it has no other name."""
@@ -81,6 +81,13 @@ def in_repository(command: c.CreateSession, kit: e.Kit) -> c.CreateSession:
         return command
     first = kit.repos[0]
     return replace(command, workspace=c.WorkspaceRequest(kind="clone", url=address_of(first), base=base_of(first)))
+
+
+def with_others(spec: e.WorkspaceSpec, kit: e.Kit) -> e.WorkspaceSpec:
+    """The same clone with the kit's other repositories in it, if it is one of the first. Raises: WorkspaceInvalid."""
+    if spec.kind != "clone" or not kit.repos or spec.url != split_credentials(address_of(kit.repos[0]))[0]:
+        return spec
+    return replace(spec, others=others_of(kit.repos))
 
 
 def credentials_apart(command: c.CreateSession) -> c.CreateSession:

@@ -23,7 +23,7 @@ from roost.core.due import Times
 from roost.core.ending import Ending
 from roost.core.feed import Feed
 from roost.core.forging import Forging
-from roost.core.founding import chosen_agent, credentials_apart, first_events, in_repository
+from roost.core.founding import chosen_agent, credentials_apart, first_events, in_repository, with_others
 from roost.core.hostlink import Receive, Send
 from roost.core.hosts import Hosts
 from roost.core.keys import Keyring
@@ -218,7 +218,7 @@ class Hub:
         kit = await self.library.kit(command.kit, by) if kit is None else kit
         command = credentials_apart(in_repository(command, kit))
         spec = await to_thread.run_sync(self._workspaces.resolve, session_id, command.workspace, places)
-        spec = await self.library.preparing.begun(spec, kit)
+        spec = await self.library.preparing.begun(with_others(spec, kit), kit)
         session = Session.fresh(self._ground, self._hosts, session_id)
         agent = chosen_agent(command, self.settings.agent, self._agents)
         async with self.shelf.given(command, session_id, by) as (taken, files):

@@ -34,8 +34,11 @@ async def copy_prepared(spec: WorkspaceSpec, root: Path, tell: Tell) -> bool:
         raise WorkspaceInvalid(f"the folder of the template could not be copied: {said}")
     if spec.kind == "clone" and spec.branch is not UNSET:
         await run_git("switch", "--no-track", "-c", spec.branch, cwd=root)
-        if await find_commit(root, BRANCH):
-            await run_git("branch", "-D", BRANCH, cwd=root)
+        for repository in (root, *await to_thread.run_sync(repositories_in, root)):
+            if await find_commit(repository, BRANCH):
+                if repository != root:
+                    await run_git("switch", "--no-track", "-c", spec.branch, cwd=repository)
+                await run_git("branch", "-D", BRANCH, cwd=repository)
         tell(WorkspaceUpdated(status="ready", commit=await find_commit(root, "HEAD") or UNSET))
     await to_thread.run_sync(begin, root)
     return True

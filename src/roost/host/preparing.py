@@ -16,10 +16,11 @@ from anyio.abc import Process
 from roost.host.clone import make_clone
 from roost.host.copying import BRANCH, exclude_untracked
 from roost.host.debian import packages
+from roost.host.others import clone_others
 from roost.model.errors import WorkspaceInvalid
-from roost.model.events import WorkspaceSpec
+from roost.model.events import WorkspaceSpec, WorkspaceUpdated
 from roost.model.library import Dependencies
-from roost.model.repos import address_of, base_of, name_of
+from roost.model.repos import address_of, base_of, others_of
 from roost.processes import kill_marked, signal_group
 
 MARK: Final = "ROOST_BUILD"
@@ -77,14 +78,15 @@ class LocalPreparer:
         await anyio.Path(folder.parent).mkdir(parents=True, exist_ok=True, mode=0o700)
         if not repos:
             await anyio.Path(folder).mkdir()
-        for number, repo in enumerate(repos):
-            root = folder if not number else folder / name_of(repo)
-            if number and await anyio.Path(root).exists():
-                raise WorkspaceInvalid(f"the first repository has a folder {root.name} already")
-            spec = WorkspaceSpec(
-                kind="clone", url=address_of(repo), base=base_of(repo), branch=BRANCH, root=str(root)
-            )  # fmt: skip
-            await make_clone(spec, root, {}, seconds=self._seconds, tell=lambda _said: None)
+            return
+        first, root = repos[0], str(folder)
+        spec = WorkspaceSpec(kind="clone", url=address_of(first), base=base_of(first), branch=BRANCH, root=root)
+        await make_clone(spec, folder, {}, seconds=self._seconds, tell=_say_nothing)
+        await clone_others(others_of(repos), folder, BRANCH, seconds=self._seconds, tell=_say_nothing)
+
+
+def _say_nothing(_said: WorkspaceUpdated) -> None:
+    """How far a clone is interests nobody here."""
 
 
 async def _run(folder: Path, script: str) -> None:

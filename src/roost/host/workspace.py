@@ -16,10 +16,11 @@ from anyio import to_thread
 from msgspec import UNSET, UnsetType
 
 from roost.host.clone import BASE_GLOB, Tell, find_commit, make_clone
-from roost.host.copying import copy_prepared, excluded_changed, forget_begun, repositories_in, untouched
+from roost.host.copying import begin, copy_prepared, excluded_changed, forget_begun, repositories_in, untouched
 from roost.host.git import GitFailed, ask_git, in_repository, run_git
 from roost.host.given import given_note
 from roost.host.inside import Inside
+from roost.host.others import clone_others
 from roost.model.addresses import check_base, split_credentials
 from roost.model.commands import WorkspaceRequest
 from roost.model.errors import WorkspaceInvalid
@@ -89,14 +90,15 @@ class LocalWorkspaces:
             return False
         if spec.kind == "folder":
             return any(await to_thread.run_sync(os.listdir, root)) and not await to_thread.run_sync(untouched, root)
-        inside = await to_thread.run_sync(repositories_in, root) if spec.prepared is not UNSET else []
+        several = spec.prepared is not UNSET or bool(spec.others)
+        inside = await to_thread.run_sync(repositories_in, root) if several else []
         try:
             for repository in (root, *inside):
                 if await run_git("status", "--porcelain", "--untracked-files=normal", cwd=repository):
                     return True
                 if await _would_lose_commits(spec, repository):
                     return True
-            return spec.prepared is not UNSET and await excluded_changed(root)
+            return several and await excluded_changed(root)
         except GitFailed:
             return True  # what cannot be read may be somebody's work
 
@@ -163,6 +165,9 @@ class LocalWorkspaces:
             await self._make_worktree(spec, root)
         else:
             await make_clone(spec, root, env, seconds=self._clone_seconds, tell=tell)
+            if spec.others and spec.branch is not UNSET:
+                await clone_others(spec.others, root, spec.branch, seconds=self._clone_seconds, tell=tell)
+                await to_thread.run_sync(begin, root)
 
     async def _make_worktree(self, spec: WorkspaceSpec, root: Path) -> None:
         if spec.path is UNSET or spec.branch is UNSET:

@@ -1,13 +1,14 @@
 """Repositories as callers name them (`events.Kit.repos`), and where git finds one."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from msgspec import UNSET, UnsetType
 
 from roost.model.addresses import scrubbed, split_credentials
 from roost.model.errors import WorkspaceInvalid
+from roost.model.values import OtherClone
 
 ADDRESSES: Final = ("cloneUrl", "url")
 """Where it can be cloned from; the first one that is given is taken."""
@@ -29,6 +30,14 @@ def base_of(repo: Mapping[str, Any]) -> str | UnsetType:
     """The commit, branch or other ref that is asked for."""
     named = repo.get("commit") or repo.get("branch") or repo.get("ref")
     return str(named) if named else UNSET
+
+
+def others_of(repos: Sequence[Mapping[str, Any]]) -> tuple[OtherClone, ...]:
+    """All but the first, which they are cloned into. Raises: WorkspaceInvalid: two would lie in one folder."""
+    found = tuple(OtherClone(url=address_of(repo), folder=name_of(repo), base=base_of(repo)) for repo in repos[1:])
+    if len({other.folder for other in found}) < len(found):
+        raise WorkspaceInvalid("repos: each but the first is cloned to a folder of its own: give them different names")
+    return found
 
 
 def without_passwords(repo: Mapping[str, Any]) -> dict[str, Any]:

@@ -42,11 +42,19 @@ class FileInput(Fact, frozen=True, kw_only=True, tag="file", tag_field="type"):
 InputPart = TextInput | FileInput
 
 
+class OtherClone(Fact, frozen=True, kw_only=True):
+    """A repository beside the one that a session works in, cloned to a `folder` of it."""
+
+    url: str
+    folder: str
+    base: str | UnsetType = UNSET
+
+
 class WorkspaceSpec(Fact, frozen=True, kw_only=True):
     """Where the agent works. `folder`: `path` as it is. `worktree`: a git worktree of the repository at `path`, made at
     `root` on branch `branch`, starting from `base` (default HEAD), that is from `commit`; it is merged into `target`.
-    `clone`: a clone of `url` at `root`. `prepared`: the folder of a template that `root` begins as a copy of, if it is
-    there."""
+    `clone`: a clone of `url` at `root`, and in it of `others`. `prepared`: the folder of a template that `root` begins
+    as a copy of, if it is there."""
 
     kind: Literal["folder", "worktree", "clone"]
     path: str | UnsetType = UNSET
@@ -57,6 +65,7 @@ class WorkspaceSpec(Fact, frozen=True, kw_only=True):
     commit: str | UnsetType = UNSET
     target: str | UnsetType = UNSET
     prepared: str | UnsetType = UNSET
+    others: tuple[OtherClone, ...] = ()
 
 
 class Tokens(Fact, frozen=True, kw_only=True):

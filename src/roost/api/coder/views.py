@@ -150,9 +150,9 @@ def loop_of(record: Record) -> shapes.LoopShape | None:
 
 def diagnostics_of(record: Record) -> dict[str, Any] | UnsetType:
     """What was asked of the runtime and could not be done: a host process takes what the machine gives it. Repositories
-    after the first are there only in a copy of a prepared folder."""
+    are not cloned into a folder that the session did not get of Roost."""
     wishes = [] if record.kit.wishes is UNSET else sorted(record.kit.wishes)
-    others = range(1, len(record.kit.repos)) if record.workspace.prepared is UNSET else ()
+    others = range(1 + len(record.workspace.others), len(record.kit.repos))
     unapplied = [*wishes, *(f"repos[{number}]" for number in others)]
     return {"unapplied": unapplied} if unapplied else UNSET
 
