@@ -309,10 +309,35 @@ async def test_a_session_that_a_host_runs_takes_no_lead(hub: Served) -> None:
         assert (await closed(socket))[0] == 4400
 
 
-async def test_a_sub_agent_is_greeted_and_answered(hub: Served) -> None:
-    async with leading(hub) as (_, session), connected(hub, f"parent={session.id}&agent=scout") as socket:
-        init = await heard(socket)
-        assert (init["role"], init["agentRole"], init["sessionId"]) == ("sub_agent", "scout", session.id)
-        assert await report(socket, "turn_start") == []
-        await say(socket, type="ping", timestamp=1)
-        assert (await heard(socket))["echoedTimestamp"] == 1
+async def test_a_sub_agent_with_a_socket_of_its_own_works_at_a_task_of_its_lead(hub: Served) -> None:
+    async with leading(hub) as (lead, session), attached(hub, session.id, "observer") as observer:
+        await report(lead, "agent_start")
+        async with connected(hub, f"parent={session.id}&agent=scout") as socket:
+            init = await heard(socket)
+            assert (init["role"], init["agentRole"], init["sessionId"]) == ("sub_agent", "scout", session.id)
+            for name, data in (
+                ("before_agent_start", {"prompt": "look"}),
+                ("agent_start", {}),
+                ("message_end", {"message": assistant("I see")}),
+                ("context", {"messages": []}),
+                ("agent_end", {}),
+            ):
+                assert await report(socket, name, **data) == []
+            await say(socket, type="ping", timestamp=1)
+            assert (await heard(socket))["echoedTimestamp"] == 1
+        seen = [f for f in await until(observer, named("task_complete")) if f["type"] == "broadcast"]
+    told = {frame["event"]: frame["data"] for frame in seen}
+    assert (told["task_start"]["agent"], told["task_start"]["prompt"]) == ("scout", "look")
+    assert (told["agent_progress"]["agentName"], told["agent_progress"]["delta"]) == ("scout", "I see")
+    assert told["task_complete"]["result"] == "I see" and "message_end" not in told
+
+
+async def test_a_sub_agent_without_its_lead_is_answered_and_no_more(hub: Served) -> None:
+    async with leading(hub) as (_, session):
+        pass
+    async with connected(hub, f"parent={session.id}&agent=scout") as socket:
+        assert (await heard(socket))["role"] == "sub_agent"
+        head = session.seq
+        assert await report(socket, "agent_start") == []
+        await say(socket, type="event", id="odd", event="message_end", data=7)
+        assert session.seq == head

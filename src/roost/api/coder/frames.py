@@ -33,6 +33,14 @@ class ModelName(Shape, frozen=True, kw_only=True):
     id: str
 
 
+class Reported(Struct, frozen=True):
+    """`data` is read only where it is kept: some of it is large, and private."""
+
+    event: str
+    data: Raw = Raw(b"{}")
+    id: str | int | UnsetType = UNSET
+
+
 class Init(Shape, frozen=True, kw_only=True, tag_field="type", tag="init"):
     """The first frame of the hub. The agents of this hub bring their own tools, agents and commands."""
 

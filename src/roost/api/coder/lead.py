@@ -5,7 +5,7 @@ durable; what people ask of the session is relayed to it.
 """
 
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import Any, ClassVar, Final, cast
 
@@ -20,6 +20,7 @@ from roost.api.coder.connection import BEAT, Connection, Stay, bytes_of
 from roost.api.coder.facts import text_of
 from roost.api.coder.live import Live, Lives, Page
 from roost.api.coder.reporting import UNREAD, Report
+from roost.api.coder.sub_agent import SubAgent
 from roost.api.coder.told import patterns
 from roost.api.framing import allow
 from roost.api.problems import error_of
@@ -50,14 +51,6 @@ SESSION_FILE: Final = "sessionFile"
 MAX_FRAME_BYTES: Final = 32 * 1024 * 1024
 """Of a lead: it also sends what its model is given, images among it."""
 RPC: Final = "rpc"
-
-
-class _Reported(Struct, frozen=True):
-    """`data` is read only where it is kept: some of it is large, and private."""
-
-    event: str
-    data: Raw = Raw(b"{}")
-    id: str | int | UnsetType = UNSET
 
 
 class _RpcEvent(Struct, frozen=True):
@@ -94,7 +87,7 @@ async def lead(connection: Connection, streams: Streams, lives: Lives, by: e.Pri
     hub, scope = connection.hub, connection.scope
     if parent := query_of(scope, "parent"):
         session = await hub.admit(parent, by, act=True)
-        return await _SubAgent(connection, session, key, query_of(scope, "agent")).run(streams, lives, by)
+        return await SubAgent(connection, session, key, query_of(scope, "agent")).run(streams, lives, by)
     if named := query_of(scope, "sessionId"):
         session = await hub.admit(named, by, act=True)
     else:
@@ -200,6 +193,9 @@ class _Leading:
         await self._connection.tell(frames.text(frames.UiResponse(id=dialog, result=result)))
         return True
 
+    async def reported(self, bodies: Sequence[e.Body]) -> None:
+        await self._lead.append(bodies, self._open_run())
+
     async def asked(self, command: Raw) -> bool:
         if self._driver:
             await self._command(command)
@@ -236,17 +232,17 @@ class _Leading:
         return await take(self, frame)
 
     async def _event(self, frame: bytes) -> str:
-        reported = frames.outlined(frame, _Reported)
+        reported = frames.outlined(frame, frames.Reported)
         if reported.event not in UNREAD:
-            await self._reported(reported.event, frames.decoded(reported.data, dict[str, Any]))
+            await self._take_in(reported.event, frames.decoded(reported.data, dict[str, Any]))
         return frames.text(frames.Actions(id=reported.id))
 
     async def _rpc_event(self, frame: bytes) -> str:
         event = frames.decoded(frame, _RpcEvent).event
-        await self._reported(str(event.get("type")), {name: event[name] for name in event if name != "type"})
+        await self._take_in(str(event.get("type")), {name: event[name] for name in event if name != "type"})
         return ""
 
-    async def _reported(self, name: str, data: dict[str, Any]) -> None:
+    async def _take_in(self, name: str, data: dict[str, Any]) -> None:
         """Returns when it is durable. Raises: LinkDown."""
         if name == "agent_start":
             await self._begin()
@@ -336,40 +332,3 @@ class _Leading:
         "session_write": _session_file,
         "bootstrap_ready": _ignored,
     }
-
-
-class _SubAgent:
-    """A sub-agent that has a connection of its own. What it reports, its lead reports too; it is answered, no more."""
-
-    def __init__(self, connection: Connection, session: Session, key: str, agent: str | None) -> None:
-        self._connection = connection
-        self._session = session
-        self._agent = agent
-        self._stay = Stay(connection, session, key)
-
-    async def run(self, streams: Streams, lives: Lives, by: e.Principal) -> RoostError | None:
-        """Raises: TooManyStreams."""
-        hub = self._connection.hub
-        with hub.limits.stream(by):
-            async with anyio.create_task_group() as tasks:
-                self._stay.scope = tasks.cancel_scope
-                visit = Visit(hub, by, via="socket")
-                with streams.open(self._connection.send, self._stay.scope, BEAT), visit.begin(self._stay.scope):
-                    await self._stay.until_over(self._read)
-        return await self._stay.why(streams)
-
-    async def _read(self) -> None:
-        init = frames.init_of(self._session.record_now, "sub_agent", agent=self._agent)
-        await self._connection.greet(self._session, init)
-        while (message := await self._connection.receive())["type"] == "websocket.receive":
-            frame = bytes_of(message)
-            try:
-                head = frames.head_of(frame)
-                answer = frames.pong(frame, self._connection.hub.now_ms()) if head.type == "ping" else None
-                if head.type in ("event", "tool", "command"):
-                    answer = frames.Actions(id=head.id)
-            except RoostError as error:
-                await self._connection.tell(self._connection.misread(self._session, error))
-                continue
-            if answer is not None:
-                await self._connection.tell(frames.text(answer))

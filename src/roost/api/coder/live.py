@@ -5,7 +5,7 @@ encoded frames, which all observers share: each pulls pages from its own cursor.
 go and comes back to a fresh snapshot; nobody waits for anybody.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Sequence
 from contextlib import aclosing, contextmanager
 from typing import Any, Final, Protocol, TypeVar, cast
 
@@ -25,6 +25,7 @@ from roost.core.log import Frames
 from roost.core.session import Session
 from roost.model.envelope import decode_event
 from roost.model.errors import RoostError, StreamLost
+from roost.model.events import Body
 from roost.model.ids import SessionId
 
 T = TypeVar("T")
@@ -122,6 +123,10 @@ class Relay(Protocol):
 
     async def answered(self, dialog: str, result: Any) -> bool:
         """A person has answered a dialog; whether it is one of the lead's."""
+        ...
+
+    async def reported(self, bodies: Sequence[Body]) -> None:
+        """What a sub-agent does, as the lead's events. Raises: LinkDown."""
         ...
 
     async def asked(self, command: Raw) -> bool:

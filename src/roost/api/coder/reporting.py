@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Final, cast
 
 from msgspec import UNSET, Struct, UnsetType, field
+from msgspec.structs import replace
 
 from roost.api.coder.facts import LEAD
 from roost.api.coder.pi import as_object
 from roost.model import events as e
-from roost.model.ids import MessageId, PartId, RunId, TaskId, new_message_id, new_part_id
+from roost.model.ids import MessageId, PartId, RunId, TaskId, new_message_id, new_part_id, new_task_id
 from roost.model.messages import Message, ReasoningPart, TextPart, ToolPart
 
 UNREAD: Final = frozenset(("context", "model_select", "session_before_switch", "session_before_fork"))
@@ -240,6 +241,39 @@ class Report:
         "session_before_compact": _compacting,
         "session_compact": _compacted,
     }
+
+
+class SubReport:
+    """Of a sub-agent with a connection of its own: the same, as a task of its lead."""
+
+    def __init__(self, agent: str) -> None:
+        self._agent = agent
+        self._task: TaskId | None = None
+        self._report = Report()
+
+    def take(self, name: str, data: Data) -> list[e.Body]:
+        """What an event becomes; nothing before its task has begun."""
+        if name == "agent_start" and self._task is None:
+            self._task = new_task_id()
+            return [e.SubtaskStart(task=self._task, agent=self._agent, prompt=self._report.prompt)]
+        bodies, task = self._report.take(name, data), self._task
+        if task is None:
+            return []
+        if name == "agent_end":
+            self._task = None
+            return [self._ended(task)]
+        return [replace(body, task=task) for body in bodies if isinstance(body, e.Said)]
+
+    def _ended(self, task: TaskId) -> e.SubtaskEnd:
+        end = self._report.end(aborted=False, read=0)
+        self._report = Report()
+        match end:
+            case e.RunComplete():
+                return e.SubtaskEnd(task=task, result=end.result.text)
+            case e.RunError():
+                return e.SubtaskEnd(task=task, status="failed", result=end.error.message)
+            case e.RunAborted():
+                return e.SubtaskEnd(task=task, status="aborted")
 
 
 def _task(data: Data) -> TaskId:
