@@ -1,7 +1,10 @@
 """A host that is killed, and the agent's children: the session says so, leaves nothing behind, and works again."""
 
+import json
 import signal
+from hashlib import sha256
 
+import anyio
 import pytest
 from msgspec import UNSET
 
@@ -69,6 +72,22 @@ async def test_a_session_woken_the_moment_it_is_paused_keeps_its_new_host(fire: 
                 assert again.error is UNSET, again.error
                 assert [e.type for e in watch.events[paused.seq : again.seq]].count("runtime-starting") == 1
                 assert (await session.info()).epoch == epoch + 2
+
+
+async def test_a_host_that_is_killed_while_it_places_files_leaves_the_rest_to_the_next_one(fire: Fire) -> None:
+    hub = await fire.hub()
+    files = {f"{number:03}/{number}": bytes([number]) * 4_000 for number in range(200)}
+    async with hub.client() as client:
+        for _ in range(3):
+            session = await client.create_session(files=files)
+            async with watching(session) as (watch,):
+                await watch.until("runtime-ready")
+                await anyio.sleep(fire.random.uniform(0, 0.15))  # somewhere between the first file and the last
+                send_signal(signal.SIGKILL, hub.host(session))
+                await watch.until("session-paused", seconds=AT_ONCE_SECONDS)
+            result = await session.send(script({"given": True}), delivery="queue")
+            said = json.loads(result.text or "")["files"]
+            assert said == {path: f"sha256-{sha256(content).hexdigest()}" for path, content in files.items()}
 
 
 async def test_a_command_that_is_killed_fails_its_tool_and_the_run_goes_on(fire: Fire) -> None:
