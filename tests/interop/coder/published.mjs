@@ -4,6 +4,7 @@
 //   {"id", "open": KIND, "options": {...}}             a stream, KIND of `streams` -> {"id", "value": true}, then
 //                                                      {"from": id, "kind", "value"} for all that it hands on
 //   {"id", "to": id, "method", "args": [...]}          one call of that stream     -> as above
+//   {"id", "list": true}                               the names of a CoderClient's methods
 //
 // Bytes travel as {"$base64": "..."}. What a socket receives is held against the published schemas, which the client
 // itself does for answers and event streams only: what fails them comes as kind "invalid".
@@ -86,7 +87,8 @@ const streams = {
 
 // --- lines ---
 
-async function answer({ id, client, open, options, to, method, args = [] }) {
+async function answer({ id, client, open, options, to, method, args = [], list }) {
+  if (list) return Object.getOwnPropertyNames(coder.CoderClient.prototype).filter((name) => name !== 'constructor');
   if (open) {
     opened.set(id, streams[open](id, options));
     return true;

@@ -128,6 +128,10 @@ class Published:
         """`await new CoderClient(options).method(...args)`; `client`: other options. Raises: Raised."""
         return await self.ask(client=self.options | client, method=method, args=args)
 
+    async def methods(self) -> list[str]:
+        """All that a client can do, by name."""
+        return await self.ask(list=True)
+
     async def session(self, task: str = "hello", **body: Any) -> str:
         """The id of a new one."""
         return (await self.call("createSession", {"task": task, **body}))["sessionId"]
@@ -190,9 +194,11 @@ def _bytes(value: Any) -> Any:
 
 @asynccontextmanager
 async def published(url: str, key: str) -> AsyncGenerator[Published]:
+    """A client without a `url` asks where its hub is, and asks the hub."""
+    environment = packages.environment() | {"AGENTUITY_CATALYST_URL": url}
     command = [str(packages.node()), str(SPEAKER), str(packages.home())]
     async with (
-        await anyio.open_process(command, stderr=None, env=packages.environment()) as process,
+        await anyio.open_process(command, stderr=None, env=environment) as process,
         anyio.create_task_group() as tasks,
     ):
         sdk = Published(process, {"url": url, "apiKey": key})

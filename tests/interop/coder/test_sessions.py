@@ -138,7 +138,7 @@ async def test_what_cannot_be_is_refused_in_words(
 
 
 async def test_the_hub_is_found_by_asking_where_it_is(sdk: Published, hub: RunningHub) -> None:
-    assert await sdk.call("getUrl") == hub.url
+    assert await sdk.call("getUrl") == await sdk.call("getUrl", url=None) == hub.url
 
 
 # --- to connect -------------------------------------------------------------------------------------------------------

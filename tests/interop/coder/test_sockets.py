@@ -157,6 +157,18 @@ async def test_a_terminal_leads_a_session_of_its_own_and_is_asked_by_others(sdk:
     assert (await session_when(sdk, session, status="paused"))["historyOnly"] is True
 
 
+async def test_a_driver_is_replaced_by_a_newer_one_and_never_comes_back(sdk: Published) -> None:
+    driver = {"role": "lead", "driverMode": "rpc", "driverVersion": "1"}
+    async with sdk.opened("socket", driverInstanceId="first", **driver) as first:
+        session = (await first.until("init"))["sessionId"]
+        async with sdk.opened("socket", sessionId=session, driverInstanceId="second", **driver) as second:
+            assert (await second.until("init"))["sessionId"] == session
+            await first.until("close")
+            async with sdk.opened("socket", sessionId=session, driverInstanceId="first", **driver) as again:
+                assert (await again.until("close"))["code"] == 4410
+            assert (await second.call("isConnected")) is True
+
+
 # --- refused ----------------------------------------------------------------------------------------------------------
 
 
