@@ -162,6 +162,24 @@ async def test_diagnostics_are_bounded_and_begin_with_a_line(api: Served) -> Non
     await ask(api, session, "/diagnostics", 400, log_bytes=MAX_LOG_TAIL_BYTES + 1)
 
 
+async def test_a_log_is_followed_in_whole_lines_and_no_secret_is_cut_in_two(api: Served) -> None:
+    session = await api.live(env={"KEY": "first line\nsecond line"})
+    begun = b"one\nfirst line\n"
+    await log_of(api, session, begun + b"second l")
+    told = await ask(api, session, "/diagnostics")
+    assert (told["log"], told["log_end"]) == ("one\n***\nsecond l", len(begun))
+    told = await ask(api, session, "/diagnostics", log_after=told["log_end"])
+    assert (told["log"], told["log_end"]) == ("", len(begun))
+    await log_of(api, session, begun + b"second line\ntwo\nthree\n")
+    told = await ask(api, session, "/diagnostics", log_after=told["log_end"], log_bytes=17)
+    assert told["log"] == "***\ntwo\n"
+    told = await ask(api, session, "/diagnostics", log_after=told["log_end"], log_bytes=3)
+    assert told["log"] == "thr"  # a line that is longer than what may be read
+    told = await ask(api, session, "/diagnostics", log_after=told["log_end"])
+    assert (told["log"], told["log_end"]) == ("ee\n", told["log_bytes"])
+    assert (await ask(api, session, "/diagnostics", log_after=10**9))["log"] == ""
+
+
 async def test_the_host_of_a_session_is_named_by_what_the_runtime_noted(api: Served) -> None:
     session = await api.live()
     folder = Path(api.hub.settings.data) / "hosts"

@@ -151,6 +151,35 @@ async def test_keys_are_added_rotated_and_revoked(roost: Roost, hub: RunningHub)
     assert "key-added" in (await roost("audit")).out
 
 
+async def test_logs_go_on_from_host_to_host_until_there_can_be_no_more(
+    roost: Roost, hub: RunningHub, client: AsyncClient
+) -> None:
+    session = await client.create_session()
+    await waiting_for(session, "runtime-ready")
+    log = anyio.Path(hub.data / "logs" / f"{session.id}.log")
+    await log.write_bytes(b"first\npart")
+    command = [sys.executable, "-m", "roost", "logs", "-f", short(session)]
+    async with await anyio.open_process(command, env=roost.environment(), cwd=roost.folder) as process:
+        assert process.stdout is not None
+        text = b""
+        with anyio.fail_after(30):
+            while text != b"first\n":
+                text += await process.stdout.receive()
+            await log.write_bytes(b"first\npart of a line\n")
+            while not text.endswith(b"line\n"):
+                text += await process.stdout.receive()
+            await session.pause()
+            resumed = await session.resume()
+            async for _ in session.events(after=resumed.seq, until="runtime-ready"):
+                pass
+            await log.write_bytes(b"again, and longer than what was there before\n")
+            await session.archive()
+            async for piece in process.stdout:
+                text += piece
+            assert await process.wait() == codes.OK
+    assert text.startswith(b"first\npart of a line\nagain, and longer than what was there before\n")
+
+
 async def test_watch_says_first_who_needs_a_person(roost: Roost, client: AsyncClient) -> None:
     ask = script({"ask": {"permission": "bash", "patterns": ["make"]}}, {"text": "went on"})
     session = await client.create_session(task=ask, label="needs me")

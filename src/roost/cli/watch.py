@@ -34,6 +34,7 @@ WORDS: Final[dict[type, tuple[Callable[[Any], str], str]]] = {
     e.SessionPaused: (lambda _: "sleeps", "dim"),
     e.SessionFailed: (lambda body: f"could not start: {body.error.message}", "red"),
     e.SessionArchived: (lambda _: "is archived", "dim"),
+    e.SessionEnded: (lambda _: "is ended", "dim"),
 }
 """What is told of a session, how, and in which style."""
 ASKS: Final = (e.PermissionAsked, e.QuestionAsked)

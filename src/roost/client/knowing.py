@@ -64,9 +64,11 @@ class AsyncKnowing:
         answer = await self._look("/participants", disconnected=disconnected or None)
         return msgspec.json.decode(answer, type=ParticipantList).participants
 
-    async def diagnostics(self, *, log_bytes: int = LOG_TAIL_BYTES) -> Diagnostics:
-        """Its host, its last errors, and the last `log_bytes` (at most 256 KiB) of what host and agent have logged."""
-        return msgspec.json.decode(await self._look("/diagnostics", log_bytes=log_bytes), type=Diagnostics)
+    async def diagnostics(self, *, log_bytes: int = LOG_TAIL_BYTES, log_after: int | None = None) -> Diagnostics:
+        """Its host, its last errors, and the last `log_bytes` (at most 256 KiB) of what host and agent have logged.
+        `log_after`: the `log_end` of what was read before, for the lines that follow. A new host has a new log."""
+        answer = await self._look("/diagnostics", log_bytes=log_bytes, log_after=log_after)
+        return msgspec.json.decode(answer, type=Diagnostics)
 
     async def _look(self, path: str, **params: Any) -> bytes:
         return await self._wire.request("GET", self._path + path, params=params)

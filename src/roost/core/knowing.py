@@ -83,10 +83,11 @@ class Knowing:
             raise MessageNotFound
         return encode_message(found)
 
-    async def diagnostics(self, session: Session, log_bytes: int) -> Diagnostics:
-        record = session.record_now
+    async def diagnostics(self, session: Session, log_bytes: int, log_after: int | None = None) -> Diagnostics:
+        """With the end of the log, or with what follows this byte of it, at most `log_bytes`."""
+        record, file = session.record_now, self._data / "logs" / f"{session.id}.log"
         note = await to_thread.run_sync(_note, self._data / "hosts" / f"{session.id}.json")
-        log, size = await to_thread.run_sync(_tail, self._data / "logs" / f"{session.id}.log", log_bytes)
+        log, end, size = await to_thread.run_sync(_part, file, log_bytes, log_after)
         alive = note is not None and await self._runtime.alive(session.id, note.epoch)
         host = HostInfo(linked=session.linked)
         if note is not None:
@@ -98,6 +99,7 @@ class Knowing:
             host=host,
             log=masked(log, session.env),
             log_bytes=size,
+            log_end=end,
             errors=tuple(await self._errors(session)),
         )
 
@@ -144,8 +146,10 @@ def run_of(record: Record, stored: StoredRun) -> Run:
 
 
 def masked(text: str, env: Mapping[str, str]) -> str:
-    """The text without the values that were given in confidence, the longest first."""
-    secrets: Sequence[str] = sorted((value for value in env.values() if len(value) >= SECRET_CHARS), key=len)
+    """The text without the values that were given in confidence, the longest first, also if it has some of the lines of
+    one alone."""
+    values = {part for value in env.values() for part in (value, *value.splitlines())}
+    secrets: Sequence[str] = sorted((value for value in values if len(value) >= SECRET_CHARS), key=len)
     for value in reversed(secrets):
         text = text.replace(value, "***")
     return text
@@ -158,16 +162,22 @@ def _note(path: Path) -> _Note | None:
         return None
 
 
-def _tail(path: Path, size: int) -> tuple[str, int]:
-    """The last `size` bytes of a file, from the start of a line if there is one, and the size of all of it."""
+def _part(path: Path, size: int, after: int | None) -> tuple[str, int, int]:
+    """`size` bytes of a file, its last or those after this one, from the start of a line if there is one; where the
+    last line in it ends; and the size of all. Those that follow are whole lines, so that no secret is cut in two."""
     try:
         with path.open("rb") as file:
             whole = os.fstat(file.fileno()).st_size
-            file.seek(max(0, whole - size))
+            start = max(0, whole - size) if after is None else min(after, whole)
+            file.seek(start)
             found = file.read(size)
     except OSError:
-        return "", 0
+        return "", 0, 0
+    lines = found.rfind(b"\n") + 1
+    end = start + (lines or len(found) * (len(found) == size))  # a line that is longer than all of it is cut
+    if after is not None:
+        return found[: end - start].decode(errors="replace"), end, whole
     if whole > size:
         _, line, rest = found.partition(b"\n")
         found = rest if line else found
-    return found.decode(errors="replace"), whole
+    return found.decode(errors="replace"), end, whole

@@ -33,7 +33,8 @@ class SeenError(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 class Diagnostics(Struct, frozen=True, kw_only=True):
     """`log`: the end of what the last host, and the agent on its standard error, have written, with the values of the
-    session's `env` masked. `log_bytes`: the size of the whole. `errors`: the newest first."""
+    session's `env` masked. `log_bytes`: the size of the whole. `log_end`: where its last whole line ends, to go on
+    with. `errors`: the newest first."""
 
     session: SessionId
     phase: str
@@ -41,4 +42,5 @@ class Diagnostics(Struct, frozen=True, kw_only=True):
     host: HostInfo
     log: str
     log_bytes: int
+    log_end: int = 0
     errors: tuple[SeenError, ...]

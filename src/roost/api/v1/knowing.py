@@ -91,10 +91,12 @@ async def get_diagnostics(
     request: Call,
     session: FromPath[str],
     log_bytes: Annotated[int, QueryParameter(ge=0, le=MAX_LOG_TAIL_BYTES)] = LOG_TAIL_BYTES,
+    log_after: Annotated[int | None, QueryParameter(ge=0, le=MAX_CURSOR)] = None,
 ) -> Diagnostics:
-    """The end of its host's log (at most `log_bytes`), its host, its last errors."""
+    """The end of its host's log (at most `log_bytes`), its host, its last errors. With `log_after`, the `log_end` of
+    an answer before: the whole lines that follow there."""
     found = await request.hub.find(session, request.by)
-    return await request.hub.knowing.diagnostics(found, log_bytes)
+    return await request.hub.knowing.diagnostics(found, log_bytes, log_after)
 
 
 routes = [

@@ -57,6 +57,7 @@ class Knowing(Twin):
         """Who is here now: the agent, and every open stream and socket. `disconnected`: also the last who left."""
         return self._portal.call(self._async.participants, disconnected=disconnected)
 
-    def diagnostics(self, *, log_bytes: int = LOG_TAIL_BYTES) -> Diagnostics:
-        """Its host, its last errors, and the last `log_bytes` (at most 256 KiB) of what host and agent have logged."""
-        return self._portal.call(self._async.diagnostics, log_bytes=log_bytes)
+    def diagnostics(self, *, log_bytes: int = LOG_TAIL_BYTES, log_after: int | None = None) -> Diagnostics:
+        """Its host, its last errors, and the last `log_bytes` (at most 256 KiB) of what host and agent have logged.
+        `log_after`: the `log_end` of what was read before, for the lines that follow. A new host has a new log."""
+        return self._portal.call(self._async.diagnostics, log_bytes=log_bytes, log_after=log_after)
