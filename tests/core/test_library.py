@@ -213,6 +213,13 @@ async def test_a_repository_that_could_not_be_cloned_is_refused(library: Library
         await template_of(library, repos=(repo,))
 
 
+@pytest.mark.parametrize("wrong", [{"name": 2}, {"branch": ["main"]}, {"owner": None}])
+async def test_what_clients_rely_on_as_text_is_text(library: Library, wrong: dict[str, Any]) -> None:
+    with pytest.raises(InvalidBody):
+        await library.kit(lib.KitRequest(repos=(REPO | wrong,)), ANNA)
+    assert (await library.kit(lib.KitRequest(repos=(REPO | {"stars": 2},)), ANNA)).repos == (REPO | {"stars": 2},)
+
+
 # --- preparing a template's folder ------------------------------------------------------------------------------------
 
 

@@ -10,6 +10,13 @@ from roost.model.addresses import scrubbed, split_credentials
 from roost.model.errors import WorkspaceInvalid
 from roost.model.values import OtherClone
 
+NAMED: Final = frozenset(
+    (
+        "repoId", "type", "provider", "owner", "name", "fullName", "url", "cloneUrl", "defaultBranch", "branch", "ref",
+        "commit", "path", "rootPath",
+    )
+)  # fmt: skip
+"""Fields that are text, if they are there. Others are kept as they are."""
 ADDRESSES: Final = ("cloneUrl", "url")
 """Where it can be cloned from; the first one that is given is taken."""
 GITHUB: Final = "https://github.com/{owner}/{name}.git"

@@ -1,33 +1,21 @@
 """Repositories as Coder's clients name them, and what a workspace makes of one."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 from msgspec import UNSET, UnsetType
 
 from roost.api.coder.shapes import RepoRef
 from roost.model.commands import WorkspaceRequest
-from roost.model.errors import InvalidBody
 from roost.model.repos import address_of, base_of
-
-NAMED: Final = frozenset(
-    (
-        "repoId", "type", "provider", "owner", "name", "fullName", "url", "cloneUrl", "defaultBranch", "branch", "ref",
-        "commit", "path", "rootPath",
-    )
-)  # fmt: skip
-"""Fields whose text clients rely on."""
 
 
 def given_repos(repo: RepoRef | UnsetType, repos: Sequence[RepoRef] | UnsetType) -> tuple[RepoRef, ...] | UnsetType:
-    """The repositories of a body, `repo` first, each once, without what is null. Raises: InvalidBody."""
+    """The repositories of a body, `repo` first, each once, without what is null."""
     if repo is UNSET and repos is UNSET:
         return UNSET
     found: list[RepoRef] = []
     for given in (*(() if repo is UNSET else (repo,)), *(() if repos is UNSET else repos)):
-        for name in NAMED & given.keys():
-            if not isinstance(given[name], str | None):
-                raise InvalidBody(f"repo: {name} is text")
         kept = {name: value for name, value in given.items() if value is not None}
         if kept and kept not in found:
             found.append(kept)

@@ -15,7 +15,7 @@ from roost.model.library import (
     MAX_REPOS,
     MAX_TEXT_BYTES,
 )
-from roost.model.repos import address_of, without_passwords
+from roost.model.repos import NAMED, address_of, without_passwords
 
 NAMES: Final = ("name", "repo", "skill", "source", "slug", "display_name", "model")
 LINES: Final = ("description", "url")
@@ -62,6 +62,9 @@ def check_repos(repos: tuple[dict[str, Any], ...]) -> None:
     for repo in repos:
         if len(msgspec.json.encode(repo)) > MAX_REPO_BYTES:
             raise InvalidBody(f"repos: each at most {MAX_REPO_BYTES} bytes, as JSON")
+        for name in NAMED & repo.keys():
+            if not isinstance(repo[name], str):
+                raise InvalidBody(f"repos: {name} is text")
         check_address(address_of(repo))
         if without_passwords(repo) != repo:
             raise WorkspaceInvalid(
