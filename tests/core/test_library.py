@@ -138,15 +138,19 @@ async def test_what_a_session_was_given_stays_when_the_library_forgets_it(librar
 
 
 async def test_a_template_gives_what_it_holds_and_what_the_caller_says_wins(library: Library) -> None:
-    template = await template_of(library, repos=(REPO,), enabled_agents=("scout",), system_prompt=" Be kind. ")
+    template = await template_of(
+        library, repos=(REPO,), enabled_agents=("scout",), system_prompt=" Be kind. ", dependencies=("jq",)
+    )
     brought = await library.kit(lib.KitRequest(template=template.id), ANNA)
     assert brought.template == e.Template(id=template.id, name="t", scope="user")
     assert (brought.repos, brought.enabled_agents) == ((REPO,), ("scout",))
     assert brought.instructions == e.Instructions(text="Be kind.", mode="append")
+    assert brought.wishes == {"dependencies": ("jq",)}, "no host installs them, and the session tells"
     other = {"url": "https://x.test/b.git"}
     said = lib.KitRequest(template=template.id, repos=(other,), enabled_agents=(), wishes={"resources": {"cpu": "1"}})
     kit = await library.kit(said, ANNA)
-    assert (kit.repos, kit.enabled_agents, kit.wishes) == ((other,), (), {"resources": {"cpu": "1"}})
+    wishes = {"resources": {"cpu": "1"}, "dependencies": ("jq",)}
+    assert (kit.repos, kit.enabled_agents, kit.wishes) == ((other,), (), wishes)
 
 
 async def test_a_template_of_the_organisation_brings_its_owners_skills_along(library: Library) -> None:

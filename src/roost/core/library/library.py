@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from anyio.abc import TaskGroup
 from msgspec import UNSET, UnsetType
@@ -52,7 +52,7 @@ class Library:
             instructions=_instructions(template, persona),
             persona=UNSET if persona is None else _persona(persona),
             template=UNSET if template is UNSET else _template(template),
-            wishes=request.wishes,
+            wishes=_wishes(request, template),
         )
         return settled(kit)
 
@@ -79,6 +79,12 @@ class Library:
 
 def _first(asked: tuple[T, ...] | UnsetType, brought: tuple[T, ...] | UnsetType) -> tuple[T, ...]:
     return next((value for value in (asked, brought) if value is not UNSET), ())
+
+
+def _wishes(request: lib.KitRequest, template: lib.SavedTemplate | UnsetType) -> dict[str, Any] | UnsetType:
+    """The template's packages are wished for, too: no host installs them, and so the session tells."""
+    brought = {"dependencies": template.dependencies} if template is not UNSET and template.dependencies else {}
+    return brought | ({} if request.wishes is UNSET else request.wishes) or UNSET
 
 
 def _instructions(
