@@ -1,5 +1,6 @@
 """The sync client: the same names as the async one, over a thread that comes and goes with it."""
 
+import ast
 import inspect
 import os
 import signal
@@ -210,6 +211,13 @@ def test_importing_the_package_loads_nothing_else() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("kind", [Client, Session, Socket])
+def test_typical_use_uses_everything_there_is(kind: type) -> None:
+    tree = ast.parse((ROOT / "tests/client/typical_use.py").read_text(encoding="utf-8"))
+    used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    assert {name for name in dir(kind) if not name.startswith("_")} - used == set()
 
 
 @pytest.mark.timeout(180)

@@ -17,7 +17,22 @@ from roost import (
     SessionBusy,
     SessionInfo,
 )  # fmt: skip
-from roost.model.events import ReasoningDelta, RunError, TextDelta
+from roost.model.commands import ChangeLoop, CreateSession, Update
+from roost.model.events import (
+    Blob,
+    FileInput,
+    PermissionAsked,
+    QuestionAsked,
+    ReasoningDelta,
+    Rule,
+    RunError,
+    TextDelta,
+)  # fmt: skip
+from roost.model.info import Accepted, SessionConfig
+from roost.model.keys import NewKey
+from roost.model.record import Metrics
+from roost.model.snapshot import Snapshot
+from roost.model.workspace import Diff
 
 
 def first_session(text: str) -> float:
@@ -86,6 +101,110 @@ def one_connection(session: Session) -> int:
             seq = event.seq
         print([each.user for each in socket.participants])
         return seq
+
+
+def deciding(client: Client, session: Session) -> None:
+    for waiting in client.pending():
+        print(waiting.label, waiting.request.request)
+    for entry in session.pending_permissions():
+        match entry.asked:
+            case PermissionAsked(permission=permission, patterns=patterns):
+                print(permission, ", ".join(patterns))
+                session.reply_to_permission(entry.request, "reject", "do this instead")
+            case QuestionAsked(questions=questions):
+                session.reply_to_question(entry.request, [[questions[0].options[0].label]])
+    for entry in session.pending():
+        session.answer_question(entry.request, [["yes"]])
+        session.reject_question(entry.request)
+    config: SessionConfig = session.config()
+    rule = Rule(permission="bash", pattern="git *", action="allow")
+    config = session.configure(timeouts={"idle": "10m"}, add_rules=[rule], expect=config.version)
+    print(config.policy.headless, config.timeouts.idle, [each.pattern for each in config.granted])
+
+
+def steering(session: Session) -> list[str]:
+    accepted: Accepted = session.steer("to the left")
+    for event in session.events_of(accepted):
+        print(event.type)
+    result: SendResult = session.result(session.run_of(session.queue("then this")))
+    for waiting in session.queued():
+        session.unqueue(waiting.message)
+    session.abort(reason="enough")
+    session.pause(wait=False)
+    session.resume()
+    info: SessionInfo = session.wait_idle()
+    info = session.update(label="done", add_tags=["good"], metadata={"ticket": 8}, visibility="organization")
+    return [result.text, *info.tags]
+
+
+def looping(session: Session) -> str:
+    session.start_loop("all tests pass", max_iterations=5)
+    session.pause_loop()
+    session.adjust_loop(auto_continue=False)
+    session.resume_loop()
+    session.cancel_loop()
+    session.change_loop(ChangeLoop(action="leave"))
+    return session.loop().status
+
+
+def knowing(session: Session) -> float:
+    snapshot: Snapshot = session.snapshot()
+    events: list[Event] = [*session.read(after=snapshot.seq, limit=10).events]
+    for run in session.runs(limit=5):
+        events += session.read_run(run.run).events
+        events += session.run_events(run.run)
+        print(session.run(run.run).status.is_active)
+    for message in session.messages(limit=5):
+        print(session.message(message.info.id).info.role)
+    print([(todo.content, todo.status) for todo in session.todos()], [each.user for each in session.participants()])
+    print(session.diagnostics(log_bytes=1000).log.splitlines())
+    metrics: Metrics = session.metrics()
+    return metrics.cost + sum(metrics.tool_usage.values())
+
+
+def files_and_changes(session: Session) -> bytes:
+    for entry in session.list_files("src", recursive=True).files:
+        print(entry.path, entry.size, session.stat(entry.path).modified_at)
+    session.remove_file("old")
+    diff: Diff = session.diff()
+    print(session.disk_use().bytes, [(each.path, each.change) for each in diff.files], diff.patch_bytes)
+    print(session.merge(message="all of it").commit, session.discard(force=True).commit)
+    text: str = session.get_artifact(session.list_artifacts()[0].key, version=1)
+    return session.get_file_buffer("picture.png") + session.get_artifact_buffer("report") + text.encode()
+
+
+def moving(client: Client, session: Session) -> None:
+    with session.export() as pieces:
+        copy: Session = client.import_session(b"".join(pieces), new_id=True)
+    with client.backup() as pieces:
+        print(sum(len(piece) for piece in pieces))
+    print(copy.end(force=True).kept, copy.delete().pos, client.delete_session(session.id, force=True).session)
+
+
+def the_hub(client: Client) -> None:
+    blob: Blob = client.put_blob(b"bytes", mime="image/png")
+    session: Session = client.create(
+        CreateSession(task="look", input=(FileInput(url=f"blob:{blob.hash}", mime=blob.mime),))
+    )
+    print(client.get_blob(blob.hash), client.get_session(session.id).label)
+    found: list[SessionInfo] = client.search("ticket").sessions
+    print(len(found), client.counts(tags="demo").statuses["active"], [each.name for each in client.agents()])
+    print(client.address.url, client.health().version, client.ready(), client.library().skills())
+    key: NewKey = client.add_key("ada", scope="observer")
+    print(client.rotate_key(key.key.id).secret, client.revoke_key(key.key.id).user)
+    print([each.scope for each in client.list_keys()], [each.user for each in client.users()])
+    print([entry.event for entry in client.read_feed(limit=5).entries], client.audit().entries)
+    for entry in client.feed("now"):
+        print(entry.pos, entry.session)
+    client.shutdown()
+
+
+def on_a_socket(session: Session) -> bool:
+    with session.connect() as socket:
+        socket.command(Update(hidden=True))
+        for participants in socket.presence():
+            print([each.role for each in participants])
+        return socket.linked
 
 
 async def the_same_awaited(text: str) -> list[Event]:
