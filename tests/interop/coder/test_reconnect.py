@@ -117,8 +117,7 @@ async def test_a_hub_that_is_killed_in_the_middle_of_a_run_is_found_again(
         assert asked == ["active"]
         for stream in streams.values():
             await hydrated(stream, times=2)
-            ended = await stream.heard("agent_end")
-            assert ended["messages"][-1]["content"] == [{"type": "text", "text": WHOLE}]
+            await has(stream, WHOLE)  # live, or as the past of one that came back after the end
     replay = await sdk.call("getReplay", session)
     assert [entry["content"] for entry in replay["entries"] if entry["type"] == "message"] == ["hello", WHOLE]
     history = (await sdk.call("listEventHistory", session))["events"]
