@@ -42,7 +42,11 @@ from roost.model.record import Record
 from roost.model.unreadable import UNREADABLE
 from roost.ports import Clock
 
-MAX_PROPOSAL_BYTES: Final = 256 * 1024
+MAX_PROPOSAL_BYTES: Final = 96 * 1024
+TASK_CHARS: Final = 4000
+"""Of the task of the session that a persona is made from."""
+MESSAGE_CHARS: Final = 1000
+"""Of why a proposal was not carried out."""
 TOLD: Final = f"""You are building a custom agent (a persona) together with the user. Ask what it is for, then write it
 down. To act, publish an artifact of the type {lib.PROPOSAL_MIME} whose text is JSON:
 {{"action": "create_draft", "persona": {{...}}}} makes the draft; `persona` holds `slug`, `display_name`,
@@ -81,10 +85,11 @@ class Building:
         if request.source:
             record = (await self._find(request.source, by)).record_now
             builder = replace(builder, source=record.session, source_label=record.label)
-            texts.append(f"It is to do what this session did: {record.label}. Its task was:\n{record.task or 'none'}")
+            task = (record.task or "none")[:TASK_CHARS]
+            texts.append(f"It is to do what this session did: {record.label}. Its task was:\n{task}")
         if request.persona:
             known = await self._library.personas.find(request.persona, by)
-            drawn = known.portrait
+            drawn = replace(known.portrait, skills=())  # they may be long
             builder = replace(builder, persona=known.id, slug=drawn.slug, display_name=drawn.display_name)
             texts.append(f"Change this one:\n{msgspec.json.encode(drawn).decode()}")
         said = e.Instructions(text="\n\n".join(texts))
@@ -120,7 +125,7 @@ class Building:
             builder = replace(builder, proposed=_joined(builder.proposed, wanted.persona))
             done = await self._carry_out(wanted, builder, record.owner, f"{session.id}.{artifact.seq}")
         except (InvalidRequest, Refused, Missing, Conflicting) as error:
-            builder = replace(builder, last=replace(last, message=error.message))
+            builder = replace(builder, last=replace(last, message=error.message[:MESSAGE_CHARS]))
         else:
             version = done.published.version if done.published is not UNSET and wanted.action == "publish" else UNSET
             told = {"persona": done.id, "slug": done.portrait.slug}
@@ -177,7 +182,10 @@ def _open(record: Record) -> Artifact | None:
 
 
 def _recorded(record: Record, builder: lib.Builder) -> Decision:
+    """What was proposed is left out if the kit would be too large for an event with it."""
     kit = replace(record.kit, builder=msgspec.to_builtins(builder))
+    if len(msgspec.json.encode(kit)) > lib.MAX_KIT_BYTES:
+        kit = replace(record.kit, builder=msgspec.to_builtins(replace(builder, proposed=UNSET)))
     return Decision([draft(e.SessionUpdated(kit=kit), by=HUB)])
 
 

@@ -9,7 +9,7 @@ from anyio.lowlevel import checkpoint
 from msgspec import UNSET
 from msgspec.json import encode
 
-from roost.core.building import MAX_PROPOSAL_BYTES, builder_of
+from roost.core.building import MAX_PROPOSAL_BYTES, MESSAGE_CHARS, builder_of
 from roost.core.decision import HUB, Decision
 from roost.core.session import Session
 from roost.model import library as lib
@@ -155,12 +155,25 @@ async def test_a_proposal_that_cannot_be_carried_out_says_why(
 
 async def test_what_is_no_proposal_is_refused_and_the_next_one_is_carried_out(hub: Served) -> None:
     session = await began(hub)
-    for text in ("no json", "x" * (MAX_PROPOSAL_BYTES - 1024)):
+    for text in ("no json", "x" * (MAX_PROPOSAL_BYTES + 1)):
         assert (await proposed(hub, session, "", text=text))["lastAction"]["status"] == "failed"
     told = await proposed(hub, session, "create_draft", slug="at-last", display_name="x", instructions="x")
     assert told["lastAction"]["status"] == "completed"
     again = await proposed(hub, session, "create_draft", slug="another", display_name="x", instructions="x")
     assert again["lastAction"]["status"] == "failed" and again["durable"]["draftAgentSlug"] == "at-last"
+
+
+async def test_proposals_may_be_as_large_as_they_may_and_never_stop_the_next_one(hub: Served) -> None:
+    session = await began(hub)
+    lists = dict.fromkeys(("tools", "service_tools", "companions"), ["x" * 200] * 100)
+    long = "x" * (64 * 1024)
+    for large in ({"instructions": long + "x"}, {"description": long}, {"display_name": long, "model": "x" * 30_000}):
+        told = await proposed(hub, session, "create_draft", slug="large", **large)
+        assert told["lastAction"]["status"] == "failed" and len(told["lastAction"]["message"]) <= MESSAGE_CHARS
+    assert "proposal" not in told, "together they would not fit an event"
+    whole = {"slug": "large", "display_name": "x", "instructions": long[:30_000]}
+    told = await proposed(hub, session, "create_draft", **whole, **lists)
+    assert told["lastAction"]["status"] == "completed", told["lastAction"]
 
 
 async def test_an_artifact_of_another_session_or_type_is_no_proposal(hub: Served) -> None:
