@@ -1,4 +1,9 @@
-"""What a hub promises to whoever uses its public client, each again with the hub restarted where that could matter."""
+"""What a hub promises to whoever uses its public client, each again with the hub restarted where that could matter.
+
+It cannot matter, and a test has no `mark`, where all of it is one request that is answered at once (limits, refusals,
+what a call gives back), where nothing is kept by the hub (shell, files and changes are the host's), where the test
+stops or kills the hub itself, and where another one has restarted it at the same point.
+"""
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping

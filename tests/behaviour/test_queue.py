@@ -101,11 +101,12 @@ async def test_the_queue_is_held_after_an_abort_and_a_pause_until_the_session_is
     assert (await said(session))[-4:] == ["user: one", "assistant: one", "user: two", "assistant: two"]
 
 
-async def test_a_held_queue_goes_on_when_the_next_run_completes(client: AsyncClient) -> None:
+async def test_a_held_queue_goes_on_when_the_next_run_completes(client: AsyncClient, mark: Mark) -> None:
     session = await awake(client)
     await session.start(script({"hang": True}))
     await session.queue("later")
     await session.abort()
+    await mark()
     result = await session.send("now")
     assert result.text == "now"
     await stands(session, lambda info: info.queued == 0 and info.run is UNSET)
@@ -192,12 +193,15 @@ async def test_a_prompt_while_a_run_is_open_is_refused_and_changes_nothing(clien
     await session.archive()
 
 
-async def test_a_host_that_dies_gives_back_what_it_was_told_and_the_queue_waits(client: AsyncClient) -> None:
+async def test_a_host_that_dies_gives_back_what_it_was_told_and_the_queue_waits(
+    client: AsyncClient, mark: Mark
+) -> None:
     session = await awake(client)
     await session.start(script({"sleep": 0.2}, {"crash": True}))
     await session.steer("said to a dying run")
     await session.queue("behind it")
     await until(session, "session-paused")
+    await mark()
     info = await session.info()
     assert (info.phase, info.queue_held) == ("paused", True)
     # the sleep step may have been over before the steer: read or not, it is said once
