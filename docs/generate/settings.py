@@ -7,11 +7,13 @@ from itertools import pairwise
 from typing import Final, get_args, get_origin
 
 import msgspec
+from msgspec import NODEFAULT
 from msgspec.structs import FieldInfo, fields
 
 from roost import settings
+from roost.cli.config import TABLES
 from roost.cli.entry import load
-from roost.settings import LinkSettings, Settings
+from roost.settings import AgentSettings, LinkSettings, Settings
 
 INTRO: Final = """# Settings
 
@@ -34,11 +36,24 @@ away_idle_seconds = 900.0
 
 In the environment a list is written with commas: `ROOST_ALLOWED_HOSTS=roost.example.org,10.0.0.5`.
 """
+AGENTS: Final = """## Agents
+
+Each table `[agents.NAME]` of the TOML file is an agent of one's own, which sessions name as any other, or says what is
+different about one that Roost knows ([agents](agents.md)). They have neither variables nor flags.
+
+```toml
+[agents.mine]
+command = ["/opt/mine/bin/mine", "--acp"]
+env = { MINE_MODEL = "large" }
+```
+"""
+AGENTS_HEAD: Final = "| Setting | Type | Default | Meaning |\n|---|---|---|---|\n"
 LINK: Final = """## Link
 
 How a host and its hub keep in touch. In the TOML file they stand in the table `[link]`. They travel to each host when
 it starts: hosts that run already keep theirs. They have no flags.
 """
+LISTS: Final[dict[object, str]] = {tuple: "list of texts", dict: "table of texts"}
 CLIENTS: Final = """## Other variables
 
 They are no settings of a hub. The first three are read by commands and by the SDK, the others are marks that a host
@@ -60,7 +75,9 @@ HEAD: Final = "| Setting | Environment | Flag | Type | Default | Meaning |\n|---
 
 
 def page() -> str:
-    hub = [_row(field, f"ROOST_{field.name.upper()}", _flags()) for field in fields(Settings) if field.name != "link"]
+    single = [field for field in fields(Settings) if field.name not in TABLES]
+    hub = [_row(field, f"ROOST_{field.name.upper()}", _flags()) for field in single]
+    agents = [_row(field, "", {}) for field in fields(AgentSettings)]
     link = [_row(field, f"ROOST_LINK_{field.name.upper()}", {}) for field in fields(LinkSettings)]
     clients = [f"| `{name}` | {meaning} |" for name, meaning in MEANINGS.items()]
     return "\n".join(
@@ -68,6 +85,9 @@ def page() -> str:
             INTRO,
             "## Hub\n",
             HEAD + "\n".join(hub),
+            "",
+            AGENTS,
+            AGENTS_HEAD + "\n".join(agents),
             "",
             LINK,
             HEAD + "\n".join(link),
@@ -79,6 +99,8 @@ def page() -> str:
 
 
 def _row(field: FieldInfo, variable: str, flags: dict[str, str]) -> str:
+    if not variable:
+        return f"| `{field.name}` | {_type(field)} | {_default(field)} | {_meanings()[field.name]} |"
     flag = f"`{flags[field.name]}`" if field.name in flags else ""
     meaning = _meanings()[field.name].replace("|", "\\|")
     return f"| `{field.name}` | `{variable}` | {flag} | {_type(field)} | {_default(field)} | {meaning} |"
@@ -110,17 +132,17 @@ def _text(node: ast.stmt) -> str:
 
 
 def _type(field: FieldInfo) -> str:
-    if get_origin(field.type) is tuple:
-        return "list of texts"
+    if get_origin(field.type) in LISTS:
+        return LISTS[get_origin(field.type)]
     if field.name.endswith("_bytes"):
         return "bytes"
     kinds = [each for each in get_args(field.type) if each is not type(None)] or [field.type]
     number = "seconds" if field.name.endswith("_seconds") else "number"
-    return {str: "text", int: "whole number", float: number}[kinds[0]]
+    return {str: "text", bool: "true or false", int: "whole number", float: number}[kinds[0]]
 
 
 def _default(field: FieldInfo) -> str:
-    if field.default is None or field.default == ():
+    if field.default in (None, (), {}) or field.default is NODEFAULT:
         return "none"
     return f"`{msgspec.json.encode(field.default).decode()}`"  # for texts and numbers the same as TOML
 

@@ -27,7 +27,12 @@ if TYPE_CHECKING:
     from roost.client import Session as Session
     from roost.client import Socket as Socket
     from roost.model.envelope import Event as Event
+    from roost.model.errors import AgentFailed as AgentFailed
+    from roost.model.errors import AgentGone as AgentGone
+    from roost.model.errors import AgentLoginRequired as AgentLoginRequired
     from roost.model.errors import AgentNotConfigured as AgentNotConfigured
+    from roost.model.errors import AgentNotInstalled as AgentNotInstalled
+    from roost.model.errors import AgentUnattended as AgentUnattended
     from roost.model.errors import AgentUnknown as AgentUnknown
     from roost.model.errors import ArtifactNotFound as ArtifactNotFound
     from roost.model.errors import BlobNotFound as BlobNotFound
@@ -116,7 +121,12 @@ __version__ = "0.1.0"
 __all__ = [
     "Address",
     "Agent",
+    "AgentFailed",
+    "AgentGone",
+    "AgentLoginRequired",
     "AgentNotConfigured",
+    "AgentNotInstalled",
+    "AgentUnattended",
     "AgentUnknown",
     "ArtifactNotFound",
     "AsyncClient",
@@ -244,7 +254,12 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "roost.model.envelope": ("Event",),
     "roost.model.errors": (
+        "AgentFailed",
+        "AgentGone",
+        "AgentLoginRequired",
         "AgentNotConfigured",
+        "AgentNotInstalled",
+        "AgentUnattended",
         "AgentUnknown",
         "ArtifactNotFound",
         "BlobNotFound",

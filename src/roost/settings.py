@@ -28,6 +28,18 @@ class LinkSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """How long a host may take to clone a repository."""
 
 
+class AgentSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An agent of one's own, or what is different about one that is known. A table `[agents.NAME]` each."""
+
+    command: tuple[str, ...] = ()
+    """What starts the agent; it speaks the Agent Client Protocol on its standard input and output. The first word is
+    found in the `PATH` of the hub, or is absolute."""
+    env: dict[str, str] = {}
+    """Set for it, beside what it inherits from the hub; what the session's own `env` says wins."""
+    insist: bool = False
+    """Also if it is known never to ask for a permission: it may do whatever its user can."""
+
+
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A hub. Each field is also `ROOST_<NAME>` in the environment, a key of the TOML file, and a flag of `roost up`."""
 
@@ -79,4 +91,6 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Of an own GitHub Enterprise Server: `https://HOST/api/v3`."""
     log_level: str = "info"
     """`debug`, `info`, `warning` or `error`. The log of the hub is its stderr."""
+    agents: dict[str, AgentSettings] = {}
+    """Agents of one's own, by name: [below](#agents)."""
     link: LinkSettings = LinkSettings()

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from roost.model.ticket import Ticket
-from roost.settings import LinkSettings, Settings
+from roost.settings import AgentSettings, LinkSettings, Settings
 
 if TYPE_CHECKING:
     from roost.core.hub import Hub
@@ -35,7 +35,7 @@ async def hub_from(settings: Settings) -> AsyncGenerator["Hub"]:
     from roost.core.bell import LocalBell
     from roost.core.clock import SystemClock
     from roost.core.hub import Hub
-    from roost.drivers import DRIVERS
+    from roost.drivers import agent_names
     from roost.forges import forge_of
     from roost.host.preparing import LocalPreparer
     from roost.host.workspace import LocalWorkspaces
@@ -51,8 +51,8 @@ async def hub_from(settings: Settings) -> AsyncGenerator["Hub"]:
                 runtime = ProcessRuntime(data, warm=settings.warm_hosts, agent=settings.agent)
                 hub = Hub(
                     settings, store=store, bell=LocalBell(), clock=SystemClock(), runtime=runtime,
-                    preparer=LocalPreparer(), workspaces=LocalWorkspaces(data), agents=tuple(DRIVERS), tasks=tasks,
-                    forge=forge_of(settings),
+                    preparer=LocalPreparer(), workspaces=LocalWorkspaces(data), agents=agent_names(settings.agents),
+                    tasks=tasks, forge=forge_of(settings),
                 )  # fmt: skip
                 try:
                     await hub.open()
@@ -139,7 +139,8 @@ async def host_from_ticket(ticket: Ticket) -> int:
 
     seconds = msgspec.convert(ticket.settings, LinkSettings).clone_seconds
     workspaces = LocalWorkspaces(Path(ticket.data), clone_seconds=seconds)
-    host = Host(ticket, load_driver(ticket.agent), workspaces)
+    own = msgspec.convert(ticket.agent_settings, AgentSettings) if ticket.agent_settings else None
+    host = Host(ticket, load_driver(ticket.agent, own), workspaces)
     return 3 if await host.run() is Leaving.REFUSED else 0
 
 
@@ -154,11 +155,11 @@ def warm_up(agent: str) -> None:
     """Import what a host needs, and the driver of the agent that it will probably be."""
     from importlib import import_module
 
-    from roost.drivers import DRIVERS, load_driver
+    from roost.drivers import agent_names, load_driver
 
     for module in ("uvloop", "anyio._backends._asyncio", "roost.host.host", "roost.host.workspace"):
         import_module(module)
-    if agent in DRIVERS:
+    if agent in agent_names(()):
         load_driver(agent)
 
 

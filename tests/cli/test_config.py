@@ -5,10 +5,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from roost.cli.config import ENVIRONMENT, read_settings
+from roost.cli.config import ENVIRONMENT, TABLES, read_settings
 from roost.cli.entry import load
 from roost.cli.problems import ConfigInvalid
-from roost.settings import LinkSettings, Settings
+from roost.settings import AgentSettings, LinkSettings, Settings
 from tests.cli.conftest import Roost
 
 
@@ -66,8 +66,16 @@ def test_lists_in_the_environment_have_commas(monkeypatch: pytest.MonkeyPatch) -
     assert read_settings().allowed_hosts == ("a.example", "b.example")
 
 
+def test_agents_are_tables_of_the_file(tmp_path: Path) -> None:
+    write(tmp_path, '[agents.mine]\ncommand = ["mine", "--acp"]\nenv = { X = "1" }\n[agents.pi]\ninsist = true')
+    assert read_settings().agents == {
+        "mine": AgentSettings(command=("mine", "--acp"), env={"X": "1"}),
+        "pi": AgentSettings(insist=True),
+    }
+
+
 def test_every_setting_has_a_variable_and_a_flag() -> None:
-    names = [field.name for field in msgspec.structs.fields(Settings) if field.name != "link"]
+    names = [field.name for field in msgspec.structs.fields(Settings) if field.name not in TABLES]
     assert [name for name in names if f"ROOST_{name.upper()}" not in ENVIRONMENT] == []
     flags = {param.name for param in load("up").params}
     assert [name for name in names if name not in flags] == []
@@ -83,6 +91,10 @@ def test_data_is_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     [
         ("prot = 1", "prot (did you mean port?)"),
         ("a = 1\nb = 2", "a; b"),
+        ("[agents.mine]", "mine needs a command"),
+        ('[agents."My agent"]\ncommand = ["x"]', "'My agent' is no name"),
+        ('[agents.mine]\ncommand = "mine"', "expected `array`"),
+        ('[agents.mine]\ncomand = ["mine"]', "unknown field `comand`"),
         ("[link]\nretry = 1", "link.retry"),
         ("[hub]\nport = 1", "hub"),
         ('port = "many"', "port = 'many'"),

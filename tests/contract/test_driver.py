@@ -1,5 +1,6 @@
 """What every driver keeps. A new one adds a `Case` and must pass unchanged."""
 
+import sys
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
@@ -8,18 +9,24 @@ import pytest
 from msgspec import Struct
 
 from roost.drivers import DRIVERS, load_driver
+from roost.host.home import AgentHome
 from roost.model import events as e
 from roost.model.envelope import DELTAS, tag_of
 from roost.model.errors import AgentUnknown
 from roost.model.lifecycle import FROM_HOST, RUN_ENDS
 from roost.ports import Driver
-from tests.contract.turns import MemoryPast, MemoryTurn
+from roost.settings import AgentSettings
+from tests.contract.turns import MemoryPast, MemoryTurn, agent_home
+
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 class Case(Struct, frozen=True, kw_only=True):
     """How to make one kind of agent do what the contract is about."""
 
     agent: str
+    driver: str
+    own: AgentSettings | None = None
     quick: str
     """A prompt that is answered at once, with this text"""
     answer: str
@@ -30,9 +37,18 @@ class Case(Struct, frozen=True, kw_only=True):
 CASES = [
     Case(
         agent="scripted",
+        driver="scripted",
         quick='script:[{"reasoning": "hm"}, {"text": "hello there"}, {"bash": {"command": "ls"}}, {"usage": {}}]',
         answer="hello there",
         endless='script:[{"text": "so far"}, {"sleep": 3600}]',
+    ),
+    Case(
+        agent="tested",
+        driver="acp",
+        own=AgentSettings(command=(sys.executable, str(ROOT / "tests/acp/agent.py"), "resume")),
+        quick='[{"think": "hm"}, {"say": "hello there"}, {"bash": "true"}, {"usage": 0.5}]',
+        answer="hello there ",
+        endless='[{"say": "so far"}, {"wait": "never"}]',
     ),
 ]
 
@@ -43,9 +59,15 @@ def case(request: pytest.FixtureRequest) -> Case:
 
 
 @pytest.fixture
-async def driver(case: Case, tmp_path: Path) -> AsyncGenerator[Driver]:
-    driver = load_driver(case.agent)
-    await driver.start(tmp_path, {}, {"model": None}, MemoryPast())
+async def home(tmp_path: Path) -> AsyncGenerator[AgentHome]:
+    async with agent_home(tmp_path) as home:
+        yield home
+
+
+@pytest.fixture
+async def driver(case: Case, home: AgentHome, tmp_path: Path) -> AsyncGenerator[Driver]:
+    driver = load_driver(case.agent, case.own)
+    await driver.start(tmp_path, {}, {"model": None}, MemoryPast(), home)
     yield driver
     await driver.close()
     await driver.close()
@@ -57,7 +79,7 @@ def turn(tmp_path: Path) -> Callable[[str], MemoryTurn]:
 
 
 def test_every_driver_has_its_case() -> None:
-    assert {case.agent for case in CASES} == set(DRIVERS)
+    assert {case.driver for case in CASES} == set(DRIVERS)
 
 
 def test_an_agent_that_does_not_exist_is_refused_with_those_that_do() -> None:
@@ -76,12 +98,12 @@ async def test_a_run_says_its_answer_and_returns_it(
 
 
 async def test_a_driver_goes_on_from_what_another_has_kept(
-    case: Case, turn: Callable[[str], MemoryTurn], tmp_path: Path
+    case: Case, turn: Callable[[str], MemoryTurn], home: AgentHome, tmp_path: Path
 ) -> None:
     past = MemoryPast()
     for _ in range(2):
-        driver = load_driver(case.agent)
-        await driver.start(tmp_path, {}, {"model": None}, past)
+        driver = load_driver(case.agent, case.own)
+        await driver.start(tmp_path, {}, {"model": None}, past, home)
         assert (await driver.run(turn(case.quick))).text == case.answer
         await driver.close()
         past = MemoryPast(past.state)

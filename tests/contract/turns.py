@@ -1,15 +1,19 @@
 """A turn in memory, for drivers under contract: it keeps what is said and answers as it is told."""
 
 import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import anyio
 from anyio.lowlevel import checkpoint
+from msgspec import UNSET, UnsetType
 
 from roost.host.coalesce import Coalescer
+from roost.host.home import AgentHome
+from roost.host.tree import Tree
 from roost.model.envelope import AnyBody, Event, decode_body
 from roost.model.events import (
     Blob,
@@ -21,6 +25,7 @@ from roost.model.events import (
     Question,
     QuestionAsked,
     QuestionReplied,
+    TakenUp,
     TextInput,
 )
 from roost.model.ids import RequestId, RunId, Seq
@@ -51,13 +56,28 @@ class Finished:
         return None
 
 
+@asynccontextmanager
+async def agent_home(folder: Path) -> AsyncGenerator[AgentHome]:
+    """A real one: what is launched in it is a real process, gone with the block."""
+    tree = Tree("alone", folder / ".mark")
+    async with anyio.create_task_group() as tasks:
+        home = AgentHome(tree, lambda _capabilities: None)
+        await tasks.start(home.run)
+        try:
+            yield home
+        finally:
+            tasks.cancel_scope.cancel()
+            with anyio.CancelScope(shield=True):
+                assert await tree.kill()
+
+
 class MemoryPast:
     """A ports.Past of a session without events."""
 
     def __init__(self, state: Mapping[str, Any] | None = None) -> None:
         self.state: Mapping[str, Any] = state or {}
 
-    def keep(self, state: Mapping[str, Any]) -> None:
+    def keep(self, state: Mapping[str, Any], taken_up: TakenUp | UnsetType = UNSET) -> None:
         self.state = json.loads(json.dumps(dict(state)))
 
     async def events(self, after: Seq = 0) -> AsyncIterator[Event]:

@@ -13,12 +13,13 @@ from roost.api.coder.routes import ROUTES as CODER_ROUTES
 from roost.api.rest import ROUTES, paths_of
 from roost.cli import COMMANDS
 from roost.cli.codes import MEANINGS
-from roost.cli.config import ENVIRONMENT, OTHER_VARIABLES
+from roost.cli.config import ENVIRONMENT, OTHER_VARIABLES, TABLES
 from roost.cli.entry import load
+from roost.drivers.acp.agents import AGENTS
 from roost.drivers.scripted.script import Step, read_script
 from roost.link import frames
 from roost.model.lifecycle import VIEWS, Phase
-from roost.settings import LinkSettings, Settings
+from roost.settings import AgentSettings, LinkSettings, Settings
 from tests.docs.pages import ROOT
 
 FLAGS: Final = ("runtime_available", "control_available", "wake_available", "history_only", "live_expected")
@@ -64,10 +65,20 @@ def test_what_is_out_of_date_is_said() -> None:
 
 def test_every_setting_has_a_row_with_variable_and_meaning() -> None:
     found = {row[0].strip("`"): row for row in rows(text_of("docs/reference/settings.md")) if len(row) == 6}
-    named = [field.name for struct in (Settings, LinkSettings) for field in fields(struct) if field.name != "link"]
+    named = [field.name for struct in (Settings, LinkSettings) for field in fields(struct) if field.name not in TABLES]
     assert [name for name in named if name not in found] == []
     assert [name for name in named if len(found[name][5]) < 10] == []
     assert {found[name][1].strip("`") for name in named} == set(ENVIRONMENT)
+
+
+def test_every_setting_of_an_agent_has_a_row() -> None:
+    found = {row[0].strip("`"): row for row in rows(text_of("docs/reference/settings.md")) if len(row) == 4}
+    assert [field.name for field in fields(AgentSettings) if len(found[field.name][3]) < 10] == []
+
+
+def test_every_agent_has_its_rows() -> None:
+    page = text_of("docs/reference/agents.md")
+    assert [name for name in AGENTS if page.count(f"| `{name}` |") < 2] == []
 
 
 def test_every_other_variable_has_a_row() -> None:

@@ -85,11 +85,16 @@ STATUS: Final[dict[str, int]] = {
     "storage_unavailable": 503,
     "storage_full": 507,
     "timed_out": 504,
+    "agent_failed": 502,
+    "agent_gone": 502,
+    "agent_login_required": 502,
     "fatal": 500,
     "data_locked": 500,
     "schema_too_new": 500,
     "spool_full": 500,
     "start_failed": 500,
+    "agent_not_installed": 500,
+    "agent_unattended": 500,
     "protocol_mismatch": 500,
 }
 """Status by code: every class of the error tree has its row."""

@@ -1,6 +1,7 @@
 """The one place where settings are read: flags, then `ROOST_...`, then a TOML file, then the defaults."""
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -13,7 +14,8 @@ from msgspec.structs import FieldInfo, fields
 
 from roost.cli.places import default_config
 from roost.cli.problems import ConfigInvalid
-from roost.settings import LinkSettings, Settings
+from roost.drivers import agent_names
+from roost.settings import AgentSettings, LinkSettings, Settings
 
 MAY_BE_0: Final = {
     "idle_seconds": "never",
@@ -25,11 +27,14 @@ MAY_BE_0: Final = {
 """Numbers that may be 0, and what that means."""
 AMOUNTS: Final = ("_seconds", "_bytes", "_streams")
 """Endings of numbers of which there must be some."""
+AGENT_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 STORES: Final = ("sqlite", "memory")
+TABLES: Final = ("link", "agents")
+"""Settings that are tables: in the file alone, but for the fields of the first."""
 _FIELDS: Final[dict[str, FieldInfo]] = {field.name: field for field in fields(Settings)}
 _LINK: Final[dict[str, FieldInfo]] = {field.name: field for field in fields(LinkSettings)}
 ENVIRONMENT: Final[dict[str, tuple[str, str]]] = {
-    **{f"ROOST_{name.upper()}": ("", name) for name in _FIELDS if name != "link"},
+    **{f"ROOST_{name.upper()}": ("", name) for name in _FIELDS if name not in TABLES},
     **{f"ROOST_LINK_{name.upper()}": ("link", name) for name in _LINK},
 }
 """Every variable that is a setting: the table it belongs to, and its name there."""
@@ -115,6 +120,8 @@ def _senseless(name: str, meant: Any) -> str | None:
         return "a number that is finite"
     if name == "port" and not 0 <= meant <= 65535:
         return "a port is 0 (any that is free) to 65535"
+    if name == "agents":
+        return _senseless_agents(meant)
     if name == "store":
         return None if meant in STORES else f"one of {', '.join(STORES)}"
     if name in ("data", "host", "agent") and not meant.strip():
@@ -122,6 +129,15 @@ def _senseless(name: str, meant: Any) -> str | None:
     if name in MAY_BE_0:
         return None if meant >= 0 else f"0 ({MAY_BE_0[name]}) or more"
     return None if not name.endswith(AMOUNTS) or meant > 0 else "more than 0"
+
+
+def _senseless_agents(meant: Mapping[str, AgentSettings]) -> str | None:
+    for name, own in meant.items():
+        if not AGENT_NAME.fullmatch(name):
+            return f"{name!r} is no name: small letters, digits, `-` and `_`"
+        if not own.command and name not in agent_names(()):
+            return f"{name} needs a command: no agent of that name is known"
+    return None
 
 
 def _endless(meant: object) -> bool:

@@ -153,6 +153,7 @@ class Hosts:
             workspace=record.workspace,
             env=dict(session.env),
             settings=msgspec.to_builtins(self._settings.link),
+            agent_settings=msgspec.to_builtins(self._settings.agents.get(record.agent)),
             model=_model(record),
             options=record.options,
             state=record.agent_state,

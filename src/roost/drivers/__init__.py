@@ -1,20 +1,37 @@
-"""The drivers there are, by the name of their agent. Import strings: a driver that is not used is never imported."""
+"""The drivers there are, and the agents that each can run. Import strings: a driver that is not used is never
+imported."""
 
+from collections.abc import Iterable
 from importlib import import_module
-from typing import Final
+from typing import Any, Final
 
+from roost.drivers.acp.agents import AGENTS, acp_agent
 from roost.model.errors import AgentUnknown
 from roost.ports import Driver
+from roost.settings import AgentSettings
 
 DRIVERS: Final[dict[str, str]] = {
     "scripted": "roost.drivers.scripted.driver:ScriptedDriver",
+    "acp": "roost.drivers.acp.driver:AcpDriver",
 }
 
 
-def load_driver(agent: str) -> Driver:
-    """A new driver for this agent. Raises: AgentUnknown."""
-    if agent not in DRIVERS:
-        known = sorted(DRIVERS)
+def agent_names(own: Iterable[str]) -> tuple[str, ...]:
+    """Every agent a hub with these own ones can run."""
+    return tuple(dict.fromkeys(["scripted", *AGENTS, *own]))
+
+
+def load_driver(agent: str, own: AgentSettings | None = None) -> Driver:
+    """A new driver for this agent; `own`: what the settings say of it. Raises: AgentUnknown."""
+    if agent == "scripted":
+        return _driver("scripted")()
+    row = acp_agent(agent, own)
+    if row is None:
+        known = sorted(agent_names(()))
         raise AgentUnknown(f"no agent is called {agent!r}; there are: {', '.join(known)}", known=known)
-    module, _, name = DRIVERS[agent].partition(":")
-    return getattr(import_module(module), name)()
+    return _driver("acp")(row)
+
+
+def _driver(name: str) -> Any:
+    module, _, found = DRIVERS[name].partition(":")
+    return getattr(import_module(module), found)

@@ -2,7 +2,7 @@
 
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ import anyio
 from msgspec import UNSET
 
 from roost.model.events import ConfigChanged
-from roost.ports import Driver, Past
+from roost.ports import Driver, Home, Past
 
 log = logging.getLogger("roost.host.agent")
 CONCERNS: Final = ("model", "mode", "options")
@@ -26,11 +26,11 @@ class Agent:
         *,
         env: Mapping[str, str],
         options: Mapping[str, Any],
-        able: Callable[[dict[str, Any]], None],
+        home: Home,
     ) -> None:
-        """`options`: as the hub knew them when it made the ticket; `able`: is told what the agent can do."""
+        """`options`: as the hub knew them when it made the ticket."""
         self.past: Past
-        self._driver, self._env, self._able = driver, env, able
+        self._driver, self._env, self._home = driver, env, home
         self._options = dict(options)
         self._changes: deque[ConfigChanged] = deque()
         self._changed = anyio.Event()
@@ -41,9 +41,9 @@ class Agent:
         """Once, or again after a failure. Raises: StartFailed."""
         async with self._telling:
             self._changes.clear()  # they are among the options
-            capabilities = await self._driver.start(workspace, self._env, dict(self._options), self.past)
+            capabilities = await self._driver.start(workspace, self._env, dict(self._options), self.past, self._home)
             self._started = True
-        self._able(capabilities)
+        self._home.able(capabilities)
 
     async def told(self) -> None:
         """Returns when an agent that has started knows every change that was read so far."""

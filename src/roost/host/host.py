@@ -18,6 +18,7 @@ from roost.host.agent import Agent
 from roost.host.desk import Desk
 from roost.host.errands import Errands
 from roost.host.given import Given
+from roost.host.home import AgentHome
 from roost.host.once import Once
 from roost.host.outbox import Outbox
 from roost.host.past import SessionPast
@@ -102,7 +103,8 @@ class Host:
             grace_seconds=settings.abort_grace_seconds,
         )
         options = {"model": ticket.model, **ticket.options} | ({} if ticket.kit == Kit() else {"kit": ticket.kit})
-        self._agent = Agent(driver, env=self._env, options=options, able=self._can)
+        self._home = AgentHome(self._tree, self._can)
+        self._agent = Agent(driver, env=self._env, options=options, home=self._home)
         self._desk = Desk(ticket.workspace, ready=self._folder, tree=self._tree, env=self._env, say=self._say)
         self._why = Leaving.PAUSED
         self._left = anyio.Event()
@@ -137,6 +139,7 @@ class Host:
 
     async def _serve(self) -> None:
         async with anyio.create_task_group() as tasks:
+            await tasks.start(self._home.run)
             for task in (self._desk.run, self._keep_linked, self._runner.work):
                 tasks.start_soon(task)
             for task in (self._watch_hub, self._watch_signals, self._warm_up, self._agent.keep_telling):

@@ -3,10 +3,12 @@
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
+from msgspec import UNSET, UnsetType
+
 from roost.host.errands import Errands
 from roost.model.envelope import Event, encode_body
 from roost.model.errors import BodyTooLarge
-from roost.model.events import MAX_STATE_BYTES, AgentState
+from roost.model.events import MAX_STATE_BYTES, AgentState, TakenUp
 from roost.model.ids import Seq
 
 
@@ -20,8 +22,8 @@ class SessionPast:
     def state(self) -> Mapping[str, Any]:
         return self._state
 
-    def keep(self, state: Mapping[str, Any]) -> None:
-        raw = encode_body(AgentState(state=dict(state)))
+    def keep(self, state: Mapping[str, Any], taken_up: TakenUp | UnsetType = UNSET) -> None:
+        raw = encode_body(AgentState(state=dict(state), taken_up=taken_up))
         if len(raw) > MAX_STATE_BYTES:
             raise BodyTooLarge(f"a state of {len(raw)} bytes", limit_bytes=MAX_STATE_BYTES)
         self._put(raw)

@@ -24,11 +24,13 @@ from roost.processes import (
     COMMAND_MARK,
     HOST_MARK,
     RUN_MARK,
+    born,
     descendants,
     kill_marked,
     kill_until_gone,
     living,
     marked,
+    now,
     signal_group,
     wait_until_gone,
     with_descendants,
@@ -39,6 +41,8 @@ MAX_OUTPUT_BYTES = 1024 * 1024
 TRUNCATED = b"\n[output truncated]\n"
 LINGER_SECONDS = 0.2
 """How long output is still read after a command's end, while something it left behind keeps the pipe open."""
+BIRTH_SECONDS = 0.02
+"""A process may seem to be so much older than it is: the system counts births in ticks."""
 TERM_SECONDS = 0.5
 """Between SIGTERM and SIGKILL."""
 
@@ -73,8 +77,24 @@ class Command:
         while (chunk := await self._chunk(self._process.stderr)) is not None:
             yield chunk
 
+    async def write(self, data: bytes) -> None:
+        """To its standard input, if it was started with `talks`. Raises: OSError: it does not listen any more."""
+        try:
+            assert self._process.stdin is not None
+            await self._process.stdin.send(data)
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
+            raise BrokenPipeError("the process does not listen any more") from error
+
     async def wait(self) -> int:
         return await self._process.wait()
+
+    def now(self) -> float:
+        """This moment, for `kill_offspring`."""
+        return now()
+
+    async def kill_offspring(self, since: float) -> None:
+        """SIGKILL to whatever it has started since that moment, but not to itself."""
+        await to_thread.run_sync(_kill_offspring, self.pid, self._mark, since - BIRTH_SECONDS)
 
     async def kill(self) -> None:
         """SIGTERM to the group, then SIGKILL to everything it started."""
@@ -124,16 +144,17 @@ class Tree:
         env: Mapping[str, str],
         run: RunId | None = None,
         apart: bool = False,
+        talks: bool = False,
     ) -> Command:
-        """Start a command; a string goes to the shell. `apart`: its two outputs are not joined. Raises: OSError: it
-        cannot be started."""
+        """Start a command; a string goes to the shell. `apart`: its two outputs are not joined. `talks`: it is written
+        to. Raises: OSError: it cannot be started."""
         self._count += 1
         marks = {HOST_MARK: self._mark, COMMAND_MARK: f"{self._mark}.{self._count}"} | ({RUN_MARK: run} if run else {})
         process = await anyio.open_process(
             command if isinstance(command, str) else list(command),
             cwd=cwd,
             env=clean_environment() | dict(env) | marks,
-            stdin=DEVNULL,
+            stdin=PIPE if talks else DEVNULL,
             stdout=PIPE,
             stderr=PIPE if apart else STDOUT,
             start_new_session=True,
@@ -183,6 +204,14 @@ def _any_zombie() -> bool:
 
 def _kill_command(mark: str, below: list[psutil.Process]) -> None:
     kill_until_gone(lambda: [*living(below), *with_descendants(marked(COMMAND_MARK, mark.__eq__))])
+
+
+def _kill_offspring(pid: int, mark: str, since: float) -> None:
+    def young() -> list[psutil.Process]:
+        found = [*descendants(pid), *marked(COMMAND_MARK, mark.__eq__)]
+        return with_descendants([one for one in found if one.pid != pid and born(one) >= since])
+
+    kill_until_gone(young)
 
 
 def _end_run(run: RunId) -> None:

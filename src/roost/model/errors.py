@@ -15,14 +15,16 @@ RoostError
 │   ├── SessionBusy, SessionAsleep, IdempotencyMismatch, WorkspaceDirty, QueueFull, StateConflict, IllegalTransition,
 │   │   TooManyKeys, TooManyStreams, NotAFile, NotAFolder, ShellTimeout, MergeConflict, MergeRefused,
 │   │   SessionExists, ConfigConflict, NameTaken, LibraryFull, ForgeNotConnected, LoopEnded,
-│   │   LoopRunning
+│   │   LoopRunning, LeadHeld
 ├── Fencing                 a writer that lost its session
-│   ├── StaleEpoch, ProducerGap
+│   ├── StaleEpoch, ProducerGap, StaleDriver
 ├── Unavailable             try again later
 │   ├── HubStopping, RateLimited, StorageUnavailable, StorageFull, HubUnreachable, LinkDown,
 │   │   HostBusy, StreamLost, TimedOut, ForgeFailed
+├── AgentFailed             what an agent says of itself
+│   ├── AgentGone, AgentLoginRequired
 └── Fatal                   this hub or host cannot start
-    ├── DataLocked, SchemaTooNew, SpoolFull, StartFailed, ProtocolMismatch
+    ├── DataLocked, SchemaTooNew, SpoolFull, StartFailed (AgentNotInstalled, AgentUnattended), ProtocolMismatch
 """
 
 from typing import Any, ClassVar
@@ -479,6 +481,24 @@ class ForgeFailed(Unavailable):
     code = "forge_failed"
 
 
+class AgentFailed(RoostError):
+    """The agent could not do what it was asked to. Details: `method`, `rpc_code`, of its own protocol."""
+
+    code = "agent_failed"
+
+
+class AgentGone(AgentFailed):
+    """The process of the agent has ended before it was done. The next run starts it again."""
+
+    code = "agent_gone"
+
+
+class AgentLoginRequired(AgentFailed):
+    """The agent is not logged in: log in with its own command, or give its key in the session's environment."""
+
+    code = "agent_login_required"
+
+
 class Fatal(RoostError):
     """This process cannot go on."""
 
@@ -507,6 +527,18 @@ class StartFailed(Fatal):
     """The host could not start."""
 
     code = "start_failed"
+
+
+class AgentNotInstalled(StartFailed):
+    """The command of the agent is not there. Details: `command`, `install`."""
+
+    code = "agent_not_installed"
+
+
+class AgentUnattended(StartFailed):
+    """This agent asks for no permission. Allow that in the settings: `insist = true` in its table `[agents.NAME]`."""
+
+    code = "agent_unattended"
 
 
 class ProtocolMismatch(Fatal):

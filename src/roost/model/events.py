@@ -43,6 +43,8 @@ from roost.model.values import (
     WorkspaceSpec,
 )
 
+TakenUp = Literal["new", "resumed", "loaded", "seeded"]
+"""How an agent has taken up its conversation (`agent-state`)."""
 MAX_BODY_BYTES = 256 * 1024
 """A larger body is refused (hub) or committed as `native` without its content (host)."""
 MAX_STATE_BYTES = 32 * 1024
@@ -519,9 +521,12 @@ class WorkspaceUpdated(Body, frozen=True, kw_only=True, tag="workspace-updated")
 
 class AgentState(Body, frozen=True, kw_only=True, tag="agent-state"):
     """What the agent must know to go on in another host: its driver's own words, which nobody else reads. It takes the
-    place of the one before. At most 32 KiB as JSON, so no secrets and nothing large."""
+    place of the one before. At most 32 KiB as JSON, so no secrets and nothing large. `taken_up`: how an agent that has
+    just started took up the conversation: `new`; `resumed` or `loaded` by itself, from what it keeps of its own;
+    `seeded`: it knew nothing of it any more, and is told what the log holds."""
 
     state: dict[str, Any]
+    taken_up: TakenUp | UnsetType = UNSET
 
 
 class Native(Body, frozen=True, kw_only=True, tag="native"):

@@ -1,8 +1,10 @@
 """The seams: what the hub and the host need from the outside, as Protocols. No code, only promises."""
 
 from roost.ports.agents import Driver as Driver
+from roost.ports.agents import Home as Home
 from roost.ports.agents import Past as Past
 from roost.ports.agents import Process as Process
+from roost.ports.agents import Program as Program
 from roost.ports.agents import Turn as Turn
 from roost.ports.forges import Forge as Forge
 from roost.ports.places import Preparer as Preparer

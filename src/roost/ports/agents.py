@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from msgspec import UNSET, UnsetType
+
 from roost.model import events as e
 from roost.model.envelope import Event
 from roost.model.ids import RunId, Seq
@@ -24,6 +26,49 @@ class Process(Protocol):
 
     async def kill(self) -> None:
         """Kill the whole tree; returns when it is gone."""
+        ...
+
+
+class Program(Protocol):
+    """An agent that is a process of its own. It outlives runs, and is gone with its host, whatever it has started."""
+
+    pid: int
+
+    async def write(self, data: bytes) -> None:
+        """To its standard input. Raises: OSError: it does not listen any more."""
+        ...
+
+    def stdout(self) -> AsyncIterator[bytes]:
+        """Its standard output, as it comes, to its end; to be read once."""
+        ...
+
+    async def wait(self) -> int:
+        """The exit code; negative: the signal that killed it."""
+        ...
+
+    def now(self) -> float:
+        """This moment, for `kill_offspring`."""
+        ...
+
+    async def kill_offspring(self, since: float) -> None:
+        """Kill whatever it has started since that moment; it goes on itself."""
+        ...
+
+    async def kill(self) -> None:
+        """Kill the whole tree; returns when it is gone."""
+        ...
+
+
+class Home(Protocol):
+    """What an agent has beside its runs."""
+
+    async def launch(self, command: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> Program:
+        """Start the agent in its own group. What it says on standard error goes to the session's log of diagnostics.
+        Raises: OSError: it cannot be started."""
+        ...
+
+    def able(self, capabilities: dict[str, Any]) -> None:
+        """From now on the agent can do this, instead of what `Driver.start` returned. At most 16 KiB as JSON."""
         ...
 
 
@@ -76,9 +121,10 @@ class Past(Protocol):
         """What the driver has kept last, in this host or an older one; empty: nothing."""
         ...
 
-    def keep(self, state: Mapping[str, Any]) -> None:
+    def keep(self, state: Mapping[str, Any], taken_up: e.TakenUp | UnsetType = UNSET) -> None:
         """Keep this instead, as an event of the log: at most 32 KiB as JSON, to be read by whoever may see the session.
-        Does not wait for the hub. Raises: BodyTooLarge, SpoolFull."""
+        `taken_up`: how the agent has just taken up its conversation. Does not wait for the hub. Raises: BodyTooLarge,
+        SpoolFull."""
         ...
 
     def events(self, after: Seq = 0) -> AsyncIterator[Event]:
@@ -91,7 +137,7 @@ class Driver(Protocol):
     """Translates one kind of agent to our events and our commands to it. One per host; lives as long as it."""
 
     async def start(
-        self, workspace: Path, env: Mapping[str, str], options: Mapping[str, Any], past: Past
+        self, workspace: Path, env: Mapping[str, str], options: Mapping[str, Any], past: Past, home: Home
     ) -> dict[str, Any]:
         """Get ready; returns what the agent can do, at most 16 KiB as JSON. `options`: `model`, `mode` and whatever
         else is configured; `kit`, an `events.Kit`, if the session was given something: its files and skills are in

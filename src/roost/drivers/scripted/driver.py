@@ -9,7 +9,7 @@ from msgspec import UNSET
 
 from roost.drivers.scripted.play import Play, read_input
 from roost.model.events import ConfigChanged, RunResult
-from roost.ports import Past, Turn
+from roost.ports import Home, Past, Turn
 
 
 class ScriptedDriver:
@@ -23,7 +23,7 @@ class ScriptedDriver:
         self._deaf = False
 
     async def start(
-        self, workspace: Path, env: Mapping[str, str], options: Mapping[str, Any], past: Past
+        self, workspace: Path, env: Mapping[str, str], options: Mapping[str, Any], past: Past, home: Home
     ) -> dict[str, Any]:
         self.options, self.past = dict(options), past
         return {"steer": True, "questions": True}

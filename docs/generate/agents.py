@@ -1,0 +1,58 @@
+"""The page of agents: the page beside their driver, and the table of those that are known."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from roost.drivers.acp.agents import AGENTS, AcpAgent
+
+SOURCE: Final = "src/roost/drivers/acp/README.md"
+ROOT: Final = Path(__file__).resolve().parents[2]
+KNOWN: Final = """
+## Agents that Roost knows
+
+Versions are those that the table was written for. An agent of your own is a table of the settings:
+[add your own agent](../howto/add-an-agent.md); so is a change to one of these.
+
+| Agent | Command | Get it by |
+|---|---|---|
+"""
+FILES: Final = """
+| Agent | Signs in with, in its HOME | Talks to |
+|---|---|---|
+"""
+QUIRKS: Final = """
+What they do that the protocol does not say, and what Roost makes of it:
+
+| Agent | What it does | What follows |
+|---|---|---|
+"""
+FOLLOWS: Final = {
+    "never_asks": "it starts only with `insist = true` in its table of the settings: nobody is asked before it acts",
+    "not_loadable": "it is never asked to load a session; a new one is `seeded`",
+    "silent_failure": "such a turn ends the run with `agent_failed`",
+}
+
+
+def page() -> str:
+    title, _, text = (ROOT / SOURCE).read_text(encoding="utf-8").partition("\n\n")
+    rows = list(AGENTS.values())
+    known = KNOWN + "\n".join(f"| `{row.name}` | `{' '.join(row.command)}` | `{row.install}` |" for row in rows)
+    files = FILES + "\n".join(f"| `{row.name}` | {_listed(row.credentials)} | {_listed(row.hosts)} |" for row in rows)
+    quirks = QUIRKS + "\n".join(line for row in rows for line in _quirks(row))
+    modes = "\n".join(
+        f"`{row.name}` is set to the mode `{row.mode}` unless the session names another." for row in rows if row.mode
+    )
+    parts = (f"{title}\n\nMade by `make docs` from the code and `{SOURCE}`.\n\n{text}", known, files, quirks, "", modes)
+    return "\n".join(parts) + "\n"
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _quirks(row: AcpAgent) -> list[str]:
+    return [f"| `{row.name}` | {why} | {FOLLOWS[quirk]} |" for quirk, why in row.quirks.items()]
+
+
+PAGES: Final[dict[str, Callable[[], str]]] = {"docs/reference/agents.md": page}

@@ -1,0 +1,231 @@
+"""One process of an agent with one session of its own open in it: taken up, configured, prompted."""
+
+import logging
+from collections import deque
+from collections.abc import Mapping
+from pathlib import Path
+from shutil import which
+from typing import Any, Final
+
+import anyio
+import msgspec
+from acp import PROTOCOL_VERSION, RequestError
+from acp.schema import ClientCapabilities, FileSystemCapabilities, Implementation
+
+import roost
+from roost.drivers.acp.abilities import Abilities
+from roost.drivers.acp.agents import AcpAgent
+from roost.drivers.acp.exchange import Exchange
+from roost.drivers.acp.memory import recollection
+from roost.drivers.acp.peer import Peer
+from roost.drivers.acp.raw import table, tables
+from roost.drivers.acp.translate import SOURCE
+from roost.model import events as e
+from roost.model.errors import AgentFailed, AgentGone, AgentNotInstalled, StartFailed
+from roost.ports import Home, Past
+
+START_SECONDS: Final = 60.0
+"""How long an agent may take to start, and to open its session."""
+MAX_MISSED: Final = 256
+"""Updates said between two runs that wait for the next; of more, the first are forgotten."""
+OURS: Final = ("kit", "mcp_servers")
+"""Options that are not the agent's."""
+CAN: Final = ClientCapabilities(
+    fs=FileSystemCapabilities(read_text_file=True, write_text_file=True), terminal=True
+).model_dump(mode="json", by_alias=True, exclude_none=True)
+
+log = logging.getLogger("roost.drivers.acp")
+
+
+class Ground(msgspec.Struct, frozen=True):
+    """What an agent stands on, the same for each of its processes."""
+
+    agent: AcpAgent
+    workspace: Path
+    env: Mapping[str, str]
+    past: Past
+    home: Home
+
+
+class Dialogue:
+    """Open it with `open_dialogue`."""
+
+    def __init__(self, ground: Ground) -> None:
+        self.exchange: Exchange | None = None
+        """The run that goes on: it hears what the agent says."""
+        self.lesson = ""
+        """What the agent has to be told with the first prompt, since it does not know it any more."""
+        self.session = ""
+        """The agent's own name for it."""
+        self.abilities = Abilities(ground.agent, {})
+        self.peer: Peer
+        self.cost = 0.0
+        """US dollars, as the agent counts: of its whole session."""
+        self._ground = ground
+        self._deaf = False
+        self._missed: deque[e.Native] = deque(maxlen=MAX_MISSED)
+
+    # --- opening ---
+
+    async def open(self, options: Mapping[str, Any]) -> None:
+        """Raises: AgentNotInstalled, StartFailed, AgentFailed. Its process is gone then."""
+        ground = self._ground
+        self.peer = Peer(ground.agent.name, await self._launch(), self)
+        try:
+            with anyio.fail_after(START_SECONDS):
+                info = Implementation(name="roost", title="Roost", version=roost.__version__)
+                answer = await self.peer.ask(
+                    "initialize",
+                    protocolVersion=PROTOCOL_VERSION,
+                    clientCapabilities=CAN,
+                    clientInfo=info.model_dump(mode="json", by_alias=True, exclude_none=True),
+                )
+                if answer.get("protocolVersion") != PROTOCOL_VERSION:
+                    raise StartFailed(f"{ground.agent.name} does not speak version {PROTOCOL_VERSION} of the protocol")
+                self.abilities = Abilities(ground.agent, answer)
+                await self._take_up(options)
+                await self.configure({"mode": ground.agent.mode, **options})
+        except TimeoutError:
+            await self.close()
+            raise StartFailed(f"{ground.agent.name} was not ready within {START_SECONDS:g} s") from None
+        except AgentGone:
+            await self.close()
+            code = await self.peer.program.wait()
+            raise StartFailed(f"{ground.agent.name} ended as it started (exit code {code}): roost logs") from None
+        except BaseException:
+            await self.close()
+            raise
+
+    async def _launch(self) -> Any:
+        agent, env = self._ground.agent, {**self._ground.agent.env, **self._ground.env}
+        command = which(agent.command[0], path=env.get("PATH"))
+        hint = f": {agent.install}" if agent.install else ""
+        if command is None:
+            told = f"`{agent.command[0]}` is not in the PATH; get it by{hint}" if hint else "there is no such command"
+            raise AgentNotInstalled(
+                f"{agent.name} is not installed: {told}", command=agent.command[0], install=agent.install
+            )
+        try:
+            return await self._ground.home.launch([command, *agent.command[1:]], cwd=self._ground.workspace, env=env)
+        except OSError as error:
+            raise StartFailed(f"{agent.name} cannot be started: {error}") from None
+
+    async def _take_up(self, options: Mapping[str, Any]) -> None:
+        """Go on with the agent's own session by the best way that works, and write down which that was."""
+        state, servers = self._ground.past.state, tables(options.get("mcp_servers"))
+        place: dict[str, Any] = {"cwd": str(self._ground.workspace), "mcpServers": servers}
+        known = state.get("session")
+        ways = {"resumed": ("session/resume", self.abilities.resumes), "loaded": ("session/load", self.abilities.loads)}
+        for taken_up, (method, able) in ways.items():
+            if known and able and await self._again(method, sessionId=known, **place):
+                self.session, self.cost = known, float(state.get("cost", 0.0))
+                self._ground.past.keep(state, "resumed" if taken_up == "resumed" else "loaded")
+                return
+        answer = await self.peer.ask("session/new", **place)
+        self.session = str(answer.get("sessionId"))
+        self.abilities.opened(answer)
+        before = await recollection(self._ground.past)
+        kit = options.get("kit")
+        given = kit.instructions.text if isinstance(kit, e.Kit) and kit.instructions is not msgspec.UNSET else ""
+        self.lesson = "\n\n".join(text for text in (given, before) if text)
+        self._ground.past.keep({"session": self.session}, "seeded" if before else "new")
+
+    async def _again(self, method: str, **params: Any) -> bool:
+        """Whether the agent has found its session. What it says of it meanwhile is in our log already."""
+        self._deaf = True
+        try:
+            self.abilities.opened(await self.peer.ask(method, **params))
+        except AgentGone:
+            raise
+        except AgentFailed as error:
+            log.warning("%s: %s", method, error)
+            return False
+        finally:
+            self._deaf = False
+        return True
+
+    async def configure(self, wanted: Mapping[str, Any]) -> None:
+        """Set this, as far as the agent has it: what it has not, or refuses, is said in the log, and changes nothing.
+        Raises: AgentGone."""
+        for name, value in wanted.items():
+            if value is None or name in OURS:
+                continue
+            call = self.abilities.setting(name, value)
+            if call is None:
+                told = f"{self._ground.agent.name} has no {name} {value!r}; it has: {self.abilities.offered(name)}"
+                await self._native({name: value}, told)
+            else:
+                await self._set(*call)
+        self._ground.home.able(self.abilities.told())
+
+    async def _set(self, method: str, params: dict[str, Any]) -> None:
+        try:
+            self.abilities.opened(await self.peer.ask(method, sessionId=self.session, **params))
+        except AgentGone:
+            raise
+        except AgentFailed as error:
+            await self._native({"method": method, "params": params}, error.message)
+            return
+        if method == "session/set_mode":
+            self.abilities.update({"sessionUpdate": "current_mode_update", "currentModeId": params["modeId"]})
+
+    # --- the work ---
+
+    async def prompt(self, blocks: list[dict[str, Any]]) -> dict[str, Any]:
+        """One turn of the agent. Raises: AgentFailed, AgentGone."""
+        if self.lesson:
+            blocks, self.lesson = [{"type": "text", "text": self.lesson}, *blocks], ""
+        return await self.peer.ask("session/prompt", sessionId=self.session, prompt=blocks)
+
+    async def cancel(self) -> None:
+        await self.peer.tell("session/cancel", sessionId=self.session)
+
+    def missed(self) -> list[e.Native]:
+        """What was said since the last run."""
+        missed = list(self._missed)
+        self._missed.clear()
+        return missed
+
+    async def close(self) -> None:
+        await self.peer.close()
+
+    # --- what the agent says (peer.Listener) ---
+
+    async def told(self, method: str, params: dict[str, Any]) -> None:
+        update = table(params.get("update"))
+        if method != "session/update" or not update:
+            await self._native({"method": method, "params": params}, "a notification that is not known")
+            return
+        if self.abilities.update(update):
+            self._ground.home.able(self.abilities.told())
+        if self._deaf:
+            return
+        cost = table(update.get("cost"))
+        if update.get("sessionUpdate") == "usage_update" and cost.get("currency") == "USD":
+            self.cost = float(cost.get("amount") or 0.0)
+        if self.exchange is not None and params.get("sessionId") == self.session:
+            await self.exchange.say(self.exchange.saying.update(update))
+        elif update.get("sessionUpdate") not in Abilities.UPDATES:
+            await self._native(params, "said outside of a run")
+
+    async def asked(self, method: str, params: dict[str, Any]) -> dict[str, Any] | None:
+        if self.exchange is None:
+            raise RequestError.invalid_request({"details": "there is no run"})
+        return await self.exchange.asked(method, params)
+
+    async def strange(self, raw: str, reason: str) -> None:
+        await self._native(raw, reason)
+
+    async def _native(self, raw: Any, reason: str) -> None:
+        body = e.Native(raw=raw, reason=reason, source=SOURCE)
+        if self.exchange is None:
+            self._missed.append(body)
+        else:
+            await self.exchange.say([body])
+
+
+async def open_dialogue(ground: Ground, options: Mapping[str, Any]) -> Dialogue:
+    """A process of the agent, ready for prompts. Raises: AgentNotInstalled, StartFailed, AgentFailed."""
+    dialogue = Dialogue(ground)
+    await dialogue.open(options)
+    return dialogue

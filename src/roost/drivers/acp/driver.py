@@ -1,0 +1,132 @@
+"""Any agent that speaks the Agent Client Protocol (README.md beside this file), as a ports.Driver."""
+
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import anyio
+from anyio import to_thread
+from msgspec import UNSET
+
+from roost.drivers.acp.agents import AcpAgent, Quirk
+from roost.drivers.acp.content import blocks_of
+from roost.drivers.acp.dialogue import Dialogue, Ground, open_dialogue
+from roost.drivers.acp.exchange import Exchange
+from roost.drivers.acp.translate import FINISH, tokens_of
+from roost.model import events as e
+from roost.model.errors import AgentFailed, AgentUnattended, RoostError
+from roost.ports import Home, Past, Turn
+
+
+class AcpDriver:
+    """Keeps one process of the agent through all runs, and starts another when that has gone."""
+
+    def __init__(self, agent: AcpAgent) -> None:
+        self._agent = agent
+        self._ground: Ground
+        self._options: dict[str, Any] = {}
+        self._dialogue: Dialogue | None = None
+        self._opening = anyio.Lock()
+        self._exchange: Exchange | None = None
+        self._attic: Path | None = None
+
+    async def start(
+        self, workspace: Path, env: Mapping[str, str], options: Mapping[str, Any], past: Past, home: Home
+    ) -> dict[str, Any]:
+        if Quirk.NEVER_ASKS in self._agent.quirks and not self._agent.insist:
+            raise AgentUnattended(f"{self._agent.name} asks for no permission: `insist = true` in its table allows it")
+        self._ground = Ground(self._agent, workspace, env, past, home)
+        self._options = dict(options)
+        return (await self._open()).abilities.told()
+
+    async def configure(self, changed: e.ConfigChanged) -> None:
+        given = {name: value for name in ("model", "mode") if (value := getattr(changed, name)) is not UNSET}
+        given |= changed.options or {}
+        self._options |= given
+        if given and self._dialogue is not None and not self._dialogue.peer.gone:
+            await self._dialogue.configure(given)
+
+    async def run(self, turn: Turn) -> e.RunResult:
+        dialogue, result = await self._open(), e.RunResult()
+        async with anyio.create_task_group() as tasks:
+            program = dialogue.peer.program
+            began = program.now()
+            exchange = self._exchange = dialogue.exchange = Exchange(turn, tasks, self._agent.name)
+            try:
+                result = await self._carry_out(dialogue, exchange)
+                if exchange.aborted:
+                    await program.kill_offspring(began)
+            except RoostError as error:
+                await exchange.say(exchange.saying.close("error", e.Failure(code=error.code, message=error.message)))
+                raise
+            except BaseException:  # it did not obey: the next run has another process
+                await dialogue.close()
+                raise
+            finally:
+                self._exchange = dialogue.exchange = None
+                with anyio.CancelScope(shield=True):
+                    await exchange.terminals.close()
+                    if dialogue.peer.gone:
+                        await dialogue.close()
+            tasks.cancel_scope.cancel()
+        return result
+
+    async def abort(self) -> None:
+        if self._exchange is not None and not self._exchange.aborted:
+            self._exchange.abort()
+            if self._dialogue is not None:
+                await self._dialogue.cancel()
+
+    async def close(self) -> None:
+        dialogue, self._dialogue = self._dialogue, None
+        if dialogue is not None:
+            await dialogue.close()
+        if self._attic is not None:
+            await to_thread.run_sync(shutil.rmtree, self._attic, True)
+
+    async def _open(self) -> Dialogue:
+        """The agent as it is, or started again."""
+        async with self._opening:
+            if self._dialogue is None or self._dialogue.peer.gone:
+                self._dialogue = await open_dialogue(self._ground, self._options)
+                self._ground.home.able(self._dialogue.abilities.told())
+            return self._dialogue
+
+    async def _carry_out(self, dialogue: Dialogue, exchange: Exchange) -> e.RunResult:
+        """The input, and whatever joins it while the agent is at it: the protocol knows no steering, so that waits for
+        the end of a turn."""
+        await exchange.say(dialogue.missed())
+        inputs = [exchange.turn.input]
+        while True:
+            parts = [part for given in inputs for part in given]
+            blocks = await blocks_of(parts, exchange.turn, dialogue.abilities.prompt, self._folder())
+            await self._turn(dialogue, exchange, blocks)
+            inputs = [] if exchange.aborted else exchange.joined()
+            if not inputs:
+                return exchange.saying.result()
+            exchange.again()
+
+    async def _turn(self, dialogue: Dialogue, exchange: Exchange, blocks: list[dict[str, Any]]) -> None:
+        charged = dialogue.cost
+        answer: dict[str, Any] = {"stopReason": "cancelled"}
+        if not exchange.aborted:
+            answer = await dialogue.prompt(blocks)
+        reason = str(answer.get("stopReason"))
+        if Quirk.SILENT_FAILURE in self._agent.quirks and reason == "end_turn" and exchange.saying.silent:
+            raise AgentFailed(f"{self._agent.name} has ended its turn without a word: its model may have failed")
+        finish = FINISH.get(reason, reason)
+        spent = dialogue.cost - charged if dialogue.cost >= charged else dialogue.cost  # it counts from 0 again
+        tokens = tokens_of(answer)
+        if tokens is not None or spent:
+            await exchange.say(exchange.saying.step(tokens or e.Tokens(), spent, finish))
+        await exchange.say(exchange.saying.close(finish))
+        if spent:
+            self._ground.past.keep({"session": dialogue.session, "cost": dialogue.cost})
+
+    def _folder(self) -> Path:
+        """Where files of prompts lie that the agent cannot take otherwise; gone with the host."""
+        if self._attic is None:
+            self._attic = Path(tempfile.mkdtemp(prefix="roost-prompt-"))
+        return self._attic
