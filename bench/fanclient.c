@@ -1,7 +1,7 @@
 // fanclient: follows one event stream over many connections at once, in one thread, and measures what arrives.
 //
 //   cc -O2 -o fanclient fanclient.c
-//   fanclient PORT CONNECTIONS WARM_SECONDS SECONDS < request
+//   fanclient PORT CONNECTIONS WARM_SECONDS SECONDS [MARK] < request
 //
 // The request on stdin (with its key, if the server wants one) is sent as it is on every connection to 127.0.0.1:PORT.
 // Prints `up` once every connection has been answered. Counting starts WARM_SECONDS after the first event and lasts
@@ -13,6 +13,7 @@
 //   bytes, writes, write_deliveries       received; HTTP chunks on connection 0, and the events in them
 //
 // Every event carries the stamp  "T":"<19 digits: CLOCK_MONOTONIC in ns> <10 digits: number, from 0>"
+// With a MARK, of up to 15 bytes, every event carries  MARK<8 digits: number, from 0>  instead, and no delay is known.
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -27,18 +28,22 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MARK "\"T\":\""
 enum {
-    MARK_BYTES = sizeof MARK - 1,
-    STAMP_BYTES = MARK_BYTES + 19 + 1 + 10 + 1,  // with the quote that ends it: what follows may be old bytes
+    MOST_MARK_BYTES = 15,
+    MOST_STAMP_BYTES = MOST_MARK_BYTES + 19 + 1 + 10 + 1,
     READ_BYTES = 1 << 18,
     MAX_READY = 512,
     PATIENCE_SECONDS = 60,
 };
 
+// What is looked for: its mark, where the number begins behind it and how many digits that has.
+static const char *mark_text = "\"T\":\"";
+static long mark_bytes = 5, number_at = 20, number_digits = 10;
+static long stamp_bytes = 5 + 19 + 1 + 10 + 1;  // with the byte that ends it: what follows may be old bytes
+
 typedef struct {
     int fd, answered, kept;
-    char rest[STAMP_BYTES];  // the end of the last read, which may be the beginning of a stamp
+    char rest[MOST_STAMP_BYTES];  // the end of the last read, which may be the beginning of a stamp
     long number;             // of the last event, -1 before the first
     long stride;             // bytes between the last two stamps
 } Connection;
@@ -82,7 +87,9 @@ static double delay_ms(double share) {
 // --- what a connection receives ---
 
 static void note_event(Connection *connection, const char *stamp, long long now, int counted, int is_first) {
-    long number = strtol(stamp + MARK_BYTES + 20, NULL, 10);
+    char digits[11] = {0};
+    memcpy(digits, stamp + mark_bytes + number_at, number_digits);
+    long number = strtol(digits, NULL, 10);
     if (connection->number >= 0 && number <= connection->number)
         doubles++;
     else if (connection->number >= 0)
@@ -94,23 +101,24 @@ static void note_event(Connection *connection, const char *stamp, long long now,
         first_ns = now;
     last_ns = now;
     write_deliveries += is_first;
-    note_delay(now - strtoll(stamp + MARK_BYTES, NULL, 10));
+    if (number_at)
+        note_delay(now - strtoll(stamp + mark_bytes, NULL, 10));
 }
 
 // The next stamp's mark. Events are much alike, so it is looked for first where the last stride leads; had that passed
 // over an event, its number would be missed.
 static char *find_mark(const Connection *connection, char *at, char *end) {
     char *guess = at + connection->stride;
-    if (connection->stride && end - guess >= MARK_BYTES && !memcmp(guess, MARK, MARK_BYTES))
+    if (connection->stride && end - guess >= mark_bytes && !memcmp(guess, mark_text, mark_bytes))
         return guess;
-    return memmem(at, end - at, MARK, MARK_BYTES);
+    return memmem(at, end - at, mark_text, mark_bytes);
 }
 
-// Find the stamps in `rest` + what was read. `data` has STAMP_BYTES of room in front of it.
+// Find the stamps in `rest` + what was read. `data` has MOST_STAMP_BYTES of room in front of it.
 static void scan(Connection *connection, char *data, long length, long long now, int counted, int is_first) {
     char *at = data - connection->kept, *end = data + length, *mark;
     memcpy(at, connection->rest, connection->kept);
-    while ((mark = find_mark(connection, at, end)) && end - mark >= STAMP_BYTES) {
+    while ((mark = find_mark(connection, at, end)) && end - mark >= stamp_bytes) {
         connection->stride = mark - at;
         if (!first_event_ns) {
             first_event_ns = now;
@@ -118,10 +126,10 @@ static void scan(Connection *connection, char *data, long length, long long now,
             counting_to_ns = counting_from_ns + (long long)(seconds * 1e9);
         }
         note_event(connection, mark, now, counted, is_first);
-        at = mark + STAMP_BYTES;
+        at = mark + stamp_bytes;
     }
-    if (!mark && end - at >= MARK_BYTES)
-        at = end - (MARK_BYTES - 1);
+    if (!mark && end - at >= mark_bytes)
+        at = end - (mark_bytes - 1);
     else if (mark)
         at = mark;
     connection->kept = end - at;
@@ -137,8 +145,8 @@ static long count_line_ends(const char *data, long length) {
 }
 
 static void take(Connection *connection, int is_first, int poll) {
-    static char room[STAMP_BYTES + READ_BYTES];
-    char *data = room + STAMP_BYTES;
+    static char room[MOST_STAMP_BYTES + READ_BYTES];
+    char *data = room + MOST_STAMP_BYTES;
     long length = read(connection->fd, data, READ_BYTES);
     if (length < 0 && errno == EAGAIN)
         return;
@@ -199,9 +207,13 @@ static void report(void) {
 
 int main(int argument_count, char **given) {
     static char request[65536];
-    if (argument_count != 5) {
-        fprintf(stderr, "usage: fanclient PORT CONNECTIONS WARM_SECONDS SECONDS < request\n");
+    if (argument_count < 5 || argument_count > 6 || (argument_count == 6 && strlen(given[5]) > MOST_MARK_BYTES)) {
+        fprintf(stderr, "usage: fanclient PORT CONNECTIONS WARM_SECONDS SECONDS [MARK] < request\n");
         return 2;
+    }
+    if (argument_count == 6) {
+        mark_text = given[5], mark_bytes = strlen(mark_text), number_at = 0, number_digits = 8;
+        stamp_bytes = mark_bytes + number_digits + 1;
     }
     int port = atoi(given[1]), count = atoi(given[2]), up = 0;
     warm_seconds = atof(given[3]);

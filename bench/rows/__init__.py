@@ -4,11 +4,12 @@ from collections.abc import Callable
 from typing import Final
 
 from bench.bench import Bench
-from bench.rows import appends, attach, catchup, create, fanout, listing, restart, start
+from bench.rows import appends, attach, catchup, coder, create, fanout, listing, restart, start
 from bench.table import Row
 
 ROWS: Final[dict[str, Callable[[Bench], list[Row]]]] = {
     "fanout": fanout.measure,
+    "coder": coder.measure,
     "appends": appends.measure,
     "catchup": catchup.measure,
     "start": start.measure,
