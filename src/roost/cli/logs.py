@@ -54,11 +54,13 @@ async def _follow(session: "AsyncSession", found: "Diagnostics", *, as_json: boo
     """Whole lines as they come, also of hosts that come later, until there can be no more."""
     import anyio
 
+    host = found.host.epoch
     while True:
-        over, host, end = found.phase in OVER, found.host.epoch, found.log_end
+        over, end = found.phase in OVER, found.log_end
         await anyio.sleep(LOOK_SECONDS)
         found = await session.diagnostics(log_bytes=MAX_LOG_TAIL_BYTES, log_after=end)
-        if found.host.epoch != host:  # another host, and another log
+        if found.host.epoch not in (host, UNSET):  # another host, and another log
+            host = found.host.epoch
             found = await session.diagnostics(log_bytes=MAX_LOG_TAIL_BYTES, log_after=0)
         if found.log:
             _print(found.log, found, as_json=as_json)
