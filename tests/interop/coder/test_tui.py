@@ -96,7 +96,9 @@ async def test_a_local_terminal_leads_a_session_of_its_own(
     async with terminal(command, agentuity.environment | preload, tmp_path) as tui:
         await tui.shows("Hub")
         listed = await once(
-            sdk, "listSessions", so=lambda page: any(item["mode"] == "tui" for item in page["sessions"])
+            sdk,
+            "listSessions",
+            so=lambda page: ("tui", "active") in {(item["mode"], item["status"]) for item in page["sessions"]},
         )
         (item,) = [item for item in listed["sessions"] if item["mode"] == "tui"]
         assert (item["status"], item["bucket"]) == ("active", "running")
