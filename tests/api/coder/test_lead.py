@@ -303,6 +303,13 @@ async def test_a_session_that_is_over_parts_with_its_lead(hub: Served, asked: c.
         assert (await closed(late))[0] == code
 
 
+async def test_a_hub_that_stops_brings_its_leads_back(tmp_path: Path) -> None:
+    async with served(tmp_path) as hub, leading(hub) as (lead, _):
+        hub.hub.stop()
+        code, frames = await closed(lead)
+    assert (code, frames[-1]["event"]) == (1012, "session_shutdown")
+
+
 async def test_a_session_that_a_host_runs_takes_no_lead(hub: Served) -> None:
     session = await hub.live()
     async with connected(hub, f"sessionId={session.id}") as socket:

@@ -32,7 +32,15 @@ from roost.core.session import Session
 from roost.model import commands as c
 from roost.model import events as e
 from roost.model.envelope import Event
-from roost.model.errors import InvalidRequest, RoostError, SessionArchived, SessionBusy, SessionNotFound, StaleDriver
+from roost.model.errors import (
+    HubStopping,
+    InvalidRequest,
+    RoostError,
+    SessionArchived,
+    SessionBusy,
+    SessionNotFound,
+    StaleDriver,
+)  # fmt: skip
 from roost.model.ids import RunId
 from roost.model.lifecycle import Phase
 
@@ -137,8 +145,10 @@ class _Leading:
         return await self._stay.why(streams)
 
     async def _link(self) -> None:
-        """Raises: StaleDriver, SessionNotFound, SessionArchived: why the session needs this lead no more."""
+        """Raises: HubStopping; StaleDriver, SessionNotFound, SessionArchived: the session needs this lead no more."""
         await self._lead.run()
+        if self._hub.stopping.is_set():
+            raise HubStopping
         if self._lead.superseded:
             raise StaleDriver
         if self._session.deleted:
