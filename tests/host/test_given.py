@@ -90,11 +90,14 @@ async def test_each_agent_finds_its_skills_where_it_looks_for_them(
         Skill(repo="r", skill="one", name="Über Review!", content="1"),
         Skill(repo="s", skill="review", name="ber review", content="2"),
         Skill(repo="r", skill="☃", content="3"),
+        Skill(repo="r", skill="said", name="Another", content="---\ndescription: d\nname: two-words\n---\nname: no"),
+        Skill(repo="r", skill="Odd", content="---\nname: Not Valid\n---\n"),
         Skill(repo="r", skill="without-content"),
     )
     await Given(ticket(tmp_path, Kit(skills=skills), agent), Hub().fetch).place(folder)
     found = {path.parent.name: path.read_text() for path in (folder / place).glob("*/SKILL.md")}
-    assert found == {"ber-review": "1", "ber-review-2": "2", "skill": "3"}
+    assert found.keys() == {"ber-review", "ber-review-2", "skill", "two-words", "odd"}
+    assert [found[name] for name in ("ber-review", "ber-review-2", "skill")] == ["1", "2", "3"]
 
 
 async def test_skills_of_another_session_in_the_same_folder_stay(tmp_path: Path, folder: Path) -> None:

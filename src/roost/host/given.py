@@ -31,6 +31,7 @@ SKILL_FOLDERS: Final = {
 ANY_AGENT: Final = ".agents/skills"
 """The same of all others."""
 MAX_FOLDER_CHARS: Final = 64
+_SAID_NAME: Final = re.compile(r"""^name:[ \t]*["']?([a-z0-9]+(?:-[a-z0-9]+)*)["']?[ \t]*$""", re.MULTILINE)
 
 log = logging.getLogger("roost.host.given")
 
@@ -116,14 +117,22 @@ def _named(skills: tuple[Skill, ...]) -> Iterator[tuple[str, bytes]]:
     for skill in skills:
         if skill.content is UNSET or not skill.content:
             continue
-        words = skill.skill if skill.name is UNSET else skill.name
-        name = base = re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")[:MAX_FOLDER_CHARS] or "skill"
+        name = base = _folder_name(skill, skill.content)
         number = 1
         while name in taken:
             number += 1
             name = f"{base}-{number}"
         taken.add(name)
         yield name, skill.content.encode(errors="replace")
+
+
+def _folder_name(skill: Skill, content: str) -> str:
+    """The name that its SKILL.md says, which some agents insist on; else made from what it is called."""
+    head = content.partition("\n---")[0] if content.startswith("---") else ""
+    if (said := _SAID_NAME.search(head)) and len(said[1]) <= MAX_FOLDER_CHARS:
+        return said[1]
+    words = skill.skill if skill.name is UNSET else skill.name
+    return re.sub(r"[^a-z0-9]+", "-", words.lower())[:MAX_FOLDER_CHARS].strip("-") or "skill"
 
 
 def _clear(inside: Inside, place: str, mark: bytes, wanted: frozenset[str]) -> None:
