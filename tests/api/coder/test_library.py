@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 from datetime import datetime
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 
@@ -177,6 +178,20 @@ async def test_a_workspace_of_the_organisation_is_used_by_all_and_changed_by_its
     private = (await ask(hub, "PATCH", path, {"scope": "user"}, http=anna))["workspace"]
     assert private["scope"] == "user"
     await ask(hub, "GET", path, http=bert, status=404)
+
+
+async def test_a_snapshot_is_queued_and_then_ready_and_says_since_when(hub: Served) -> None:
+    made = (await ask(hub, "POST", "/workspaces", WORKSPACE))["workspace"]
+    path = f"/workspaces/{made['id']}"
+    queued = (await ask(hub, "POST", f"{path}/snapshot/refresh"))["workspace"]["snapshot"]
+    assert queued["status"] in ("queued", "building", "ready")
+    with anyio.fail_after(10):
+        while (found := (await ask(hub, "GET", path))["workspace"]["snapshot"])["status"] != "ready":
+            pass
+    assert found["snapshotId"] == found["buildId"] == queued["buildId"] and len(found["configHash"]) == 64
+    times = [datetime.fromisoformat(found[name]) for name in ("requestedAt", "createdAt", "updatedAt")]
+    assert times == sorted(times) and "error" not in found
+    await ask(hub, "POST", "/workspaces/ws_no/snapshot/refresh", status=404)
 
 
 async def test_dependencies_are_answered_in_their_envelope(hub: Served) -> None:

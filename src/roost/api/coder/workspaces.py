@@ -197,7 +197,7 @@ def _snapshot_of(made: lib.Preparation) -> SnapshotShape:
     times = {name: getattr(made, name) for name in ("requested_at", "created_at", "updated_at")}
     return SnapshotShape(
         status=made.status,
-        snapshot_id=made.build if made.status == "ready" else UNSET,
+        snapshot_id=made.ready,
         build_id=made.build,
         config_hash=made.config,
         error=made.error,
