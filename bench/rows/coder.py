@@ -141,7 +141,7 @@ def _attach(bench: Bench) -> Row:
         unit="ms",
         measured=Spread.of(times),
         better="less",
-        note=f"{held:,} entries in the replay, of which the end is given; {times[0]:.0f} ms for the first who comes, and "
+        note=f"{held:,} entries in the replay, the end of which is given; {times[0]:.0f} ms for the first who comes, "
         "the others share what was made then",
         details={"times_ms": times},
     )
