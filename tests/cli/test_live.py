@@ -21,6 +21,22 @@ async def only_session(client: AsyncClient, label: str) -> AsyncSession:
     return client.session(found[0].session)
 
 
+async def test_in_a_narrow_terminal_labels_are_cut_and_what_names_a_session_is_whole(
+    roost: Roost, client: AsyncClient
+) -> None:
+    made = [await client.create_session(label=letter * 190, workspace=roost.folder) for letter in ("x", "世")]
+    for columns in (60, 100):
+        listing = ("ls", "--folder", str(roost.folder))
+        async with terminal(*listing, environment=roost.environment(), folder=roost.folder, columns=columns) as tty:
+            assert await tty.end() == codes.OK
+        head, *lines = tty.screen.splitlines()
+        assert head.split() == ["ID", "STATUS", "AGE", "AGENT", "LABEL", "FOLDER"]
+        assert sorted(line.split()[0] for line in lines) == sorted(map(short, made))
+        assert all("scripted" in line and "…" in line for line in lines)
+    for session in made:
+        await session.delete()
+
+
 async def test_the_live_view_reads_like_a_conversation(roost: Roost) -> None:
     task = script(
         {"reasoning": "Let me look."},

@@ -1,7 +1,7 @@
 """`roost ls`: which sessions there are."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 STATUSES = ("creating", "active", "paused", "resuming", "failed", "archived")
 BUCKETS = ("running", "paused", "provisioning", "history")
 Visibility = Literal["private", "organization", "collaborate"]
+COLUMNS: Final = ("ID", "STATUS", "AGE", "AGENT", "LABEL", "FOLDER")
 Time = str | None
 HOW = "`2h` ago, 2026-11-20, or 2026-11-20T09:30"
 _STYLES = {"busy": "green", "asks": "yellow", "error": "red", "asleep": "dim", "archived": "dim", "failed": "red"}
@@ -134,23 +135,26 @@ def status_of(info: "SessionInfo") -> str:
 
 
 def print_table(sessions: "list[SessionInfo]") -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
+    """What does not fit into the terminal are ends of labels, and of folders; the columns before them stay whole."""
     from roost.cli.terminal import STDOUT
-    from roost.cli.words import age, folder, inline, one_line
+    from roost.cli.words import cells, one_line, padded
+
+    rows = [COLUMNS, *(_row(info) for info in sessions)]
+    widths = [max(cells(row[at]) for row in rows) for at in range(len(COLUMNS))]
+    room = max(20, STDOUT.columns - sum(widths[:4]) - 2 * (len(COLUMNS) - 1))
+    widths[5] = min(widths[5], max(room - widths[4], room // 2))
+    widths[4] = min(widths[4], room - widths[5])
+    for row in rows:
+        id_, status, *others = (padded(one_line(text, width), width) for text, width in zip(row, widths, strict=True))
+        style = _STYLES.get(row[1])
+        line = "  ".join((id_, STDOUT.style(status, style) if style else status, *others)).rstrip()
+        print(STDOUT.style(line, "dim") if row is COLUMNS else line)
+
+
+def _row(info: "SessionInfo") -> tuple[str, ...]:
+    from roost.cli.words import age, folder, inline
     from roost.model.ids import short_id
 
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for name in ("ID", "STATUS", "AGE", "AGENT", "LABEL", "FOLDER"):
-        table.add_column(name, no_wrap=True, overflow="ellipsis")
-    for info in sessions:
-        status = status_of(info)
-        where = info.workspace.path or info.workspace.root
-        table.add_row(
-            short_id(info.session), Text(status, _STYLES.get(status, "")), age(info.updated_at),
-            Text(inline(info.agent)), Text(one_line(info.label, 200)), Text(inline(folder(where))),
-        )  # fmt: skip
-    console = Console(width=STDOUT.columns, no_color=not STDOUT.colour, highlight=False)
-    console.print(table)
+    where = folder(info.workspace.path or info.workspace.root)
+    foreign = (inline(text) for text in (info.agent, info.label, where))
+    return short_id(info.session), status_of(info), age(info.updated_at), *foreign
