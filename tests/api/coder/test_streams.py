@@ -14,9 +14,11 @@ from roost.api.coder.live import PAGE_BYTES, RING_BYTES, Frame, Lives, Page
 from roost.api.framing import FRAMES, framed
 from roost.model import commands as c
 from roost.model import events as e
+from roost.model.conversation import KEPT
 from roost.model.errors import StreamLost
+from roost.model.ids import MessageId, TaskId
 from tests.api.coder.asking import ask
-from tests.api.coder.watching import MESSAGE, Json, speak, streaming, told, words
+from tests.api.coder.watching import MESSAGE, PART, Json, speak, streaming, told, words
 from tests.api.served import Served, served
 
 pytestmark = pytest.mark.anyio
@@ -42,6 +44,18 @@ async def test_a_stream_begins_with_a_snapshot_and_a_hydration(hub: Served) -> N
         ("message", "I see"),
     ]
     assert hydration["task"] == "hello"
+
+
+async def test_a_hydration_holds_what_was_finished_while_an_older_message_is_open(hub: Served) -> None:
+    session = await hub.live(task="hello")
+    await speak(hub, session, *words("open"))
+    for number in range(KEPT + 10):  # more than the snapshot keeps
+        crew = MessageId(f"msg_{number:03}")
+        said = e.TextDelta(message=crew, part=PART, delta=f"{number}", task=TaskId("t1"))
+        await speak(hub, session, said, e.MessageDone(message=crew, task=TaskId("t1")))
+    async with streaming(hub, session.id) as frames:
+        entries = (await told(frames, "hydration"))[-1]["entries"]
+    assert [entry["content"] for entry in entries] == ["hello", "open", *(str(n) for n in range(KEPT + 10))]
 
 
 async def test_a_run_is_told_in_the_order_of_its_turn(hub: Served) -> None:

@@ -21,6 +21,7 @@ from roost.model.ids import Seq
 from roost.model.messages import decode_message
 from roost.model.record import Record
 from roost.model.snapshot import Snapshot
+from roost.model.unfinished import is_finished
 
 MAX_MESSAGES: Final = 500
 """Messages that are given first, the newest; the replay has the others."""
@@ -134,8 +135,8 @@ class Hydration(Struct, frozen=True, kw_only=True):
 async def hydration(session: Session, snapshot: Snapshot) -> Hydration:
     """Of the session at this snapshot. Raises: SessionNotFound, StorageUnavailable."""
     messages = snapshot.messages
-    finished = next((message.info.first for message in messages), snapshot.seq + 1)
-    stored = await session.messages(finished, MAX_MESSAGES - len(messages))
+    finished = next((message.info.first for message in messages if is_finished(message)), snapshot.seq + 1)
+    stored = await session.messages(finished, max(0, MAX_MESSAGES - len(messages)))
     older = [decode_message(message.data) for message in stored]
     entries = [Raw(_encoder.encode(entry)) for entry in entries_of([*older, *messages], snapshot.record)]
     return Hydration(

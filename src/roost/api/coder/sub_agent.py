@@ -1,6 +1,6 @@
 """The socket of a sub-agent that has a connection of its own: what it does is told as a task of its lead."""
 
-from typing import Any
+from typing import Any, Final
 
 import anyio
 
@@ -14,7 +14,7 @@ from roost.core.session import Session
 from roost.model.errors import RoostError
 from roost.model.events import Principal
 
-NAMELESS = "agent"
+NAMELESS: Final = "agent"
 
 
 class SubAgent:
