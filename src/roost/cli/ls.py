@@ -141,7 +141,7 @@ def print_table(sessions: "list[SessionInfo]") -> None:
 
     rows = [COLUMNS, *(_row(info) for info in sessions)]
     widths = [max(cells(row[at]) for row in rows) for at in range(len(COLUMNS))]
-    room = max(20, STDOUT.columns - sum(widths[:4]) - 2 * (len(COLUMNS) - 1))
+    room = max(8, STDOUT.columns - sum(widths[:4]) - 2 * (len(COLUMNS) - 1))
     widths[5] = min(widths[5], max(room - widths[4], room // 2))
     widths[4] = min(widths[4], room - widths[5])
     for row in rows:
