@@ -13,7 +13,7 @@ from roost.settings import Settings
 from roost.testing import RunningHub
 from tests.behaviour.conftest import script
 from tests.forges.github_double import TOKEN, github_double
-from tests.interop.coder.polling import once
+from tests.interop.coder.polling import idle, once
 from tests.interop.coder.published import Json, Published, Raised
 
 pytestmark = [pytest.mark.anyio, pytest.mark.process, pytest.mark.timeout(120)]
@@ -74,8 +74,10 @@ async def test_a_workspace_is_saved_prepared_used_and_deleted(sdk: Published) ->
     queued = await sdk.call("refreshWorkspaceSnapshot", made["id"])
     assert queued["snapshot"]["status"] in ("queued", "building", "ready")
     await once(sdk, "getWorkspace", made["id"], so=lambda found: found["snapshot"]["status"] == "ready")
-    session = await sdk.session(workspaceId=made["id"])
-    detail = await sdk.call("getSession", session)
+    session = await sdk.session(script({"bash": {"command": "cat prepared"}}, {"given": True}), workspaceId=made["id"])
+    detail = await idle(sdk, session)
+    told = str((await sdk.call("getReplay", session))["entries"])
+    assert "ready\\n" in told and "Be brief." in told
     assert (detail["workspace"], detail["enabledAgents"]) == (
         {"id": made["id"], "name": "the shop", "scope": "user"}, ["scout"],
     )  # fmt: skip
@@ -95,8 +97,10 @@ async def test_an_agent_is_drafted_published_used_changed_and_archived(sdk: Publ
     changed = await sdk.call("updateCustomAgent", draft["id"], {"instructions": "More.", "description": None})
     assert changed["hasUnpublishedChanges"] and "description" not in changed
     assert changed["published"]["instructions"] == "Criticise."
-    session = await sdk.session(defaultAgent="critic")
-    assert (await sdk.call("getSession", session))["defaultAgent"] == "critic"
+    session = await sdk.session(script({"given": True}), defaultAgent="critic")
+    assert (await idle(sdk, session))["defaultAgent"] == "critic"
+    told = str((await sdk.call("getReplay", session))["entries"])
+    assert all(part in told for part in ("Criticise.", "acme/large", "read", "critique"))
     assert (await sdk.call("publishCustomAgent", "critic"))["latestPublishedVersion"] == 2
     versions = (await sdk.call("listCustomAgentVersions", "critic"))["versions"]
     assert [(each["version"], each["instructions"]) for each in versions] == [(2, "More."), (1, "Criticise.")]

@@ -1,6 +1,7 @@
 """Sessions through the published client: made with all they can be given, read, listed, changed, woken, archived,
 deleted. Every answer has passed the client's own schemas, or the call would have raised."""
 
+import hashlib
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -27,17 +28,19 @@ async def test_a_session_is_made_with_every_field_and_its_agent_has_them(sdk: Pu
     make_served(tmp_path / "served")
     repo = {"url": f"file://{tmp_path}/served/repo.git", "branch": "feature/x"}
     skill = {"skillId": "review", "repo": "acme/skills", "name": "Review", "content": "# Review\n"}
-    task = script({"bash": {"command": "echo $GREETING; cat file"}}, {"text": "Done."})
+    look = "sha256sum < given/all.bin; cat also; echo $GREETING; cat file .roost/skills/*/SKILL.md"
+    task = script({"bash": {"command": look}}, {"text": "Done."})
     session = await sdk.session(
         task, label="all of it", defaultAgent="scripted", visibility="organization", tags=["a", "b"], repo=repo,
         enabledAgents=["scout"], skills=[skill], env={"GREETING": "salve"}, metadata={"app": {"id": 7, "on": [True]}},
         files=[{"path": "given/all.bin", "content": octets(CONTENT)}], timeout={"idle": "10m", "paused": "0"},
         resources={"memory": "500Mi", "cpu": "500m"}, network={"enabled": True, "port": 3000}, packages=["left-pad"],
-        command={"exec": ["true"], "files": [{"path": "also", "content": octets(b"x")}]}, name="n", description="d",
+        command={"exec": ["true"], "files": [{"path": "also", "content": octets(b"too\n")}]}, name="n", description="d",
     )  # fmt: skip
     detail = await idle(sdk, session)
     (printed,) = said(await sdk.call("getReplay", session), "tool_result")
-    assert printed.splitlines() == ["salve", "feature/x"]
+    digest = hashlib.sha256(CONTENT).hexdigest()
+    assert printed.splitlines() == [f"{digest}  -", "too", "salve", "feature/x", "# Review"]
     assert (detail["label"], detail["task"], detail["visibility"]) == ("all of it", task, "organization")
     assert (detail["tags"], detail["enabledAgents"], detail["defaultAgent"]) == (["a", "b"], ["scout"], "scripted")
     assert (detail["repo"], detail["skills"], detail["metadata"]) == (repo, [skill], {"app": {"id": 7, "on": [True]}})
