@@ -161,6 +161,30 @@ async def test_the_agent_is_told_its_names_and_a_change_of_one_leaves_the_others
     assert (changed.default_agent, changed.enabled_agents, changed.skills) == (UNSET, ("scout", "lead"), (NAMED,))
 
 
+async def test_the_agent_is_told_what_library_and_caller_want_it_to_be(client: AsyncClient) -> None:
+    library = client.library()
+    saved = await library.save_skill({"repo": "custom", "skill": "tidy", "name": "Tidy", "content": "# Tidy\n"})
+    persona = await library.add_persona({
+        "slug": "scout", "display_name": "Scout", "instructions": "Look, do not touch.", "model": "acme/large",
+        "thinking": "high", "tools": ["read", "grep"], "skills": [saved.id],
+    })  # fmt: skip
+    await library.publish_persona(persona.id)
+    template = await library.add_template(
+        {"name": "shop", "system_prompt": "Be brief.", "system_prompt_mode": "overwrite"}
+    )
+    kit = {"default_agent": "scout", "template": template.id, "skills": [REVIEW]}
+    session = await awake(client, kit=kit)
+    await library.change_persona(persona.id, {"instructions": "Touch everything."})
+    said = await told(session)
+    assert said["instructions"] == {"text": "Be brief.\n\nLook, do not touch.", "mode": "overwrite"}
+    assert said["skills"].keys() == {"code-review", "tidy"}
+    shown = {name: said["persona"][name] for name in ("slug", "version", "thinking", "tools")}
+    assert shown == {"slug": "scout", "version": 1, "thinking": "high", "tools": ["read", "grep"]}
+    assert json.loads((await session.send(script({"config": True}))).text or "")["model"] == "acme/large"
+    chosen = await awake(client, kit=kit, model="acme/small")
+    assert json.loads((await chosen.send(script({"config": True}))).text or "")["model"] == "acme/small"
+
+
 TOO_MUCH: list[tuple[dict[str, Any], type[RoostError]]] = [
     ({"files": {f"f{number}": b"" for number in range(c.MAX_FILES + 1)}}, InvalidBody),
     ({"files": {"a": b"", "a/b": b""}}, InvalidBody),
