@@ -130,6 +130,7 @@ async def test_files_are_handed_over_with_an_input(roost: Roost, client: AsyncCl
 async def test_a_session_is_configured_and_says_how_it_works(roost: Roost, client: AsyncClient) -> None:
     session = await client.create_session()
     name = short(session)
+    assert (await roost("rules", name)).out == "no rules\n"
     await roost("rules", name, "--deny", "bash:rm *")
     times = ("--idle", "5m", "--execution", "1h", "--deadline", "10m")
     told = await roost("configure", name, *times, "--headless", "reject", "--visibility", "collaborate",

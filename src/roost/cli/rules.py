@@ -62,6 +62,8 @@ async def _rules(
     if as_json:
         print_struct(config)
         return codes.OK
+    if not _all(config):
+        print("no rules")
     for number, (rule, is_granted) in enumerate(_all(config), 1):
         by = STDOUT.style("  granted by an answer", "dim") if is_granted else ""
         print(f"{number:>3}  {rule.action:<5}  {inline(rule.permission)}: {inline(rule.pattern)}{by}")

@@ -22,5 +22,7 @@ async def _users(as_json: bool, url: Url, data: Data) -> int:
         found = await client.users()
     for user in found:
         who = user.user if user.org is UNSET else f"{user.user}@{user.org}"
-        print_struct(user) if as_json else print(f"{padded(inline(who), 20)} {user.scope:<10} {user.keys} keys")
+        print_struct(user) if as_json else print(
+            f"{padded(inline(who), 20)} {user.scope:<10} {user.keys} key{'s' * (user.keys != 1)}"
+        )
     return codes.OK

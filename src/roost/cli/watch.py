@@ -61,7 +61,10 @@ async def _watch(asks: bool, once: bool, as_json: bool, url: Url, data: Data) ->
     async with open_client(url, data) as client:
         head = (await client.read_feed("now", limit=1)).head
         labels: dict[str, str] = {}
-        for waiting in await client.pending():
+        pending = await client.pending()
+        if once and not pending and not as_json:
+            print("nothing waits for a person")
+        for waiting in pending:
             labels[waiting.session] = waiting.label
             if as_json:
                 print_struct(waiting)
