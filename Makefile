@@ -61,5 +61,5 @@ lock: ## resolve pyproject.toml anew into locks/; newer versions: make lock ARGS
 	@$(PYTHON) scripts/lock.py $(ARGS)
 
 clean: ## remove environments, builds and caches
-	rm -rf .venv .venv.lock .venvs build dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv.lock .venvs .cache build dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
