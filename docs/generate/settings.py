@@ -13,7 +13,7 @@ from msgspec.structs import FieldInfo, fields
 from roost import settings
 from roost.cli.config import TABLES
 from roost.cli.entry import load
-from roost.settings import AgentSettings, LinkSettings, Settings
+from roost.settings import AgentSettings, GithubSettings, LinkSettings, Settings
 
 INTRO: Final = """# Settings
 
@@ -53,6 +53,11 @@ LINK: Final = """## Link
 How a host and its hub keep in touch. In the TOML file they stand in the table `[link]`. They travel to each host when
 it starts: hosts that run already keep theirs. They have no flags.
 """
+GITHUB: Final = """## GitHub
+
+How the hub signs in to GitHub ([connect GitHub](../howto/connect-github.md)): the table `[github]` of the TOML file.
+They have no flags, since everybody on the machine can see those.
+"""
 LISTS: Final[dict[object, str]] = {tuple: "list of texts", dict: "table of texts"}
 CLIENTS: Final = """## Other variables
 
@@ -78,6 +83,7 @@ def page() -> str:
     single = [field for field in fields(Settings) if field.name not in TABLES]
     hub = [_row(field, f"ROOST_{field.name.upper()}", _flags()) for field in single]
     agents = [_row(field, "", {}) for field in fields(AgentSettings)]
+    github = [_row(field, f"ROOST_GITHUB_{field.name.upper()}", {}) for field in fields(GithubSettings)]
     link = [_row(field, f"ROOST_LINK_{field.name.upper()}", {}) for field in fields(LinkSettings)]
     clients = [f"| `{name}` | {meaning} |" for name, meaning in MEANINGS.items()]
     return "\n".join(
@@ -88,6 +94,9 @@ def page() -> str:
             "",
             AGENTS,
             AGENTS_HEAD + "\n".join(agents),
+            "",
+            GITHUB,
+            HEAD + "\n".join(github),
             "",
             LINK,
             HEAD + "\n".join(link),

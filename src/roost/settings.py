@@ -28,6 +28,19 @@ class LinkSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """How long a host may take to clone a repository."""
 
 
+class GithubSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a hub signs in to GitHub: with a token, or as an app. With neither it does not."""
+
+    token: str | None = None
+    """A token of GitHub, whose accounts and repositories the hub's own users may pick from."""
+    app_id: str | None = None
+    """Instead: the id of a GitHub App,"""
+    app_key_file: str | None = None
+    """and the file with its private key (PEM)."""
+    api_url: str = "https://api.github.com"
+    """Of an own GitHub Enterprise Server: `https://HOST/api/v3`."""
+
+
 class AgentSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An agent of one's own, or what is different about one that is known. A table `[agents.NAME]` each."""
 
@@ -81,16 +94,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The largest request, but for files."""
     max_file_bytes: int = 1024 * 1024 * 1024
     """The largest file that is put into a workspace."""
-    github_token: str | None = None
-    """A token of GitHub, whose accounts and repositories the hub's own users may pick from."""
-    github_app_id: str | None = None
-    """Instead: the id of a GitHub App,"""
-    github_app_key_file: str | None = None
-    """and the file with its private key (PEM)."""
-    github_api_url: str = "https://api.github.com"
-    """Of an own GitHub Enterprise Server: `https://HOST/api/v3`."""
     log_level: str = "info"
     """`debug`, `info`, `warning` or `error`. The log of the hub is its stderr."""
     agents: dict[str, AgentSettings] = {}
     """Agents of one's own, by name: [below](#agents)."""
+    github: GithubSettings = GithubSettings()
     link: LinkSettings = LinkSettings()

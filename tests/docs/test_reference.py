@@ -19,7 +19,7 @@ from roost.drivers.acp.agents import AGENTS
 from roost.drivers.scripted.script import Step, read_script
 from roost.link import frames
 from roost.model.lifecycle import VIEWS, Phase
-from roost.settings import AgentSettings, LinkSettings, Settings
+from roost.settings import AgentSettings, GithubSettings, LinkSettings, Settings
 from tests.docs.pages import ROOT
 
 FLAGS: Final = ("runtime_available", "control_available", "wake_available", "history_only", "live_expected")
@@ -65,7 +65,8 @@ def test_what_is_out_of_date_is_said() -> None:
 
 def test_every_setting_has_a_row_with_variable_and_meaning() -> None:
     found = {row[0].strip("`"): row for row in rows(text_of("docs/reference/settings.md")) if len(row) == 6}
-    named = [field.name for struct in (Settings, LinkSettings) for field in fields(struct) if field.name not in TABLES]
+    structs = (Settings, LinkSettings, GithubSettings)
+    named = [field.name for struct in structs for field in fields(struct) if field.name not in TABLES]
     assert [name for name in named if name not in found] == []
     assert [name for name in named if len(found[name][5]) < 10] == []
     assert {found[name][1].strip("`") for name in named} == set(ENVIRONMENT)

@@ -18,7 +18,7 @@ from roost.forges.github import GitHubForge
 from roost.model.errors import ForgeFailed, ForgeNotConnected, Missing
 from roost.model.events import Principal
 from roost.model.forges import ForgeAccount
-from roost.settings import Settings
+from roost.settings import GithubSettings, Settings
 from tests.forges.github_double import TOKEN, GitHubDouble, github_double
 
 pytestmark = pytest.mark.anyio
@@ -34,8 +34,8 @@ async def github() -> AsyncGenerator[GitHubDouble]:
 
 
 def signed_in(github: GitHubDouble, **more: Any) -> GitHubForge:
-    settings: dict[str, Any] = {"github_api_url": github.url, "github_token": TOKEN} | more
-    forge = forge_of(Settings(**settings))
+    settings: dict[str, Any] = {"api_url": github.url, "token": TOKEN} | more
+    forge = forge_of(Settings(github=GithubSettings(**settings)))
     assert isinstance(forge, GitHubForge)
     return forge
 
@@ -93,7 +93,7 @@ async def test_an_app_shows_its_installations_and_what_they_may_see(
     github: GitHubDouble, app_key: tuple[Path, str]
 ) -> None:
     file, github.public_key = app_key
-    forge = signed_in(github, github_token=None, github_app_id="12", github_app_key_file=str(file))
+    forge = signed_in(github, token=None, app_id="12", app_key_file=str(file))
     found = await forge.accounts()
     assert (found.integration, found.user) == ("12", UNSET)
     assert found.accounts == (ForgeAccount(id="8", name="acme", kind="Organization", installation="42"),)
@@ -106,7 +106,7 @@ async def test_an_app_shows_its_installations_and_what_they_may_see(
 async def test_an_app_whose_key_is_none_is_not_connected(github: GitHubDouble, tmp_path: Path, key: str | None) -> None:
     if key is not None:
         (tmp_path / "key.pem").write_text(key)
-    forge = signed_in(github, github_token=None, github_app_id="12", github_app_key_file=str(tmp_path / "key.pem"))
+    forge = signed_in(github, token=None, app_id="12", app_key_file=str(tmp_path / "key.pem"))
     with pytest.raises(ForgeNotConnected, match="key of the GitHub App"):
         await forge.accounts()
 
@@ -114,16 +114,16 @@ async def test_an_app_whose_key_is_none_is_not_connected(github: GitHubDouble, t
 # --- not connected, out of order --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("given", [{}, {"github_app_id": "12"}, {"github_app_key_file": "/nowhere"}])
+@pytest.mark.parametrize("given", [{}, {"app_id": "12"}, {"app_key_file": "/nowhere"}])
 async def test_without_a_sign_in_there_is_no_forge(given: dict[str, Any]) -> None:
-    assert forge_of(Settings(**given)) is None
+    assert forge_of(Settings(github=GithubSettings(**given))) is None
     with pytest.raises(ForgeNotConnected):
         await Forging(None).accounts(OWNER)
 
 
 async def test_a_sign_in_that_github_refuses_is_none(github: GitHubDouble) -> None:
     with pytest.raises(ForgeNotConnected, match="401"):
-        await signed_in(github, github_token="ghp_bad").accounts()
+        await signed_in(github, token="ghp_bad").accounts()
 
 
 async def test_users_of_organisations_that_share_the_hub_do_not_see_what_its_owner_does(github: GitHubDouble) -> None:
@@ -147,7 +147,7 @@ async def test_a_github_out_of_order_says_so_and_is_asked_again(github: GitHubDo
 
 
 async def test_a_github_that_is_not_there_says_so() -> None:
-    forge = forge_of(Settings(github_api_url="http://127.0.0.1:1/", github_token=TOKEN))
+    forge = forge_of(Settings(github=GithubSettings(api_url="http://127.0.0.1:1/", token=TOKEN)))
     assert forge is not None
     with pytest.raises(ForgeFailed):
         await forge.accounts()
@@ -155,8 +155,8 @@ async def test_a_github_that_is_not_there_says_so() -> None:
 
 def test_the_library_is_imported_when_it_is_used() -> None:
     check = (
-        "import sys; from roost.forges import forge_of; from roost.settings import Settings;"
-        " forge_of(Settings(github_token='x')); print('githubkit' in sys.modules)"
+        "import sys; from roost.forges import forge_of; from roost.settings import GithubSettings, Settings;"
+        " forge_of(Settings(github=GithubSettings(token='x'))); print('githubkit' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"

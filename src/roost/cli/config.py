@@ -15,7 +15,7 @@ from msgspec.structs import FieldInfo, fields
 from roost.cli.places import default_config
 from roost.cli.problems import ConfigInvalid
 from roost.drivers import agent_names
-from roost.settings import AgentSettings, LinkSettings, Settings
+from roost.settings import AgentSettings, GithubSettings, LinkSettings, Settings
 
 MAY_BE_0: Final = {
     "idle_seconds": "never",
@@ -29,13 +29,17 @@ AMOUNTS: Final = ("_seconds", "_bytes", "_streams")
 """Endings of numbers of which there must be some."""
 AGENT_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 STORES: Final = ("sqlite", "memory")
-TABLES: Final = ("link", "agents")
-"""Settings that are tables: in the file alone, but for the fields of the first."""
+INNER: Final[dict[str, dict[str, FieldInfo]]] = {
+    "link": {field.name: field for field in fields(LinkSettings)},
+    "github": {field.name: field for field in fields(GithubSettings)},
+}
+"""Settings that are tables, and what may stand in each; they have variables, and no flags."""
+TABLES: Final = (*INNER, "agents")
+"""The same and the agents, which are in the file alone."""
 _FIELDS: Final[dict[str, FieldInfo]] = {field.name: field for field in fields(Settings)}
-_LINK: Final[dict[str, FieldInfo]] = {field.name: field for field in fields(LinkSettings)}
 ENVIRONMENT: Final[dict[str, tuple[str, str]]] = {
     **{f"ROOST_{name.upper()}": ("", name) for name in _FIELDS if name not in TABLES},
-    **{f"ROOST_LINK_{name.upper()}": ("link", name) for name in _LINK},
+    **{f"ROOST_{table.upper()}_{name.upper()}": (table, name) for table, inner in INNER.items() for name in inner},
 }
 """Every variable that is a setting: the table it belongs to, and its name there."""
 OTHER_VARIABLES: Final = frozenset(
@@ -52,7 +56,8 @@ def read_settings(flags: Mapping[str, Any] | None = None, *, config: Path | None
     merged: dict[str, Any] = {}
     for source, values, strict in (_from_file(config), _from_environment(), ("the command line", given, True)):
         _check(source, values, strict=strict)
-        merged = {**merged, **values, "link": {**merged.get("link", {}), **values.get("link", {})}}
+        inner = {table: {**merged.get(table, {}), **values.get(table, {})} for table in INNER}
+        merged = {**merged, **values, **inner}
     settings = msgspec.convert(merged, Settings, strict=False)
     _check_beats(settings.link)
     return msgspec.structs.replace(settings, data=str(Path(settings.data).expanduser().absolute()))
@@ -70,7 +75,7 @@ def _from_environment() -> tuple[str, dict[str, Any], bool]:
         text = os.environ.get(variable)
         if not text:
             continue
-        listed = get_origin((_LINK if table else _FIELDS)[name].type) is tuple
+        listed = get_origin((INNER[table] if table else _FIELDS)[name].type) is tuple
         value = [each.strip() for each in text.split(",") if each.strip()] if listed else text
         (values.setdefault(table, {}) if table else values)[name] = value
     return "the environment", values, False
@@ -90,19 +95,24 @@ def _from_file(config: Path | None) -> tuple[str, dict[str, Any], bool]:
 
 
 def _check(source: str, values: Mapping[str, Any], *, strict: bool) -> None:
-    link: Any = values.get("link", {})
-    if not isinstance(link, dict):
-        raise ConfigInvalid(f"{source}: link is a table: [link]")
-    inner: dict[str, Any] = {str(name): value for name, value in link.items()}  # pyright: ignore[reportUnknownVariableType,reportUnknownArgumentType]  # TOML
+    inner = {table: _table(source, table, values[table]) for table in INNER if table in values}
     unknown = [_suggest(name, _FIELDS) for name in values if name not in _FIELDS]
-    unknown += [_suggest(name, _LINK, "link.") for name in inner if name not in _LINK]
+    for table, given in inner.items():
+        unknown += [_suggest(name, INNER[table], f"{table}.") for name in given if name not in INNER[table]]
     if unknown:
         raise ConfigInvalid(f"{source}: no such setting: {'; '.join(unknown)}")
     for name, value in values.items():
-        if name != "link":
+        if name not in INNER:
             _check_one(source, name, value, _FIELDS[name], strict=strict)
-    for name, value in inner.items():
-        _check_one(source, f"link.{name}", value, _LINK[name], strict=strict)
+    for table, given in inner.items():
+        for name, value in given.items():
+            _check_one(source, f"{table}.{name}", value, INNER[table][name], strict=strict)
+
+
+def _table(source: str, table: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ConfigInvalid(f"{source}: {table} is a table: [{table}]")
+    return {str(name): each for name, each in value.items()}  # pyright: ignore[reportUnknownVariableType,reportUnknownArgumentType]  # TOML
 
 
 def _check_one(source: str, name: str, value: Any, field: FieldInfo, *, strict: bool) -> None:

@@ -8,11 +8,10 @@ from roost.settings import Settings
 
 def forge_of(settings: Settings) -> Forge | None:
     """GitHub, if there is a token or an app for it. Reads the app's key when it is first used."""
-    if not settings.github_token and not (settings.github_app_id and settings.github_app_key_file):
+    github = settings.github
+    if not github.token and not (github.app_id and github.app_key_file):
         return None
     from roost.forges.github import GitHubForge
 
-    key = Path(settings.github_app_key_file).expanduser() if settings.github_app_key_file else None
-    return GitHubForge(
-        base_url=settings.github_api_url, token=settings.github_token, app_id=settings.github_app_id, app_key=key
-    )  # fmt: skip
+    key = Path(github.app_key_file).expanduser() if github.app_key_file else None
+    return GitHubForge(base_url=github.api_url, token=github.token, app_id=github.app_id, app_key=key)

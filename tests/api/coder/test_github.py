@@ -7,7 +7,7 @@ import pytest
 
 from roost.core.forging import Forging
 from roost.forges import forge_of
-from roost.settings import Settings
+from roost.settings import GithubSettings, Settings
 from tests.api.coder.asking import ask
 from tests.api.served import Served, served
 from tests.forges.github_double import TOKEN, github_double
@@ -25,7 +25,7 @@ async def test_github_is_not_connected_until_it_is(hub: Served) -> None:
 async def test_accounts_and_repositories_are_listed_as_clients_read_them(tmp_path: Path) -> None:
     with anyio.fail_after(30):
         async with github_double() as github, served(tmp_path) as hub:
-            hub.hub.forging = Forging(forge_of(Settings(github_token=TOKEN, github_api_url=github.url)))
+            hub.hub.forging = Forging(forge_of(Settings(github=GithubSettings(token=TOKEN, api_url=github.url))))
             told = await ask(hub, "GET", "/github/accounts")
             assert (told["connected"], told["username"], told["avatarUrl"]) == (True, "anna", "https://a.test/7")
             assert told["accounts"][1] == {

@@ -9,7 +9,7 @@ import pytest
 from roost.core.forging import Forging
 from roost.forges import forge_of
 from roost.model.library import PROPOSAL_MIME
-from roost.settings import Settings
+from roost.settings import GithubSettings, Settings
 from roost.testing import RunningHub
 from tests.behaviour.conftest import script
 from tests.forges.github_double import TOKEN, github_double
@@ -147,7 +147,7 @@ async def test_github_says_that_it_is_not_connected_until_it_is(sdk: Published, 
     before = hub.hub.forging
     async with github_double() as github:
         try:
-            hub.hub.forging = Forging(forge_of(Settings(github_token=TOKEN, github_api_url=github.url)))
+            hub.hub.forging = Forging(forge_of(Settings(github=GithubSettings(token=TOKEN, api_url=github.url))))
             accounts = await sdk.call("listGitHubAccounts")
             assert (accounts["connected"], accounts["username"]) == (True, "anna")
             acme = next(account for account in accounts["accounts"] if account["accountName"] == "acme")
