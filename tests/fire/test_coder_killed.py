@@ -1,12 +1,13 @@
 """A hub that is killed while clients of Coder are attached: they come back, miss nothing, and the work goes on."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import anyio
 import httpx
 import pytest
+from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from tests.api.coder import watching
@@ -87,43 +88,57 @@ async def test_streams_and_sockets_come_back_and_nothing_is_missed_or_told_twice
     assert "more" in str([frame["data"].get("message") for frame in ended if frame.get("event") == "message_end"])
 
 
-async def test_a_lead_comes_back_to_its_run_in_mid_turn(fire: Fire) -> None:
+async def test_a_lead_comes_back_to_its_run_in_mid_turn_and_hears_what_it_was_asked_meanwhile(fire: Fire) -> None:
     hub = await fire.hub()
-    wire = Wire(hub)
-    session = ""
-    said = ["I ", "I see", "I see it"]
+    wire, key, session = Wire(hub), {"Authorization": f"Bearer {Wire(hub).key}"}, ""
 
-    async def lead(begin: bool, updates: list[str], end: bool) -> None:
-        nonlocal session
-        query = f"sessionId={session}" if session else "origin=tui"
-        async with watching.connected(wire, query, **{"x-agentuity-auth-api-key": wire.key}) as socket:
-            init = await heard(socket)
-            assert init["type"] == "init", init
-            session = init["sessionId"]
-            if begin:
-                await report(socket, "agent_start")
-                await report(socket, "message_start", message=message(""))
-            for text in updates:
-                await report(socket, "message_update", message=message(text))
-            if end:
-                await report(socket, "message_end", message=message(said[-1]))
-                await report(socket, "agent_end")
+    async def asked(session: str, text: str, delivery: str) -> None:
+        async with wire.client(**key) as http:
+            answer = await http.post(f"/v1/sessions/{session}/input", json={"text": text, "delivery": delivery})
+            assert answer.status_code == 202, answer.text
 
-    await lead(begin=True, updates=said[:1], end=False)
-    await hub.kill()
+    with suppress(*GONE):  # its hub dies before it leaves
+        async with leading(wire, session) as (socket, session):
+            await asked(session, "look", "prompt")
+            assert await relayed(socket) == {"type": "prompt", "message": "look"}
+            await report(socket, "agent_start")
+            await report(socket, "message_start", message=message(""))
+            await report(socket, "message_update", message=message("I "))
+            await hub.kill()
+            await heard(socket)
     await hub.start()
-    await again(lambda: lead(begin=False, updates=said[1:], end=True))
-    async with wire.client(Authorization=f"Bearer {wire.key}") as http:
+    await asked(session, "over there", "steer")
+    async with leading(wire, session) as (socket, _):
+        assert await relayed(socket) == {"type": "steer", "message": "over there"}, "and the prompt not again"
+        await report(socket, "message_update", message=message("I see"))
+        await report(socket, "message_end", message=message("I see it"))
+        await report(socket, "agent_end")
+    async with wire.client(**key) as http:
         runs = (await http.get(f"/v1/sessions/{session}/runs")).json()["runs"]
         replay = (await http.get(f"/api/hub/session/{session}/replay")).json()["entries"]
     assert [run["status"] for run in runs] == ["completed"]
-    assert [(entry["type"], entry["content"]) for entry in replay[1:]] == [("message", said[-1])]
+    said = [(entry["type"], entry["content"]) for entry in replay]
+    assert said == [("user_prompt", "look"), ("message", "I see it"), ("user_prompt", "over there")]
+
+
+@asynccontextmanager
+async def leading(wire: Wire, session: str) -> AsyncGenerator[tuple[ClientConnection, str]]:
+    query = f"sessionId={session}" if session else "origin=tui"
+    async with watching.connected(wire, query, **{"x-agentuity-auth-api-key": wire.key}) as socket:
+        init = await heard(socket)
+        assert init["type"] == "init", init
+        yield socket, init["sessionId"]
+
+
+async def relayed(socket: ClientConnection) -> Json:
+    """The next thing that the terminal is asked for."""
+    return (await until(socket, lambda frame: frame["type"] == "rpc_command"))[-1]["command"]
 
 
 def message(text: str) -> Json:
     return {"role": "assistant", "content": [{"type": "text", "text": text}] if text else []}
 
 
-async def report(socket: Any, event: str, **data: Any) -> None:
+async def report(socket: ClientConnection, event: str, **data: Any) -> None:
     await say(socket, type="event", id=event, event=event, data=data)
     await until(socket, lambda frame: frame.get("id") == event)

@@ -123,6 +123,7 @@ class _Leading:
         self._driver = query_of(connection.scope, "driverMode") == RPC
         self._stay = Stay(connection, session, key)
         self._report = Report()
+        self._greeted = anyio.Event()
         self._beginning = anyio.Lock()
         """Held while a turn of the terminal's own becomes a run: it is not to be told what it has just begun."""
         self._own: deque[RunId] = deque(maxlen=MAX_OWN)
@@ -158,7 +159,7 @@ class _Leading:
 
     async def _write(self) -> None:
         """What happens around it."""
-        await self._lead.ready()
+        await self._greeted.wait()
         _, cursor = await self._live.join()
         async with aclosing(cast("AsyncGenerator[Page, None]", self._live.follow(cursor))) as pages:
             async for page in pages:
@@ -168,6 +169,7 @@ class _Leading:
 
     async def _obey(self) -> None:
         """Relay what people have asked for, in the order of the log."""
+        await self._greeted.wait()  # nothing comes before `init`
         while (command := await self._lead.command()) is not None:
             async with self._beginning:
                 await self._relay(command)
@@ -223,6 +225,7 @@ class _Leading:
         record = self._session.record_now
         init = frames.init_of(record, "lead", agents, resume=record.agent_state.get(SESSION_FILE))
         await self._connection.greet(self._session, init)
+        self._greeted.set()
         while (message := await self._connection.receive())["type"] == "websocket.receive":
             try:
                 answer = await self._take(bytes_of(message))
