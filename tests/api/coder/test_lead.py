@@ -114,6 +114,14 @@ async def test_what_people_ask_is_relayed_and_the_terminal_answers(hub: Served) 
     assert run and run.status.value == "cancelled"
 
 
+async def test_what_waits_for_a_lead_is_relayed_after_its_init(hub: Served) -> None:
+    session = await hub.create(mode="tui", task="look around")
+    assert session.record_now.phase.value == "paused"
+    async with leading(hub, f"sessionId={session.id}") as (lead, same):
+        relayed = await until(lead, lambda frame: frame["type"] == "rpc_command")
+        assert same is session and relayed[-1]["command"] == {"type": "prompt", "message": "look around"}
+
+
 async def test_what_a_model_is_given_may_be_large_and_is_not_kept(hub: Served) -> None:
     async with leading(hub) as (lead, session):
         head = session.seq
