@@ -36,8 +36,9 @@ from roost.link.frames import (
     encode_frame,
 )  # fmt: skip
 from roost.model import events as e
+from roost.model.access import is_owner
 from roost.model.envelope import Event, draft, encode_body
-from roost.model.errors import InvalidRequest, LeadHeld, LinkDown, SessionArchived, StaleDriver
+from roost.model.errors import Forbidden, InvalidRequest, LeadHeld, LinkDown, SessionArchived, StaleDriver
 from roost.model.ids import Epoch, RunId, Seq, SessionId
 from roost.model.lifecycle import Phase
 from roost.model.record import Record
@@ -189,12 +190,15 @@ class Leads:
         if session.record_now.mode == "tui" and session.id not in self._held:
             self._keep(session.id, _Held(epoch=session.epoch, read=session.seq))
 
-    async def take(self, session: Session, driver: str | None) -> Lead:
+    async def take(self, session: Session, driver: str | None, by: e.Principal) -> Lead:
         """Lead this session from now on; `Lead.run` comes next. The newest driver wins, and the same one may come back;
         a lead that names none does not push another one aside.
 
-        Raises: InvalidRequest: its agent is not one that comes by itself; LeadHeld; StaleDriver; SessionArchived.
+        Raises: Forbidden: it is another user's, whoever may act in it; InvalidRequest: its agent is not one that comes
+        by itself; LeadHeld; StaleDriver; SessionArchived.
         """
+        if not is_owner(session.record_now.owner, by):
+            raise Forbidden("Only its owner may be the agent of a session.")
         if session.record_now.mode != "tui":
             raise InvalidRequest("the hub runs the agent of this session: attach as a controller")
         async with self._taking:

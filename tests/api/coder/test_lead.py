@@ -13,6 +13,7 @@ from websockets.asyncio.client import ClientConnection
 from roost.core.session import Session
 from roost.model import commands as c
 from roost.model import events as e
+from roost.model.keys import AddKey
 from tests.api.coder.asking import ask
 from tests.api.coder.watching import Json, attached, closed, command, connected, heard, named, say, until
 from tests.api.served import Served, served
@@ -309,6 +310,14 @@ async def test_a_session_that_is_over_parts_with_its_lead(hub: Served, asked: c.
         assert (await closed(lead))[0] == code
     async with connected(hub, f"sessionId={session.id}") as late:
         assert (await closed(late))[0] == code
+
+
+async def test_only_its_owner_is_the_agent_of_a_session(hub: Served) -> None:
+    other = await hub.hub.keys.add(AddKey(user="bob"), ROOST)
+    session = await hub.create(mode="tui", visibility="collaborate")
+    async with connected(hub, f"sessionId={session.id}&api_key={other.secret}") as socket:
+        code, (rejected,) = await closed(socket)
+    assert (code, rejected["code"]) == (4403, "forbidden")
 
 
 async def test_a_hub_that_stops_brings_its_leads_back(tmp_path: Path) -> None:

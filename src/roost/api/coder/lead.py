@@ -100,7 +100,7 @@ async def lead(connection: Connection, streams: Streams, lives: Lives, by: e.Pri
         session = await hub.admit(named, by, act=True)
     else:
         session = await _made(hub, by, query_of(scope, "label") or query_of(scope, "task"))
-    leading = await hub.leads.take(session, query_of(scope, "driverInstanceId"))
+    leading = await hub.leads.take(session, query_of(scope, "driverInstanceId"), by)
     return await _Leading(connection, session, by, key, leading).run(streams, lives)
 
 
