@@ -59,6 +59,17 @@ def test_a_tool_call_is_begun_again_only_when_more_of_it_is_known() -> None:
     assert len(only(bodies, e.PartStart)) == 1
 
 
+def test_a_diff_is_kept_when_words_take_its_place() -> None:
+    diff = {"type": "diff", "path": "/p", "oldText": "a", "newText": "b"}
+    bodies = said(
+        Saying("a"),
+        call(content=[{**diff, "newText": "x"}]),
+        call(content=[diff]),
+        call("completed", content=[block("ok")]),
+    )
+    assert only(bodies, e.ToolComplete)[0].metadata == {"diffs": [{"path": "/p", "oldText": "a", "newText": "b"}]}
+
+
 def test_output_streams_while_it_grows_and_is_given_whole_where_it_was_replaced() -> None:
     grown = said(Saying("a"), call(content=[block("ab")]), call("completed", content=[block("abc")]))
     assert [delta.delta for delta in only(grown, e.ToolDelta)] == ["ab", "c"]

@@ -54,6 +54,7 @@ class ToolCall:
         """Their output is this call's."""
         self._message, self._printed = message, printed
         self._known: dict[str, Any] = {}
+        self._diffs: dict[str, dict[str, Any]] = {}
         self._started: tuple[Any, ...] = ()
         self._streamed = ""
 
@@ -62,6 +63,8 @@ class ToolCall:
         if self.ended:
             return
         self._known |= {name: value for name, value in given.items() if value is not None}
+        for diff in self._content("diff"):  # kept: many agents replace it by words when they are done
+            self._diffs[str(diff.get("path"))] = {name: diff.get(name) for name in ("path", "oldText", "newText")}
         self.terminals |= {str(each["terminalId"]) for each in self._content("terminal") if "terminalId" in each}
         yield from self._start()
         for terminal in self.terminals & self._printed.keys():
@@ -122,7 +125,7 @@ class ToolCall:
     @property
     def paths(self) -> tuple[str, ...]:
         """The files that it says it is about, in order, as the agent writes them."""
-        of = [*self._content("diff"), *tables(self._known.get("locations"))]
+        of = [*self._diffs.values(), *tables(self._known.get("locations"))]
         return tuple(dict.fromkeys(str(each["path"]) for each in of if "path" in each))
 
     def _start(self) -> Iterator[e.Body]:
@@ -152,8 +155,11 @@ class ToolCall:
 
     def _metadata(self) -> dict[str, Any]:
         """What it is about: diffs, places, and what the agent adds of its own."""
-        diffs = [{name: diff.get(name) for name in ("path", "oldText", "newText")} for diff in self._content("diff")]
-        known = {"diffs": diffs, "locations": self._known.get("locations"), "_meta": self._known.get("_meta")}
+        known = {
+            "diffs": list(self._diffs.values()),
+            "locations": self._known.get("locations"),
+            "_meta": self._known.get("_meta"),
+        }
         given = {name: value for name, value in known.items() if value}
         return given if fitting(given) is given else {"truncated": True, "paths": list(self.paths[:100])}
 

@@ -75,6 +75,9 @@ class Exchange:
     async def _permission(self, params: dict[str, Any]) -> dict[str, Any]:
         RequestPermissionRequest.model_validate(params)
         options, given = params["options"], params["toolCall"]
+        call = self.saying.calls.get(given["toolCallId"])
+        if call is not None and call.input:  # what is asked about may be put otherwise, and less well
+            given = {name: value for name, value in given.items() if name != "rawInput"}
         await self.say(self.saying.call(given))
         call = self.saying.calls[given["toolCallId"]]
         asked = asked_for(call, self.saying.message, self.turn.workspace, options)
