@@ -181,6 +181,25 @@ async def test_logs_go_on_from_host_to_host_until_there_can_be_no_more(
     assert lines == [b"first", b"part of a line", b"again, and longer than what was there before"]
 
 
+async def test_who_names_the_agent_and_whoever_watches(roost: Roost, client: AsyncClient) -> None:
+    session = await client.create_session(tags=["seen"], visibility="collaborate")
+    await waiting_for(session, "runtime-ready")
+    async with session.connect() as socket:
+        async for participants in socket.presence():
+            if len(participants) > 1:
+                break
+        lines = (await roost("who", short(session), "--json")).lines
+        assert [(line["role"], line["via"]) for line in lines] == [("lead", "link"), ("controller", "socket")]
+        shown = (await roost("who", short(session))).out.splitlines()
+        assert [line.split()[:3] for line in shown] == [["scripted", "lead", "link"], ["owner", "controller", "socket"]]
+    await session.pause()
+    (alone,) = (await roost("who", short(session))).out.splitlines()
+    assert alone.split() == ["scripted", "lead", "link", "away"]
+    assert " left " in (await roost("who", short(session), "--left")).out
+    told = (await roost("show", short(session))).out
+    assert "seen by    all of the organisation, who may act in it\ntags       seen\n" in told
+
+
 async def test_watch_says_first_who_needs_a_person(roost: Roost, client: AsyncClient) -> None:
     ask = script({"ask": {"permission": "bash", "patterns": ["make"]}}, {"text": "went on"})
     session = await client.create_session(task=ask, label="needs me")

@@ -12,6 +12,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "ls": ("roost.cli.ls:ls", "List sessions, newest first."),
     "watch": ("roost.cli.watch:watch", "Show what happens in all sessions, and who needs a person."),
     "show": ("roost.cli.show:show", "Show how a session stands."),
+    "who": ("roost.cli.who:who", "Say who is attached to a session."),
     "messages": ("roost.cli.messages:messages", "Print the conversation of a session."),
     "runs": ("roost.cli.runs:runs", "List what a session was asked, and how that ended."),
     "todos": ("roost.cli.todos:todos", "Print the plan of a session's agent."),

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from roost.model.snapshot import Snapshot
 
 TODO: Final = {"pending": "☐", "in_progress": "◐", "completed": "☑", "cancelled": "☒"}
+SEEN: Final = {
+    "private": "its owner",
+    "organization": "all of the organisation",
+    "collaborate": "all of the organisation, who may act in it",
+}
 
 
 def show(session: OneSession, as_json: Json = False, url: Url = None, data: Data = None) -> int:
@@ -58,6 +63,9 @@ def facts(info: "SessionInfo", snapshot: "Snapshot") -> Iterator[tuple[str, str]
     yield "agent", info.agent + (f", {info.model}" if info.model else "")
     yield "workspace", f"{place.kind} {place.url or folder(place.path)}" + _made(place.root, place.branch)
     yield "created", f"{age(info.created_at)} ago by {info.owner.user}, last event {age(info.updated_at)} ago"
+    yield "seen by", SEEN[info.visibility]
+    if info.tags:
+        yield "tags", " ".join(info.tags)
     if info.run is not UNSET:
         yield "run", _run(info.run)
     if info.last_run is not UNSET:
