@@ -197,8 +197,7 @@ class Leads:
         Raises: Forbidden: it is another user's, whoever may act in it; InvalidRequest: its agent is not one that comes
         by itself; LeadHeld; StaleDriver; SessionArchived.
         """
-        if not is_owner(session.record_now.owner, by):
-            raise Forbidden("Only its owner may be the agent of a session.")
+        check_may_lead(session, by)
         if session.record_now.mode != "tui":
             raise InvalidRequest("the hub runs the agent of this session: attach as a controller")
         async with self._taking:
@@ -220,6 +219,12 @@ class Leads:
         over = (name for name, held in self._held.items() if held.lead is None or held.lead.is_over)
         for name in list(islice(over, max(0, len(self._held) - MAX_REMEMBERED))):
             del self._held[name]
+
+
+def check_may_lead(session: Session, by: e.Principal) -> None:
+    """Lead it, or be a sub-agent there. Raises: Forbidden: it is another user's, whoever may act in it."""
+    if not is_owner(session.record_now.owner, by):
+        raise Forbidden("Only its owner may be the agent of a session.")
 
 
 def _pushed_aside(held: _Held, driver: str | None) -> bool:

@@ -315,9 +315,10 @@ async def test_a_session_that_is_over_parts_with_its_lead(hub: Served, asked: c.
 async def test_only_its_owner_is_the_agent_of_a_session(hub: Served) -> None:
     other = await hub.hub.keys.add(AddKey(user="bob"), ROOST)
     session = await hub.create(mode="tui", visibility="collaborate")
-    async with connected(hub, f"sessionId={session.id}&api_key={other.secret}") as socket:
-        code, (rejected,) = await closed(socket)
-    assert (code, rejected["code"]) == (4403, "forbidden")
+    for query in (f"sessionId={session.id}", f"parent={session.id}&agent=scout"):
+        async with connected(hub, f"{query}&api_key={other.secret}") as socket:
+            code, (rejected,) = await closed(socket)
+        assert (code, rejected["code"]) == (4403, "forbidden")
 
 
 async def test_a_hub_that_stops_brings_its_leads_back(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from roost.api.problems import error_of
 from roost.api.streams.running import Streams
 from roost.api.streams.visit import Visit
 from roost.core.hub import Hub
-from roost.core.leads import Lead
+from roost.core.leads import Lead, check_may_lead
 from roost.core.session import Session
 from roost.model import commands as c
 from roost.model import events as e
@@ -95,6 +95,7 @@ async def lead(connection: Connection, streams: Streams, lives: Lives, by: e.Pri
     hub, scope = connection.hub, connection.scope
     if parent := query_of(scope, "parent"):
         session = await hub.admit(parent, by, act=True)
+        check_may_lead(session, by)
         return await SubAgent(connection, session, key, query_of(scope, "agent")).run(streams, lives, by)
     if named := query_of(scope, "sessionId"):
         session = await hub.admit(named, by, act=True)
