@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from roost.client import AsyncClient
 
-LIMIT = 20
+LIMIT = 10
 
 
 async def main() -> None:

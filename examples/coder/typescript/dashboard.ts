@@ -2,7 +2,7 @@
 import { CoderClient } from '@agentuity/core/coder';
 
 const client = new CoderClient();
-const limit = 20;
+const limit = 10;
 
 for (let offset = 0, total = 1; offset < total; offset += limit) {
   const page = await client.listSessions({ includeArchived: true, limit, offset });

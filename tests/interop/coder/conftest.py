@@ -15,7 +15,11 @@ from subprocess import DEVNULL
 import pytest
 from anyio import to_thread
 
+from roost.core.forging import Forging
+from roost.forges import forge_of
+from roost.settings import GithubSettings, Settings
 from roost.testing import RunningHub, running_hub
+from tests.forges.github_double import TOKEN, GitHubDouble, github_double
 from tests.interop.coder import packages
 from tests.interop.coder.published import Published, published
 
@@ -63,3 +67,14 @@ async def sdk(installed: Path, hub: RunningHub) -> AsyncGenerator[Published]:
 
 def key_of(data: Path) -> str:
     return (data / "api_key").read_text(encoding="ascii").strip()
+
+
+@pytest.fixture
+async def github(hub: RunningHub) -> AsyncGenerator[GitHubDouble]:
+    """The hub has a sign-in for this GitHub."""
+    assert hub.hub is not None
+    before = hub.hub.forging
+    async with github_double() as double:
+        hub.hub.forging = Forging(forge_of(Settings(github=GithubSettings(token=TOKEN, api_url=double.url))))
+        yield double
+        hub.hub.forging = before

@@ -122,6 +122,15 @@ async def test_skills_and_buckets_are_kept_from_a_shell(agentuity: Agentuity) ->
     assert {each["skillId"] for each in await skill("list")} == {"review"}
 
 
+@pytest.mark.usefixtures("github")
+async def test_a_repository_of_github_is_named_as_people_name_it(agentuity: Agentuity, sdk: Published) -> None:
+    made = await agentuity.json("create", "hello", "--repo", "acme/repo-003#dev")
+    repo = (await sdk.call("getSession", made["sessionId"]))["repo"]
+    assert (repo["fullName"], repo["branch"], repo["url"]) == (
+        "acme/repo-003", "dev", "https://g.test/acme/repo-003.git",
+    )  # fmt: skip
+
+
 async def test_what_is_refused_is_said_in_a_line_and_by_the_exit_code(agentuity: Agentuity) -> None:
     wrong = Agentuity(agentuity.environment["AGENTUITY_CODER_URL"], "agc_wrong", agentuity.home)
     told = await at_once(

@@ -3,18 +3,14 @@
 import shutil
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import anyio
 import pytest
 
-from roost.core.forging import Forging
-from roost.forges import forge_of
-from roost.settings import Settings
 from roost.testing import RunningHub
 from tests.docs.pages import snippets
-from tests.forges.github_double import TOKEN, github_double
 from tests.interop.coder import packages
 from tests.interop.coder.conftest import key_of
 from tests.interop.coder.polling import idle, session_when
@@ -82,27 +78,22 @@ async def test_state_prints_what_was_said(run: Run, sdk: Published) -> None:
     assert "a state active" in printed and printed.count("hello there") == 2
 
 
-async def test_dashboard_prints_every_session_also_archived_ones(run: Run, sdk: Published) -> None:
-    sessions = [await sdk.session() for _ in range(21)]
+@pytest.fixture(scope="module")
+async def crowd(sdk: Published) -> list[str]:
+    """More sessions than stand on one page, the first one archived."""
+    sessions = [await sdk.session() for _ in range(11)]
     await sdk.call("archiveSession", sessions[0])
+    return sessions
+
+
+async def test_dashboard_prints_every_session_also_archived_ones(run: Run, sdk: Published, crowd: list[str]) -> None:
     lines = (await run("dashboard")).splitlines()
     rows = {line.split("\t")[0]: line.split("\t")[1] for line in lines}
-    assert rows[sessions[0]] == "history" and {*sessions} <= {*rows}
+    assert rows[crowd[0]] == "history" and {*crowd} <= {*rows}
     assert len(rows) == len(lines) == (await sdk.call("listSessions", {"includeArchived": True}))["total"]
 
 
-@pytest.fixture
-async def connected(hub: RunningHub) -> AsyncGenerator[None]:
-    """The hub has a sign-in for GitHub."""
-    assert hub.hub is not None
-    before = hub.hub.forging
-    async with github_double() as github:
-        hub.hub.forging = Forging(forge_of(Settings(github_token=TOKEN, github_api_url=github.url)))
-        yield
-        hub.hub.forging = before
-
-
-@pytest.mark.usefixtures("connected")
+@pytest.mark.usefixtures("github")
 async def test_repository_pins_a_session_to_a_branch(run: Run) -> None:
     printed = await run("repository", "acme", "acme/repo-003")
     assert "acme/repo-003" in printed and printed.rstrip().endswith("at main")

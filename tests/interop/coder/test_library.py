@@ -6,13 +6,8 @@ from typing import Any
 
 import pytest
 
-from roost.core.forging import Forging
-from roost.forges import forge_of
 from roost.model.library import PROPOSAL_MIME
-from roost.settings import GithubSettings, Settings
-from roost.testing import RunningHub
 from tests.behaviour.conftest import script
-from tests.forges.github_double import TOKEN, github_double
 from tests.interop.coder.polling import idle, once
 from tests.interop.coder.published import Json, Published, Raised
 
@@ -141,17 +136,14 @@ async def test_users_are_found_by_their_names(sdk: Published) -> None:
     assert len((await sdk.call("listUsers", {"search": "OWNER", "limit": 1, "offset": 0}))["users"]) == 1
 
 
-async def test_github_says_that_it_is_not_connected_until_it_is(sdk: Published, hub: RunningHub) -> None:
+async def test_github_says_that_it_is_not_connected_until_it_is(sdk: Published) -> None:
     assert "GitHub" in await refused(sdk, 409, "listGitHubAccounts")
-    assert hub.hub is not None
-    before = hub.hub.forging
-    async with github_double() as github:
-        try:
-            hub.hub.forging = Forging(forge_of(Settings(github=GithubSettings(token=TOKEN, api_url=github.url))))
-            accounts = await sdk.call("listGitHubAccounts")
-            assert (accounts["connected"], accounts["username"]) == (True, "anna")
-            acme = next(account for account in accounts["accounts"] if account["accountName"] == "acme")
-            page = await sdk.call("listGitHubRepos", acme["accountId"])
-            assert (page["totalCount"], page["repositories"][0]["fullName"]) == (250, "acme/repo-000")
-        finally:
-            hub.hub.forging = before
+
+
+@pytest.mark.usefixtures("github")
+async def test_accounts_and_repositories_of_github_are_listed(sdk: Published) -> None:
+    accounts = await sdk.call("listGitHubAccounts")
+    assert (accounts["connected"], accounts["username"]) == (True, "anna")
+    acme = next(account for account in accounts["accounts"] if account["accountName"] == "acme")
+    page = await sdk.call("listGitHubRepos", acme["accountId"])
+    assert (page["totalCount"], page["repositories"][0]["fullName"]) == (250, "acme/repo-000")
