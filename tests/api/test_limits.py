@@ -1,7 +1,7 @@
 """Limits at their edge: what just fits is taken, one more is refused with its code."""
 
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 from roost.api.asgi import Message, Receive
 from roost.api.call import MAX_KEY_CHARS
 from roost.api.patience import patient
-from roost.api.streams.socket import MAX_TEXT_BYTES
+from roost.api.streams.socket import MAX_SHOWN, MAX_TEXT_BYTES
 from roost.core.session import Session
 from roost.model.commands import (
     MAX_ENV_BYTES,
@@ -24,10 +24,11 @@ from roost.model.commands import (
 )  # fmt: skip
 from roost.model.envelope import draft
 from roost.model.errors import RequestTimedOut
-from roost.model.events import RunAborted, TextDelta, TextInput
+from roost.model.events import Principal, RunAborted, TextDelta, TextInput
 from roost.model.ids import MessageId, PartId
 from tests.api.served import Served, served
 from tests.api.test_socket import asked, closed, joined
+from tests.api.test_socket import told as told_on
 from tests.api.test_streams import said as says
 from tests.api.test_streams import stream
 
@@ -110,6 +111,24 @@ async def test_a_message_of_events_holds_what_fits_or_one_event(api: Served) -> 
             seen = message.get("seq", seen)
             sizes += [len(frame)] if message["type"] == "events" else []
     assert 400_000 < max(sizes) <= MAX_TEXT_BYTES  # two of them fit, a third does not
+
+
+async def test_a_message_names_so_many_who_are_here_and_counts_all(api: Served) -> None:
+    session = await api.live()
+    by = Principal(user="ada", kind="user")
+    with ExitStack() as watching:
+
+        def watch() -> None:
+            here = api.hub.presence.here(by, via="sse", role="observer", leave=lambda: None, session=session.id)
+            watching.enter_context(here)
+
+        for _ in range(MAX_SHOWN - 2):  # beside the agent and the socket
+            watch()
+        async with joined(api, session.id) as socket:
+            for total in (MAX_SHOWN, MAX_SHOWN + 1):
+                told = await told_on(socket, "presence")
+                assert (told["total"], len(told["participants"])) == (total, MAX_SHOWN)
+                watch()
 
 
 async def test_tags_are_counted_after_they_are_added(api: Served) -> None:
