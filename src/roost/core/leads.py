@@ -77,9 +77,7 @@ class Lead:
         try:
             await self._hosts.accept(self._find, self._token, self._take, self._give)
         finally:
-            self._gone.set()
-            self._welcomed.set()
-            self._ring()
+            self.over()
 
     async def ready(self) -> None:
         """Returns once events can be appended. Raises: StaleDriver: the session is not this lead's."""
@@ -117,6 +115,12 @@ class Lead:
     def leave(self) -> None:
         """Part from the hub, all is said: a session that was to pause does so."""
         self._say(Bye())
+
+    def over(self) -> None:
+        """It has left, or never came to `run`: there is room for another one."""
+        self._gone.set()
+        self._welcomed.set()
+        self._ring()
 
     def supersede(self) -> None:
         self.superseded = True
@@ -247,7 +251,7 @@ def _superseded(record: Record) -> Decision:
 
 
 def _opened(record: Record) -> Decision:
-    """An epoch for a session whose lead was away."""
+    """An epoch for a session whose lead was away; `start`: if it does not say hello after all, that is noticed."""
     if record.phase is not Phase.PAUSED:
         return Decision()
-    return Decision([draft(e.SessionResuming(), by=HUB), *starting(record)])
+    return Decision([draft(e.SessionResuming(), by=HUB), *starting(record)], then="start")

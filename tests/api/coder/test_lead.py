@@ -312,6 +312,22 @@ async def test_a_session_that_is_over_parts_with_its_lead(hub: Served, asked: c.
         assert (await closed(late))[0] == code
 
 
+async def test_a_lead_that_was_turned_away_leaves_room_and_nothing_stays_resuming(tmp_path: Path) -> None:
+    async with served(tmp_path, max_streams=1, start_timeout_seconds=0.1) as hub:
+        session = await hub.create(mode="tui", agent="scripted")
+        head = session.seq
+        async with attached(hub, session.id, "observer"):
+            async with connected(hub, f"sessionId={session.id}") as lead:
+                assert (await closed(lead))[0] == 4429
+            with anyio.fail_after(5):
+                async for page in hub.hub.log.follow(session.id, head):
+                    if "session-paused" in page.types:
+                        break
+        async with leading(hub, f"sessionId={session.id}") as (lead, _):
+            await turn(lead, "I see")
+        assert session.record_now.last_run
+
+
 async def test_only_its_owner_is_the_agent_of_a_session(hub: Served) -> None:
     other = await hub.hub.keys.add(AddKey(user="bob"), ROOST)
     session = await hub.create(mode="tui", visibility="collaborate")

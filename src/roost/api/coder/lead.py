@@ -102,7 +102,10 @@ async def lead(connection: Connection, streams: Streams, lives: Lives, by: e.Pri
     else:
         session = await _made(hub, by, query_of(scope, "label") or query_of(scope, "task"))
     leading = await hub.leads.take(session, query_of(scope, "driverInstanceId"), by)
-    return await _Leading(connection, session, by, key, leading).run(streams, lives)
+    try:
+        return await _Leading(connection, session, by, key, leading).run(streams, lives)
+    finally:
+        leading.over()
 
 
 async def _made(hub: Hub, by: e.Principal, label: str | None) -> Session:
