@@ -1,5 +1,5 @@
 """What our events become on Coder's wire. A golden file holds events as they come (`in`, `at` in ms) and after each of
-them what is told (`out`); `wait` is time in which nothing comes.
+them what is told (`out`); `by`: a person did it; `wait` is time in which nothing comes.
 
 `ROOST_TEST_GOLDEN=write` writes what is told anew; read the difference before you commit it.
 """
@@ -41,13 +41,13 @@ class Watching:
         self.seq = 3
         self.at = FIRST_AT
 
-    def tell(self, *bodies: e.Body, run: RunId | None = None, after: int = 1, raw: bytes | None = None) -> list[Told]:
-        told: list[Told] = []
+    def tell(
+        self, *bodies: e.Body, run: RunId | None = None, by_ann: bool = False, after: int = 1, raw: bytes | None = None
+    ) -> list[Told]:
+        told, by = list[Told](), ANN if run or by_ann else UNSET
         for body in bodies:
             self.seq, self.at = self.seq + 1, self.at + after
-            event = Event(
-                seq=self.seq, at=self.at, raw=Raw(raw or encode_body(body)), run=run or UNSET, by=ANN if run else UNSET
-            )
+            event = Event(seq=self.seq, at=self.at, raw=Raw(raw or encode_body(body)), run=run or UNSET, by=by)
             told += self.translator.take(event, self.at)
         return told
 
@@ -60,7 +60,8 @@ def played(line: dict[str, Any], watching: Watching) -> list[Told]:
     if "wait" in line:
         return watching.wait(line["wait"])
     raw = msgspec.json.encode(line["in"])
-    return watching.tell(e.Body(), run=RunId(line["run"]) if "run" in line else None, after=line.get("at", 1), raw=raw)
+    run = RunId(line["run"]) if "run" in line else None
+    return watching.tell(e.Body(), run=run, by_ann="by" in line, after=line.get("at", 1), raw=raw)
 
 
 def written(told: Told) -> str:

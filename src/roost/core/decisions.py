@@ -137,7 +137,7 @@ def _next_of_queue(record: Record) -> Decision:
     """The head of the queue gets its run."""
     head, run = record.queue[0], new_run_id()
     begun = draft(e.RunStart(message=head.message, input=head.input, delivery="queue"), run=run, by=head.by)
-    return Decision([draft(e.Dequeued(message=head.message), by=HUB), begun, *loops.joined(record, run)], run)
+    return Decision([draft(e.Dequeued(message=head.message), by=HUB), begun, *loops.joined(record, run, head.by)], run)
 
 
 def _send(record: Record, command: c.Send, by: e.Principal) -> Decision:
@@ -151,7 +151,7 @@ def _send(record: Record, command: c.Send, by: e.Principal) -> Decision:
         return _steer(record, command, parts, by)
     run = new_run_id()
     begun = draft(e.RunStart(message=new_message_id(), input=parts, delivery=command.delivery), run=run, by=by)
-    drafts = [begun, *loops.joined(record, run)]
+    drafts = [begun, *loops.joined(record, run, by)]
     if record.phase is Phase.PAUSED:
         return Decision([*waking(record, by), *drafts], run, "start")
     return Decision(drafts, run)

@@ -148,13 +148,13 @@ def _person_needed(state: LoopState, attended: bool) -> str | None:
     return None
 
 
-def joined(record: Record, run: RunId) -> list[Draft]:
-    """What makes a run that a person has started the next iteration, of a loop that waited for one."""
+def joined(record: Record, run: RunId, by: e.Principal) -> list[Draft]:
+    """What makes a run that a person has started the next iteration, of a loop that waited for them."""
     state = record.loop
     if state is UNSET or state.status != "awaiting_input":
         return []
     most = state.loop.max_iterations
-    return [_begun(state, run)] if most is UNSET or state.iteration < most else []
+    return [_begun(state, run, by=by)] if most is UNSET or state.iteration < most else []
 
 
 def halted(record: Record, status: Literal["paused", "cancelled", "blocked"], why: str) -> list[Draft]:
@@ -196,10 +196,10 @@ def _going_on(record: Record) -> LoopState:
     return state
 
 
-def _begun(state: LoopState, run: RunId, about: e.GoalUpdated | None = None) -> Draft:
+def _begun(state: LoopState, run: RunId, about: e.GoalUpdated | None = None, by: e.Principal = HUB) -> Draft:
     first = {} if state.id is not UNSET else {"id": new_loop_id()}
     said: dict[str, Any] = {} if about is None else {"summary": about.summary, "next_action": about.next_action}
-    return draft(e.LoopUpdated(status="running", iteration=state.iteration + 1, **first, **said), run=run, by=HUB)
+    return draft(e.LoopUpdated(status="running", iteration=state.iteration + 1, **first, **said), run=run, by=by)
 
 
 def _now(state: LoopState, status: e.LoopStatus, **about: Any) -> e.LoopUpdated:

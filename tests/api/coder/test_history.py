@@ -16,6 +16,7 @@ from tests.api.served import Served
 
 pytestmark = pytest.mark.anyio
 ROOST = e.Principal(user="roost", kind="service")
+ANN = e.Principal(user="ann")
 
 
 async def history(hub: Served, session: Session, **params: Any) -> Any:
@@ -90,6 +91,24 @@ async def test_a_history_grows_with_its_log(hub: Served) -> None:
     after = await history(hub, session, limit=1)
     assert after["total"] == before + 4  # user_prompt, agent_start, turn_start, message_end
     assert after["events"][0]["payload"]["message"]["content"] == [{"type": "text", "text": "x" * 300}]
+
+
+async def test_a_history_tells_what_has_become_of_a_loop(hub: Served) -> None:
+    session = await hub.live()
+    for change in (
+        c.ChangeLoop(action="start", loop=c.LoopRequest(goal="green", max_iterations=3)),
+        c.ChangeLoop(action="pause"),
+        c.ChangeLoop(action="adjust", loop=c.LoopRequest(max_iterations=4)),
+        c.ChangeLoop(action="resume"),
+        c.ChangeLoop(action="cancel"),
+    ):
+        await session.handle(change, ANN)
+    events = (await history(hub, session))["events"]
+    told = [event["event"] for event in reversed(events) if event["event"].startswith("loop_")]
+    assert [name for name in told if name != "loop_state_updated"] == [
+        "loop_started", "loop_paused", "loop_resumed", "loop_cancelled",
+    ]  # fmt: skip
+    assert told.count("loop_state_updated") == 6  # all four, the first iteration, and the adjustment
 
 
 async def test_past_the_end_there_is_nothing_and_no_error(hub: Served) -> None:

@@ -7,6 +7,7 @@ from msgspec import UNSET
 
 from roost.api.coder.entries import author_of
 from roost.api.coder.speech import Pair
+from roost.core.decision import HUB
 from roost.model import events as e
 from roost.model.envelope import Event
 
@@ -14,6 +15,13 @@ LEAD: Final = "coder-lead"
 """The source of `native` events that a lead of theirs has reported (lead.py): told as they were."""
 MAX_DESCRIPTION_CHARS: Final = 100
 """Of a sub-agent's prompt, for a line on a screen."""
+LOOP_NAMES: Final[dict[str, str]] = {
+    "paused": "loop_paused",
+    "blocked": "loop_blocked",
+    "completed": "loop_completed",
+    "cancelled": "loop_cancelled",
+}
+"""What a loop that has come to this status is told as, beside `loop_state_updated`."""
 
 
 def _created(body: e.SessionCreated) -> list[Pair]:
@@ -75,6 +83,20 @@ FACTS: Final[dict[type, Callable[[Any], list[Pair]]]] = {
     e.SubtaskStart: _task_start,
     e.Native: _native,
 }
+
+
+def loop_name(body: e.LoopUpdated, event: Event) -> str | None:
+    """What has become of a loop; None: it goes on by itself, waits, or was adjusted, and only its state is told.
+
+    The event alone says it, so that live and history agree: the hub begins iterations, and what a person sets going
+    was resumed."""
+    if body.id is not UNSET:
+        return "loop_started"
+    if body.loop is not UNSET:
+        return None
+    if body.status in ("starting", "running"):
+        return None if event.by in (UNSET, HUB) else "loop_resumed"
+    return LOOP_NAMES.get(body.status)
 
 
 def prompted(body: e.RunStart | e.Steered, event: Event) -> Pair:

@@ -10,10 +10,9 @@ from typing import Any, Final
 from msgspec import UNSET
 
 from roost.api.coder import pi
-from roost.api.coder.facts import FACTS, prompted
+from roost.api.coder.facts import FACTS, loop_name, prompted
 from roost.api.coder.shapes import LoopShape
 from roost.api.coder.speech import Pair
-from roost.api.coder.translate import LOOP_NAMES
 from roost.model import events as e
 from roost.model.envelope import BY_TAG, Event
 from roost.model.ids import MessageId
@@ -33,7 +32,7 @@ def pairs_of(event: Event, agent: str, messages: Messages) -> list[Pair]:
     return [] if make is None else make(event.body, event, agent, messages)
 
 
-def _loop(body: e.LoopUpdated, *_: Any) -> list[Pair]:
+def _loop(body: e.LoopUpdated, event: Event, *_: Any) -> list[Pair]:
     shape = LoopShape(
         status=body.status,
         iteration=body.iteration,
@@ -42,7 +41,7 @@ def _loop(body: e.LoopUpdated, *_: Any) -> list[Pair]:
         next_action=body.next_action,
         goal=UNSET if body.loop is UNSET else body.loop.goal,
     )
-    name = "loop_started" if body.id is not UNSET else LOOP_NAMES.get(body.status)
+    name = loop_name(body, event)
     told: list[Pair] = [("loop_state_updated", {"loop": shape})]
     return told if name is None else [(name, {"loop": shape}), *told]
 

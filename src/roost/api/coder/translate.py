@@ -13,7 +13,7 @@ from msgspec.structs import asdict
 
 from roost.api.coder import pi
 from roost.api.coder.asking import dialogs
-from roost.api.coder.facts import FACTS, prompted, text_of
+from roost.api.coder.facts import FACTS, loop_name, prompted, text_of
 from roost.api.coder.speech import Pair, Speech
 from roost.api.coder.told import Told
 from roost.api.coder.views import loop_of
@@ -30,13 +30,6 @@ TICK_MS: Final = 0.001
 """Between two events of theirs that fall into one millisecond."""
 NAMELESS: Final = "agent"
 """A sub-agent that was never announced."""
-LOOP_NAMES: Final[dict[str, str]] = {
-    "paused": "loop_paused",
-    "blocked": "loop_blocked",
-    "completed": "loop_completed",
-    "cancelled": "loop_cancelled",
-}
-"""What a loop that has come to this status is told as, beside `loop_state_updated`."""
 SILENT: Final[frozenset[type]] = frozenset(
     (
         e.ConfigChanged, e.RuntimeStarting, e.RuntimeLost, e.PauseRequested, e.SessionPaused, e.SessionResuming,
@@ -205,14 +198,8 @@ class Translator:
         asked = [entry for entry in self.record.pending if entry.request == body.request]
         return [("rpc_ui_request", asdict(dialog)) for entry in asked for dialog in dialogs(self.record, entry)]
 
-    def _loop(self, body: e.LoopUpdated, _: Event, before: Record) -> list[Pair]:
-        was = "" if before.loop is UNSET else before.loop.status
-        name = LOOP_NAMES.get(body.status) if body.status != was else None
-        if body.id is not UNSET:
-            name = "loop_started"
-        elif was in ("paused", "awaiting_input") and body.status in ("starting", "running"):
-            name = "loop_resumed"
-        about = {"loop": loop_of(self.record)}
+    def _loop(self, body: e.LoopUpdated, event: Event, _: Record) -> list[Pair]:
+        name, about = loop_name(body, event), {"loop": loop_of(self.record)}
         told: list[Pair] = [("loop_state_updated", about)]
         return told if name is None else [(name, about), *told]
 
