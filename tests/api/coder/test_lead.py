@@ -312,6 +312,24 @@ async def test_a_session_that_is_over_parts_with_its_lead(hub: Served, asked: c.
         assert (await closed(late))[0] == code
 
 
+@pytest.mark.parametrize("working", [False, True])
+async def test_a_session_that_is_put_to_sleep_parts_with_its_lead_once_its_turn_is_over(
+    hub: Served, working: bool
+) -> None:
+    async with leading(hub) as (lead, session):
+        if working:
+            await report(lead, "agent_start")
+        await session.handle(c.Pause(), ROOST)
+        if working:
+            aborted = await until(lead, lambda frame: frame["type"] == "rpc_command")
+            assert aborted[-1]["command"] == {"type": "abort"}
+            await report(lead, "agent_end")
+        assert (await closed(lead))[0] == 1000
+    with anyio.fail_after(5):
+        await session.wait_paused()
+    assert session.record_now.phase.value == "paused"
+
+
 async def test_a_lead_that_was_turned_away_leaves_room_and_nothing_stays_resuming(tmp_path: Path) -> None:
     async with served(tmp_path, max_streams=1, start_timeout_seconds=0.1) as hub:
         session = await hub.create(mode="tui", agent="scripted")
