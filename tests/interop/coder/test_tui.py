@@ -78,11 +78,9 @@ async def test_a_session_is_picked_from_those_that_can_be_connected(agentuity: A
         await tui.shows("I was picked", times=2)
 
 
-async def test_a_session_is_made_and_attached_in_one_command(agentuity: Agentuity) -> None:
-    async with terminal(
-        [*agentuity.command, "tui", "--sandbox", "made here"], agentuity.environment, agentuity.home
-    ) as tui:
-        await tui.shows("Driver connected")
+@pytest.mark.parametrize("arguments", [("tui", "--sandbox", "made here"), ("create", "made here", "--connect")])
+async def test_a_session_is_made_and_attached_in_one_command(agentuity: Agentuity, arguments: tuple[str, ...]) -> None:
+    async with terminal([*agentuity.command, *arguments], agentuity.environment, agentuity.home) as tui:
         await tui.shows("[Extensions]")  # its own screen: what is typed before belongs to the shell
         await say(tui, "and typed here")
         await tui.shows("and typed here", times=2)
@@ -104,3 +102,24 @@ async def test_a_local_terminal_leads_a_session_of_its_own(
         assert (item["status"], item["bucket"]) == ("active", "running")
         async with sdk.opened("socket", sessionId=item["sessionId"], role="controller") as controller:
             assert (await controller.told("session_hydration"))["leadConnected"] is True
+
+
+async def test_the_overlay_shows_the_sessions_of_the_hub_and_what_they_do(agentuity: Agentuity, sdk: Published) -> None:
+    here = await sdk.session("a session called here", label="called here")
+    there = await sdk.session(script({"todos": ["write the tests"]}, {"text": "Noted."}), label="called there")
+    for session in (here, there):
+        await idle(sdk, session)
+    async with terminal([*agentuity.command, "tui", "--remote", here], agentuity.environment, agentuity.home) as tui:
+        await tui.shows("a session called here")
+        tui.press("/hub")
+        await tui.shows("Open Coder overlay")
+        tui.press(ENTER)
+        await tui.shows("› called there  active sandbox  Live")
+        assert "called here  active sandbox  Live" in tui.text
+        tui.press(ENTER)
+        for words in ("Root Task", "Connection: Live  Runtime: ready  Control: enabled", "write the tests"):
+            await tui.shows(words)
+        tui.press("2")
+        async with sdk.opened("socket", sessionId=there, role="controller") as controller:
+            await controller.command("prompt", message="seen in the feed")
+            await tui.shows("seen in the feed")
