@@ -104,8 +104,10 @@ class Translator:
     def _steered(self, body: e.Steered, event: Event, _: Record) -> list[Pair]:
         return [prompted(body, event)]
 
-    def _queue(self, *_: Any) -> list[Pair]:
-        waiting = [text_of(entry.input) for entry in self.record.queue]
+    def _queue(self, body: e.Queued | e.Dequeued, *_: Any) -> list[Pair]:
+        """What waits still: the run that takes an input off the queue starts in the same commit."""
+        leaves = body.message if isinstance(body, e.Dequeued) else None
+        waiting = [text_of(entry.input) for entry in self.record.queue if entry.message != leaves]
         return [("queue_update", {"steering": [], "followUp": waiting})]
 
     def _run_end(self, body: e.Body, event: Event, _: Record) -> list[Pair]:
