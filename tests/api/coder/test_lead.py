@@ -14,6 +14,7 @@ from roost.core.session import Session
 from roost.model import commands as c
 from roost.model import events as e
 from roost.model.keys import AddKey
+from roost.settings import LinkSettings
 from tests.api.coder.asking import ask
 from tests.api.coder.watching import Json, attached, closed, command, connected, heard, named, say, until
 from tests.api.served import Served, served
@@ -310,6 +311,19 @@ async def test_a_session_that_is_over_parts_with_its_lead(hub: Served, asked: c.
         assert (await closed(lead))[0] == code
     async with connected(hub, f"sessionId={session.id}") as late:
         assert (await closed(late))[0] == code
+
+
+async def test_a_run_ends_also_if_its_lead_does_not_obey(tmp_path: Path) -> None:
+    impatient = LinkSettings(abort_grace_seconds=0.05)
+    async with served(tmp_path, link=impatient) as hub, leading(hub) as (lead, session):
+        await report(lead, "agent_start")
+        await session.handle(c.Abort(), ROOST)
+        with anyio.fail_after(5):
+            await session.wait_idle()
+        run = session.record_now.last_run
+        assert run and run.status.value == "cancelled"
+        await report(lead, "agent_end")  # it comes too late, and changes nothing
+        assert session.record_now.last_run == run
 
 
 @pytest.mark.parametrize("working", [False, True])

@@ -46,8 +46,6 @@ from roost.model.lifecycle import Phase
 
 HEARS: Final = patterns("session_*,loop_*")
 """What a lead is told of its session, beside who comes and goes: the rest it has said itself."""
-ABORT_SECONDS: Final = 10.0
-"""How long a lead may take to end a turn that is to stop; then its run is over all the same."""
 UNTYPED: Final = "(at the terminal)"
 """The input of a turn of which only its beginning was reported."""
 MAX_DIALOGS: Final = 100
@@ -197,7 +195,8 @@ class _Leading:
         await self._connection.tell(frames.text(frames.RpcCommand(command=command)))
 
     async def _give_up(self, run: RunId | UnsetType) -> None:
-        await anyio.sleep(ABORT_SECONDS)
+        """A lead that does not end its turn in time has its run ended all the same."""
+        await anyio.sleep(self._hub.settings.link.abort_grace_seconds)
         if self._open_run() == run:
             await self._lead.append([e.RunAborted(read=self._lead.read)], run)
             self._go_if_asked()
