@@ -22,6 +22,7 @@ from roost.model.commands import (
     Abort,
     AnyCommand,
     Archive,
+    ChangeLoop,
     Configure,
     End,
     KitChange,
@@ -213,12 +214,14 @@ class AsyncSession(AsyncCommanding, AsyncConnecting, AsyncWorkspace, AsyncKnowin
         visibility: Literal["private", "organization", "collaborate"] | None = None,
         hidden: bool | None = None,
         kit: KitChange | Mapping[str, Any] | None = None,
+        loop: ChangeLoop | Mapping[str, Any] | None = None,
     ) -> SessionInfo:
         """Change what is given. `tags` are all of them; `add_tags`, `remove_tags` change single ones, whoever changes
         others at the same time. `metadata` merges key by key; `hidden` takes the session off default lists; `kit`:
         `default_agent`, `enabled_agents`, `skills`, each replaced as a whole, and given to the agent when it starts
-        next. Raises: InvalidBody, BodyTooLarge: past a limit; Forbidden: only its owner changes the visibility;
-        SessionClosed."""
+        next; `loop`: `action`, and its `loop`, as `start_loop` and its like do alone: all of it happens, or nothing.
+        Raises: InvalidBody, BodyTooLarge: past a limit; Forbidden: only its owner changes the visibility;
+        SessionClosed; LoopNotFound, LoopEnded, LoopRunning."""
         body = Update(
             label=or_absent(label),
             tags=UNSET if tags is None else tuple(tags),
@@ -228,6 +231,7 @@ class AsyncSession(AsyncCommanding, AsyncConnecting, AsyncWorkspace, AsyncKnowin
             visibility=or_absent(visibility),
             hidden=or_absent(hidden),
             kit=UNSET if kit is None else as_struct(kit, KitChange),
+            loop=UNSET if loop is None else as_struct(loop, ChangeLoop),
         )
         return msgspec.json.decode(await self._wire.request("PATCH", self._path, body=body), type=SessionInfo)
 

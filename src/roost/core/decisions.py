@@ -54,6 +54,8 @@ def may_wake(command: c.AnyCommand) -> bool:
             return command.delivery != "queue"
         case c.ChangeLoop():
             return command.action in ("start", "resume")
+        case c.Update(loop=c.ChangeLoop() as change):
+            return may_wake(change)
         case _:
             return isinstance(command, c.Resume)
 
@@ -222,7 +224,8 @@ def _stopped(record: Record, how: Literal["archived", "ended"]) -> list[Draft]:
 
 
 def _update(record: Record, command: c.Update, by: e.Principal) -> Decision:
-    """Raises: SessionClosed; Forbidden: only its owner decides who sees it; InvalidBody, BodyTooLarge."""
+    """Raises: SessionClosed; Forbidden: only its owner decides who sees it; InvalidBody, BodyTooLarge; with a change of
+    its loop, what `_change_loop` raises."""
     if record.phase is Phase.ENDED:
         raise SessionClosed
     if command.visibility is not UNSET and not is_owner(record.owner, by):
@@ -235,7 +238,9 @@ def _update(record: Record, command: c.Update, by: e.Principal) -> Decision:
     check_tags(fields["tags"])
     fields["kit"] = UNSET if command.kit is UNSET else kits.changed(record.kit, command.kit)
     fields = {name: value for name, value in fields.items() if value is not UNSET}
-    return Decision([draft(e.SessionUpdated(**fields), by=by)]) if fields else Decision()
+    changed = [draft(e.SessionUpdated(**fields), by=by)] if fields else []
+    looped = Decision() if command.loop is UNSET else _change_loop(record, command.loop, by)
+    return Decision([*changed, *looped.drafts], looped.run, looped.then)
 
 
 def _tags(now: Sequence[str], command: c.Update) -> tuple[str, ...] | UnsetType:

@@ -7,7 +7,7 @@ owed and no input waits. What the agent says of its goal in it decides how the l
 from collections.abc import Callable
 from typing import Any, Final, Literal
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from roost.core.decision import HUB, Decision
 from roost.model import commands as c
@@ -148,7 +148,7 @@ def _person_needed(state: LoopState, attended: bool) -> str | None:
     return None
 
 
-def joined(record: Record, run: RunId, by: e.Principal) -> list[Draft]:
+def joined(record: Record, run: RunId, by: e.Principal | UnsetType) -> list[Draft]:
     """What makes a run that a person has started the next iteration, of a loop that waited for them."""
     state = record.loop
     if state is UNSET or state.status != "awaiting_input":
@@ -196,7 +196,9 @@ def _going_on(record: Record) -> LoopState:
     return state
 
 
-def _begun(state: LoopState, run: RunId, about: e.GoalUpdated | None = None, by: e.Principal = HUB) -> Draft:
+def _begun(
+    state: LoopState, run: RunId, about: e.GoalUpdated | None = None, by: e.Principal | UnsetType = HUB
+) -> Draft:
     first = {} if state.id is not UNSET else {"id": new_loop_id()}
     said: dict[str, Any] = {} if about is None else {"summary": about.summary, "next_action": about.next_action}
     return draft(e.LoopUpdated(status="running", iteration=state.iteration + 1, **first, **said), run=run, by=by)

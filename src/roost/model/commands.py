@@ -185,10 +185,20 @@ class KitChange(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_un
     skills: tuple[Skill, ...] | UnsetType = UNSET
 
 
+class ChangeLoop(Command, frozen=True, kw_only=True, tag="change-loop"):
+    """`start` a loop; `pause` it after the iteration that goes on; `resume` it, which wakes a session that sleeps;
+    `cancel` it, and the run of its iteration; `adjust` what it works towards; `leave` it, as if there were none, its
+    run goes on. Repeat is success, but for `start`. `loop`: for `start` and `adjust`."""
+
+    action: Literal["start", "pause", "resume", "cancel", "adjust", "leave"]
+    loop: LoopRequest | UnsetType = UNSET
+
+
 class Update(Command, frozen=True, kw_only=True, tag="update"):
     """Change what is present. `tags` are replaced as a whole; `add_tags` and `remove_tags` change single ones, whoever
     changes others at the same time. `metadata` merges key by key; `hidden` takes the session off default lists; what
-    changes in the `kit` is given to the agent when it starts next."""
+    changes in the `kit` is given to the agent when it starts next. `loop`: what becomes of its loop, together with the
+    rest or not at all."""
 
     label: str | UnsetType = UNSET
     tags: tuple[str, ...] | UnsetType = UNSET
@@ -198,6 +208,7 @@ class Update(Command, frozen=True, kw_only=True, tag="update"):
     visibility: Literal["private", "organization", "collaborate"] | UnsetType = UNSET
     hidden: bool | UnsetType = UNSET
     kit: KitChange | UnsetType = UNSET
+    loop: ChangeLoop | UnsetType = UNSET
 
 
 class ReplyPermission(Command, frozen=True, kw_only=True, tag="reply-permission"):
@@ -241,15 +252,6 @@ class Unqueue(Command, frozen=True, kw_only=True, tag="unqueue"):
     """Take an input off the queue."""
 
     message: MessageId
-
-
-class ChangeLoop(Command, frozen=True, kw_only=True, tag="change-loop"):
-    """`start` a loop; `pause` it after the iteration that goes on; `resume` it, which wakes a session that sleeps;
-    `cancel` it, and the run of its iteration; `adjust` what it works towards; `leave` it, as if there were none, its
-    run goes on. Repeat is success, but for `start`. `loop`: for `start` and `adjust`."""
-
-    action: Literal["start", "pause", "resume", "cancel", "adjust", "leave"]
-    loop: LoopRequest | UnsetType = UNSET
 
 
 AnyCommand = (

@@ -191,6 +191,16 @@ async def test_a_loop_begins_with_its_session_and_is_adjusted_ended_and_begun_ag
     assert (again["goal"], again["status"], again["iteration"]) == ("once more", "running", 1)
 
 
+async def test_fields_and_loop_change_together_or_not_at_all(hub: Served) -> None:
+    session, _ = await made(hub, label="before", loop={"goal": "ship it"})
+    path = f"/session/{session.id}"
+    await ask(hub, "PATCH", path, {"label": "after", "loop": {"maxIterations": 0}}, status=400)
+    assert session.record_now.label == "before"
+    changed = await ask(hub, "PATCH", path, {"label": "after", "loop": {"maxIterations": 2}})
+    loop = (await ask(hub, "GET", f"{path}/loop"))["loop"]
+    assert (changed["label"], loop["maxIterations"]) == ("after", 2)
+
+
 async def test_a_loop_without_a_word_works_towards_the_task(hub: Served) -> None:
     _, told = await made(hub, workflowMode="loop")
     assert (told["workflowMode"], told["loop"]["status"]) == ("loop", "starting")

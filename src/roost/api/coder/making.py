@@ -45,7 +45,7 @@ async def create_command(hub: Hub, body: shapes.CreateBody, by: e.Principal) -> 
     return command, kit
 
 
-async def update_command(hub: Hub, body: shapes.UpdateBody, by: e.Principal) -> c.Update:
+async def update_command(hub: Hub, record: Record, body: shapes.UpdateBody, by: e.Principal) -> c.Update:
     """Raises: NotInLibrary, InvalidBody."""
     skills: tuple[e.Skill, ...] | UnsetType = UNSET
     if any(given is not UNSET for given in (body.skills, body.saved_skill_ids, body.skill_bucket_ids)):
@@ -59,18 +59,18 @@ async def update_command(hub: Hub, body: shapes.UpdateBody, by: e.Principal) -> 
         tags=body.tags,
         metadata=body.metadata,
         kit=UNSET if kit == c.KitChange() else kit,
+        loop=_change_of_loop(record, body),
     )
 
 
-def loop_command(record: Record, body: shapes.UpdateBody) -> c.ChangeLoop | None:
-    """What becomes of the loop: one that goes on is adjusted, else a new one begins; `standard` leaves it. None:
-    nothing is to be done."""
+def _change_of_loop(record: Record, body: shapes.UpdateBody) -> c.ChangeLoop | UnsetType:
+    """One that goes on is adjusted, else a new one begins; `standard` leaves it."""
     goes_on = record.loop is not UNSET and record.loop.status not in LOOP_ENDS
     if body.workflow_mode == "standard":
-        return None if record.loop is UNSET else c.ChangeLoop(action="leave")
+        return UNSET if record.loop is UNSET else c.ChangeLoop(action="leave")
     loop = _loop(body.workflow_mode, body.loop)
     if loop is UNSET or (goes_on and loop == c.LoopRequest()):
-        return None
+        return UNSET
     return c.ChangeLoop(action="adjust" if goes_on else "start", loop=loop)
 
 

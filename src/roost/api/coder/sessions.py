@@ -7,7 +7,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 
 from roost.api.call import RECORDED, Call
 from roost.api.coder import shapes
-from roost.api.coder.making import create_command, loop_command, update_command
+from roost.api.coder.making import create_command, update_command
 from roost.api.coder.views import check_not_history, detail_of, flags_of, item_of, skills_of, workflow_of
 from roost.core.session import Session
 from roost.model.commands import Archive, Resume
@@ -62,11 +62,8 @@ async def update_coder_session(
 ) -> shapes.Updated:
     """Change what is present in the body; `metadata` key by key."""
     found = await request.hub.find(session, request.by)
-    command = await update_command(request.hub, data, request.by)
-    loop = loop_command(found.record_now, data)
+    command = await update_command(request.hub, found.record_now, data, request.by)
     await found.handle(command, request.by, request.key)
-    if loop is not None:
-        await found.handle(loop, request.by)
     record = found.record_now
     return shapes.Updated(
         session_id=found.id,

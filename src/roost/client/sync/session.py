@@ -17,7 +17,7 @@ from roost.client.sync.knowing import Knowing
 from roost.client.sync.portal import OnLink, callbacks_in_caller, on_link_in_caller
 from roost.client.sync.socket import Connecting
 from roost.client.sync.workspace import Workspace
-from roost.model.commands import KitChange, PolicyRequest, TimeoutsRequest
+from roost.model.commands import ChangeLoop, KitChange, PolicyRequest, TimeoutsRequest
 from roost.model.envelope import Event
 from roost.model.events import Rule
 from roost.model.ids import RunId, Seq, SessionId
@@ -161,12 +161,14 @@ class Session(Commanding, Connecting, Workspace, Knowing, Exporting):
         visibility: Literal["private", "organization", "collaborate"] | None = None,
         hidden: bool | None = None,
         kit: KitChange | Mapping[str, Any] | None = None,
+        loop: ChangeLoop | Mapping[str, Any] | None = None,
     ) -> SessionInfo:
         """Change what is given. `tags` are all of them; `add_tags`, `remove_tags` change single ones, whoever changes
         others at the same time. `metadata` merges key by key; `hidden` takes the session off default lists; `kit`:
         `default_agent`, `enabled_agents`, `skills`, each replaced as a whole, and given to the agent when it starts
-        next. Raises: InvalidBody, BodyTooLarge: past a limit; Forbidden: only its owner changes the visibility;
-        SessionClosed."""
+        next; `loop`: `action`, and its `loop`, as `start_loop` and its like do alone: all of it happens, or nothing.
+        Raises: InvalidBody, BodyTooLarge: past a limit; Forbidden: only its owner changes the visibility;
+        SessionClosed; LoopNotFound, LoopEnded, LoopRunning."""
         return self._portal.call(
             self._async.update,
             label=label,
@@ -177,6 +179,7 @@ class Session(Commanding, Connecting, Workspace, Knowing, Exporting):
             visibility=visibility,
             hidden=hidden,
             kit=kit,
+            loop=loop,
         )
 
     def end(self, *, force: bool = False) -> Ended:
