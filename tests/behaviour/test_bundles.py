@@ -267,6 +267,15 @@ async def test_only_an_admin_of_the_hub_imports_and_whoever_may_see_exports(
 
 
 @pytest.mark.fire
+async def test_the_audit_says_who_has_imported_what(client: AsyncClient, other: RunningHub) -> None:
+    session = await finished(client, label="goes away")
+    async with other.client() as there:
+        copy = await there.import_session(await exported(session), new_id=True)
+        last = (await there.audit(limit=5000)).entries[-1]
+        assert (last.action, last.by.user) == ("session-imported", (await copy.info()).owner.user)
+        assert last.details == {"session": copy.id, "was": session.id}
+
+
 async def test_a_hub_killed_in_an_import_has_all_of_the_session_or_nothing_of_it(
     client: AsyncClient, tmp_path: Path
 ) -> None:

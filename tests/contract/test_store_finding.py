@@ -405,3 +405,6 @@ async def test_operations_on_keys_are_in_the_audit_and_not_in_the_feed(store: St
     assert done.pos > entry.pos
     assert [each.action for each in await store.audit(after=entry.pos)] == ["session-created"]
     assert [each.action for each in await store.audit(limit=1)] == ["key-added"]
+    await store.note(Deed(action="hub-stopped", by=ANNA, at=6, details={}))
+    last = (await store.audit())[-1]
+    assert (last.action, last.by, last.details, last.pos > done.pos) == ("hub-stopped", ANNA, {}, True)

@@ -43,6 +43,7 @@ class Backups:
         try:
             place.mkdir(mode=0o700, exist_ok=True)
             await self._store.copy(copy)
+            await self._keys.note(by, "hub-backed-up")
         except BaseException as error:
             copy.unlink(missing_ok=True)
             if isinstance(error, OSError):

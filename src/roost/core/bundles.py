@@ -151,10 +151,11 @@ class Bundles:
         mark = self._place / f"{session}.part"
         mark.touch()
         try:
-            last = _belonging(whole.record, session, by)
+            was, last = whole.record.session, _belonging(whole.record, session, by)
             await self._write_log(bundle, session, last)
             await self._write_blobs(bundle, session)
             await self._close(session, whole, by)
+            await self._keys.note(by, "session-imported", session=session, was=was)
         except BaseException:
             with anyio.CancelScope(shield=True):
                 await self._forget(session)

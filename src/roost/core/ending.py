@@ -12,7 +12,7 @@ from roost.core.hosts import Hosts
 from roost.core.keys import Keyring
 from roost.core.session import Session
 from roost.model import commands as c
-from roost.model.errors import RoostError
+from roost.model.errors import RoostError, Unavailable
 from roost.model.events import Principal
 from roost.ports import Bell
 
@@ -36,6 +36,8 @@ class Ending:
 
         Raises: Forbidden: not an admin of the whole hub."""
         self._keys.check_hub(by)
+        with contextlib.suppress(Unavailable):  # a full disk keeps no hub from being stopped
+            await self._keys.note(by, "hub-stopped")
         _log.info("shutting down", by=by.user, sessions=len(self._hosts.held))
         self.on_sleep(len(self._hosts.held))
         with anyio.move_on_after(PAUSE_ALL_SECONDS):

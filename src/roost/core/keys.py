@@ -178,6 +178,10 @@ class Keyring:
         if wanted.expires_at is not UNSET and wanted.expires_at <= self._clock.now_ms():
             raise InvalidBody("expires_at: in the past")
 
+    async def note(self, by: Principal, action: str, **details: str) -> None:
+        """Keep in the audit what was done to the hub as a whole. Raises: StorageUnavailable, StorageFull."""
+        await self._store.note(Deed(action=action, by=by, at=self._clock.now_ms(), details=details))
+
     def _fresh(self, who: Principal, *, scope: Scope, **more: Any) -> tuple[ApiKey, str]:
         secret, public = KEY_PREFIX + secrets.token_hex(20), secrets.token_hex(4)
         now = self._clock.now_ms()

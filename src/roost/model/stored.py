@@ -162,7 +162,7 @@ class ApiKey(Struct, frozen=True, kw_only=True):
 
 
 class Deed(Struct, frozen=True, kw_only=True):
-    """What was done to a key or to something in the library, for the audit: kept in the same commit."""
+    """What was done to a key or to something in the library (kept in the same commit), or to the hub, for the audit."""
 
     action: str
     by: Principal

@@ -102,7 +102,11 @@ class Store(Protocol):
 
     async def audit(self, *, after: Pos = 0, limit: int = 500) -> Sequence[s.AuditEntry]:
         """What people and programs did, with pos > after, in commit order: sessions that exist, deletions, keys,
-        the library."""
+        the library, the hub."""
+        ...
+
+    async def note(self, deed: s.Deed) -> None:
+        """Keep in the audit what was done to the hub as a whole."""
         ...
 
     async def put_key(self, key: s.ApiKey, deed: s.Deed | None = None) -> None:

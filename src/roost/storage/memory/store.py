@@ -196,6 +196,10 @@ class MemoryStore:
         self._check_open()
         return [entry for entry in self._audit if entry.pos > after and self._kept(entry)][: max(limit, 0)]
 
+    async def note(self, deed: Deed) -> None:
+        self._check_open()
+        self._done(deed)
+
     async def put_key(self, key: ApiKey, deed: Deed | None = None) -> None:
         self._check_open()
         self._keys[key.id] = key

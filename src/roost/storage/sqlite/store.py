@@ -109,6 +109,9 @@ class SqliteStore:
     async def audit(self, *, after: Pos = 0, limit: int = 500) -> Sequence[AuditEntry]:
         return await self._readers.call(reader.read_audit, after=after, limit=limit)
 
+    async def note(self, deed: Deed) -> None:
+        await self._writer.call(Transaction.note, deed)
+
     async def put_key(self, key: ApiKey, deed: Deed | None = None) -> None:
         await self._writer.call(Transaction.put_key, key, deed)
 

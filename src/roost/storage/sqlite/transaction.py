@@ -139,6 +139,9 @@ class Transaction:
         if library.drop_item(self._connection, kind, item):
             self._audit(deed)
 
+    def note(self, deed: Deed) -> None:
+        self._audit(deed)
+
     def _audit(self, deed: Deed | None) -> None:
         if deed is not None:
             self.flush()
