@@ -11,7 +11,7 @@ import pytest
 
 from roost.client import AsyncClient
 from roost.client.address import DEFAULT_DATA, Finder
-from roost.model.errors import HubUnreachable, RoostError, SessionBusy, SessionNotFound, Unauthorized
+from roost.model.errors import Forbidden, HubUnreachable, RoostError, SessionBusy, SessionNotFound, Unauthorized
 from roost.settings import Settings
 from tests.client.loopback import KEEP, Answering, Request, loopback
 
@@ -29,6 +29,11 @@ async def stopping(_request: Request, answer: Answering) -> object:
 
 async def accept(_request: Request, answer: Answering) -> object:
     await answer.send(202, ACCEPTED)
+    return KEEP
+
+
+async def forbid(_request: Request, answer: Answering) -> object:
+    await answer.problem(403, "forbidden")
     return KEEP
 
 
@@ -58,12 +63,20 @@ async def test_two_posts_have_two_keys() -> None:
     assert len({r.headers["idempotency-key"] for r in server.requests}) == 2
 
 
-@pytest.mark.parametrize("method", ["PATCH", "DELETE"])
+@pytest.mark.parametrize("change", ["update", "configure", "end", "archive", "pause", "resume", "abort"])
+async def test_every_change_of_a_session_is_repeated_with_the_same_key(change: str) -> None:
+    async with loopback(hang_up, stopping, forbid) as server, AsyncClient(server.url, "agc_x") as client:
+        with pytest.raises(Forbidden):
+            await getattr(client.session("0123456789ab"), change)()
+    assert len(server.requests) == 3
+    assert len({(r.headers["idempotency-key"], r.body) for r in server.requests}) == 1
+
+
+@pytest.mark.parametrize("method", ["POST", "DELETE"])
 async def test_calls_without_a_key_are_never_repeated(method: str) -> None:
     async with loopback(hang_up) as server, AsyncClient(server.url, "agc_x") as client:
-        session = client.session("0123456789ab")
         with pytest.raises(HubUnreachable):
-            await (session.update(label="x") if method == "PATCH" else session.delete())
+            await (client.add_key("ada") if method == "POST" else client.session("0123456789ab").delete())
     assert [r.method for r in server.requests] == [method]
 
 

@@ -233,7 +233,8 @@ class AsyncSession(AsyncCommanding, AsyncConnecting, AsyncWorkspace, AsyncKnowin
             kit=UNSET if kit is None else as_struct(kit, KitChange),
             loop=UNSET if loop is None else as_struct(loop, ChangeLoop),
         )
-        return msgspec.json.decode(await self._wire.request("PATCH", self._path, body=body), type=SessionInfo)
+        answer = await self._wire.request("PATCH", self._path, body=body, key=new_key())
+        return msgspec.json.decode(answer, type=SessionInfo)
 
     async def end(self, *, force: bool = False) -> Ended:
         """Destroy the workspace that Roost made and close the session, for good: what runs is stopped; messages,
