@@ -1,6 +1,6 @@
 """The published client comes back by itself, and nothing is missing: after a cut wire, and after a killed hub."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -95,8 +95,9 @@ async def test_whoever_is_cut_off_comes_back_and_misses_nothing(sdk: Published, 
 
 
 @pytest.mark.fire
+@pytest.mark.parametrize("end", [HubProcess.kill, HubProcess.terminate], ids=["killed", "stopped"])
 async def test_a_hub_that_is_killed_in_the_middle_of_a_run_is_found_again(
-    sdk: Published, far: HubProcess, line: Wire
+    sdk: Published, far: HubProcess, line: Wire, end: Callable[[HubProcess], Awaitable[object]]
 ) -> None:
     session = await sdk.session()
     await idle(sdk, session)
@@ -110,7 +111,7 @@ async def test_a_hub_that_is_killed_in_the_middle_of_a_run_is_found_again(
             asked.append((await sdk.call("getSession", session))["status"])
 
         async with anyio.create_task_group() as tasks:
-            await far.kill()
+            await end(far)
             tasks.start_soon(ask_meanwhile)
             await far.start()
             line.port = port_of(far)

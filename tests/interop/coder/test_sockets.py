@@ -157,6 +157,28 @@ async def test_a_terminal_leads_a_session_of_its_own_and_is_asked_by_others(sdk:
     assert (await session_when(sdk, session, status="paused"))["historyOnly"] is True
 
 
+async def test_a_sub_agent_reports_into_the_session_of_its_lead(sdk: Published) -> None:
+    async with sdk.opened("socket", role="lead", origin="tui") as lead:
+        session = (await lead.until("init"))["sessionId"]
+        async with (
+            sdk.opened("socket", sessionId=session) as observer,
+            sdk.opened("socket", role="lead", agent="scout", parentSessionId=session) as scout,
+        ):
+            await begun(observer)
+            init = await scout.until("init")
+            assert (init["role"], init["agentRole"]) == ("sub_agent", "scout")
+            report = {
+                "type": "event",
+                "event": "task_start",
+                "data": {"taskId": "t1", "agent": "scout", "prompt": "look"},
+            }
+            assert (await lead.call("sendAndWait", {**report, "event": "agent_start", "data": {}}))["actions"]
+            assert (await lead.call("sendAndWait", report))["actions"] == [{"action": "ACK"}]
+            assert (await observer.heard("task_start"))["taskId"] == "t1"
+            assert (await scout.call("sendAndWait", {**report, "event": "agent_end", "data": {}}))["actions"]
+            assert (await sdk.call("getSession", session))["status"] == "active"
+
+
 async def test_a_driver_is_replaced_by_a_newer_one_and_never_comes_back(sdk: Published) -> None:
     driver = {"role": "lead", "driverMode": "rpc", "driverVersion": "1"}
     async with sdk.opened("socket", driverInstanceId="first", **driver) as first:
