@@ -14,6 +14,7 @@ from msgspec.structs import asdict
 from roost.api.coder import pi
 from roost.api.coder.asking import dialogs
 from roost.api.coder.facts import FACTS, loop_name, prompted, text_of
+from roost.api.coder.shapes import LoopShape
 from roost.api.coder.speech import Pair, Speech
 from roost.api.coder.told import Told
 from roost.api.coder.views import loop_of
