@@ -202,7 +202,8 @@ class Translator:
         return [("rpc_ui_request", asdict(dialog)) for entry in asked for dialog in dialogs(self.record, entry)]
 
     def _loop(self, body: e.LoopUpdated, event: Event, _: Record) -> list[Pair]:
-        name, about = loop_name(body, event), {"loop": loop_of(self.record)}
+        left = LoopShape(status=body.status, iteration=body.iteration)
+        name, about = loop_name(body, event), {"loop": loop_of(self.record) or left}
         told: list[Pair] = [("loop_state_updated", about)]
         return told if name is None else [(name, about), *told]
 
