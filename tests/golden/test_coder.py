@@ -81,6 +81,7 @@ def test_events_become_exactly_this(path: Path) -> None:
     if WRITE:
         path.write_text("\n".join(now) + "\n", encoding="utf-8")
     assert now == lines
+    assert not [line for line in now if line.startswith('{"out"') and ": null" in line]
 
 
 def test_every_event_has_a_row() -> None:
