@@ -120,6 +120,20 @@ async def test_content_goes_with_its_last_session(tmp_path: Path) -> None:
         assert stored(hub) == set()
 
 
+async def test_what_was_uploaded_goes_with_the_session_that_it_was_given_to(tmp_path: Path) -> None:
+    async with hub_process(tmp_path / "data") as hub, hub.client() as client:
+        blob = await client.put_blob(b"x" * 1000)
+        file = FileInput(url=f"blob:{blob.hash}", mime="a/b")
+        with pytest.raises(InvalidBody):
+            await client.create_session(input=[file], label=" ")
+        sessions = [await client.create_session(input=[TextInput(text="hello"), file]) for _ in range(2)]
+        for session in sessions:
+            await stands(session, lambda info: info.last_run is not UNSET)
+            assert await client.get_blob(blob.hash) == b"x" * 1000
+            await session.delete(force=True)
+        assert stored(hub) == set()
+
+
 # --- input ------------------------------------------------------------------------------------------------------------
 
 

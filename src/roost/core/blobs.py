@@ -174,6 +174,11 @@ class Blobs:
         async with self._changing:
             await to_thread.run_sync(release)
 
+    async def let_go(self, name: str, holder: str) -> None:
+        """This holder does not need this one any more, if it did; what nobody needs goes."""
+        async with self._changing:
+            await to_thread.run_sync(self._let_go, self._folder / "held" / holder / name)
+
     async def tidy(self) -> None:
         """Forget what was uploaded a day ago and never used, and what was never finished."""
 

@@ -88,7 +88,7 @@ class Shelf:
         if not any(isinstance(part, FileInput) for part in parts):
             yield tuple(parts)
             return
-        async with self._coming(session, after) as holder:
+        async with self._coming(session, after, by) as holder:
             yield await self._held(parts, holder, by)
 
     @asynccontextmanager
@@ -97,21 +97,21 @@ class Shelf:
     ) -> AsyncGenerator[tuple[CreateSession, tuple[GivenFile, ...]]]:
         """A new session as it is recorded, its input taken in, and its files taken in. Raises: what `take_in` raises;
         PathOutside."""
-        async with self._coming(session, 0) as holder:
+        async with self._coming(session, 0, by) as holder:
             files = await self._files(command.files, holder, by)
             if command.input is not UNSET:
                 command = replace(command, input=await self._held(command.input, holder, by))
             yield command, files
 
     @asynccontextmanager
-    async def _coming(self, session: SessionId, after: Seq) -> AsyncGenerator[str]:
+    async def _coming(self, session: SessionId, after: Seq, by: Principal) -> AsyncGenerator[str]:
         """Who holds what is on its way into the log of a session, until the block ends."""
         holder = input_into(session)
         try:
             yield holder
         finally:
             with anyio.CancelScope(shield=True):
-                await self._settle(holder, after)
+                await self._settle(holder, after, uploader_of(by))
 
     async def tidy(self) -> None:
         """Settle inputs that were on their way in when the last hub went."""
@@ -143,14 +143,16 @@ class Shelf:
             raise BlobNotFound
         await self._blobs.hold(name, holder)
 
-    async def _settle(self, holder: str, after: Seq) -> None:
-        """Whether it was recorded, and whoever was killed meanwhile, the log knows. What cannot be settled now is when
-        the next hub starts; until then all of it is held."""
+    async def _settle(self, holder: str, after: Seq, uploader: str = "") -> None:
+        """Whether it was recorded, and whoever was killed meanwhile, the log knows. What the session holds now, its
+        uploader need not. What cannot be settled now is when the next hub starts; until then all of it is held."""
         session = SessionId(holder.partition(".")[0])
         try:
             names = await to_thread.run_sync(self._blobs.held_by, holder)
             for name in await self._named(session, names, after):
                 await self._blobs.hold(name, session)
+                if uploader:
+                    await self._blobs.let_go(name, uploader)
             await self._blobs.release(holder)
         except (RoostError, OSError) as error:
             _log.error("blobs of an input are left", session=session, detail=str(error))
