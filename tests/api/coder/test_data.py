@@ -12,6 +12,7 @@ from roost.model.envelope import draft
 from roost.model.ids import MessageId, PartId, TaskId
 from roost.model.tasks import MAX_SAID_CHARS, MAX_TASKS
 from tests.api.coder.asking import ask, create
+from tests.api.coder.watching import streaming
 from tests.api.served import Served
 
 pytestmark = pytest.mark.anyio
@@ -94,15 +95,14 @@ async def test_a_replay_tells_all_that_was_said_in_order_also_what_is_being_said
 async def test_a_replay_is_paged_from_the_oldest_and_stays_when_the_session_is_archived(hub: Served) -> None:
     session = await live(hub, task="look around")
     path = f"/session/{session.id}/replay"
-    await say(hub, session, *SAID[:-1])
+    await say(hub, session, *SAID[:-1], e.RunComplete())
     whole = (await ask(hub, "GET", path))["entries"]
     pages = [(await ask(hub, "GET", path, offset=at, limit=4))["entries"] for at in (0, 4, 8, 99)]
     assert [len(page) for page in pages] == [4, 4, 1, 0]
     assert [entry for page in pages for entry in page] == whole
     assert (await ask(hub, "GET", path, limit=0))["entries"] == []
     await ask(hub, "POST", f"/session/{session.id}/archive")
-    archived = (await ask(hub, "GET", path))["entries"]
-    assert [entry["type"] for entry in archived] == [entry["type"] for entry in whole]
+    assert (await ask(hub, "GET", path))["entries"] == whole
 
 
 async def test_a_replay_reads_more_messages_than_one_page_of_the_store(
@@ -115,6 +115,26 @@ async def test_a_replay_reads_more_messages_than_one_page_of_the_store(
         await hub.http.post(f"/v1/sessions/{session.id}/input", json={"text": str(number)})
     entries = (await ask(hub, "GET", f"/session/{session.id}/replay"))["entries"]
     assert [entry["content"] for entry in entries] == ["0", "1", "2", "3", "4", "5"]
+
+
+async def test_why_a_run_failed_is_told_once_to_whoever_comes_later(
+    hub: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("roost.api.coder.entries.PAGE", 2)  # of runs, too
+    session = await live(hub, task="0")
+    for number in range(1, 4):
+        await say(hub, session, e.RunError(error=e.Failure(code="workspace_invalid", message=f"no clone {number}")))
+        await hub.http.post(f"/v1/sessions/{session.id}/input", json={"text": str(number)})
+    failure = e.Failure(code="scripted_failure", message="it broke")
+    await say(hub, session, e.MessageDone(message=M, error=failure), e.RunError(error=failure))
+    entries = (await ask(hub, "GET", f"/session/{session.id}/replay"))["entries"]
+    assert [(entry["content"], entry.get("isError", False)) for entry in entries] == [
+        ("0", False), ("no clone 1", True), ("1", False), ("no clone 2", True), ("2", False), ("no clone 3", True),
+        ("3", False), ("it broke", True),
+    ]  # fmt: skip
+    async with streaming(hub, session.id) as frames:
+        await anext(frames)
+        assert (await anext(frames))["entries"] == entries
 
 
 async def test_a_session_without_a_word_yet_has_an_empty_plan_and_no_loop(hub: Served) -> None:
@@ -156,9 +176,8 @@ async def test_the_agent_is_the_lead_while_its_host_is_there(hub: Served) -> Non
     assert detail["participantCount"] == 1
     session.linked = False
     assert (await ask(hub, "GET", path))["participants"] == []
-    assert [one["role"] for one in (await ask(hub, "GET", path, includeDisconnected="true"))["participants"]] == [
-        "lead"
-    ]
+    (gone,) = (await ask(hub, "GET", path, includeDisconnected="true"))["participants"]
+    assert gone["role"] == "lead" and "disconnectedAt" in gone
 
 
 async def test_who_watches_is_counted_and_remembered_when_gone(hub: Served) -> None:

@@ -95,7 +95,7 @@ async def replay_coder_session(
 ) -> Replay:
     """The conversation as entries, oldest first, also of what sleeps or is archived. Without `limit`: all."""
     found = await request.hub.find(session, request.by)
-    _, entries = await conversation_of(found)
+    entries = await conversation_of(request.hub, found)
     return Replay(
         session_id=found.id,
         entries_source="session_entries" if entries else "none",
@@ -152,16 +152,17 @@ def _page(found: Sequence[T], limit: int | None, offset: int) -> Sequence[T]:
 
 
 def _participant(one: Participant, record: Record) -> ParticipantShape:
-    """The agent is here since its host came, and was last active when its session was."""
+    """The agent is here since its host came until it sleeps, and was last active when its session was."""
     lead = one.role == "lead"
     since = one.since if one.since is not UNSET else record.created_at
+    left = record.slept_at or record.updated_at if lead and not one.connected else one.left
     return ParticipantShape(
         id=one.id,
         role=one.role,
         transport=TRANSPORTS.get(one.via, "ws"),
         connected_at=iso(since),
         agent_role=record.agent if lead else UNSET,
-        disconnected_at=UNSET if one.left is UNSET else iso(one.left),
+        disconnected_at=UNSET if left is UNSET else iso(left),
         last_activity_at=iso(record.updated_at) if lead else UNSET,
         metadata=UNSET if lead else {"userId": one.user, "kind": one.kind},
     )

@@ -1,18 +1,20 @@
 """The conversation as entries: what a client of Coder is shown when it comes late, and as a replay.
 
-A message is several entries: what is said, thought, called and returned, each with the time at which it began.
+A message is several entries: what is said, thought, called and returned, each with the time at which it began. A run
+that failed without a word has an entry that says why.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, Literal, cast
 
 from msgspec import UNSET, UnsetType
 
 from roost.api.coder.shapes import Shape
+from roost.core.hub import Hub
 from roost.core.session import Session
 from roost.model.events import Principal
 from roost.model.messages import FilePart, Message, ReasoningPart, TextPart, ToolPart, decode_message
-from roost.model.record import Record
+from roost.model.record import Record, Run
 from roost.model.snapshot import Snapshot
 
 PAGE: Final = 500
@@ -56,8 +58,8 @@ class Entry(Shape, frozen=True, kw_only=True):
     author: Author | UnsetType = UNSET
 
 
-async def conversation_of(session: Session) -> tuple[Snapshot, list[Entry]]:
-    """All entries there are, up to the seq of the snapshot, in the order of time."""
+async def conversation_of(hub: Hub, session: Session) -> list[Entry]:
+    """All entries there are, in the order of time."""
     messages: dict[str, Message] = {}
     before, pages = None, list[list[Message]]()
     while stored := await session.messages(before, PAGE):
@@ -67,14 +69,21 @@ async def conversation_of(session: Session) -> tuple[Snapshot, list[Entry]]:
         messages |= {message.info.id: message for message in page}
     snapshot = await session.snapshot()  # after the store: what was finished since then is in both
     messages |= {message.info.id: message for message in snapshot.messages}
-    return snapshot, entries_of(messages.values(), snapshot.record)
+    start, runs = None, list[Run]()
+    while older := await hub.knowing.runs(session, start, PAGE):
+        runs += older
+        start = older[-1].start
+    return entries_of(list(messages.values()), snapshot, runs)
 
 
-def entries_of(messages: Iterable[Message], record: Record) -> list[Entry]:
-    """The entries of these messages, and what became of sub-agents' tasks, in the order of time."""
+def entries_of(messages: Sequence[Message], snapshot: Snapshot, runs: Iterable[Run]) -> list[Entry]:
+    """The entries of these messages, what became of sub-agents' tasks, and why those of the runs failed that were asked
+    for in the messages, in the order of time."""
+    record = snapshot.record
     said = sorted(messages, key=lambda message: message.info.first)
     found = [entry for message in said for entry in _entries(message, record)]
-    return sorted((*found, *_results(record)), key=lambda entry: entry.timestamp)
+    over = [run for run in runs if run.end is not UNSET and run.end <= snapshot.seq]
+    return sorted((*found, *_results(record), *_failures(said, over, record)), key=lambda entry: entry.timestamp)
 
 
 def _entries(message: Message, record: Record) -> Iterator[Entry]:
@@ -146,6 +155,22 @@ def _results(record: Record) -> Iterator[Entry]:
                 task_id=task.task,
                 turn_id=task.run,
                 is_error=task.status != "completed",
+            )
+
+
+def _failures(said: Sequence[Message], over: Iterable[Run], record: Record) -> Iterator[Entry]:
+    """Why runs failed of which no message says it: their host was lost, or the agent could not even start."""
+    asked = {message.info.id for message in said}
+    explained = {message.info.run for message in said if message.info.error is not UNSET}
+    for run in over:
+        if run.error is not UNSET and run.ended_at is not UNSET and run.message in asked and run.run not in explained:
+            yield Entry(
+                type="message",
+                timestamp=run.ended_at,
+                content=run.error.message,
+                agent=record.agent,
+                turn_id=run.run,
+                is_error=True,
             )
 
 

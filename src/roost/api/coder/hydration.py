@@ -25,6 +25,8 @@ from roost.model.unfinished import is_finished
 
 MAX_MESSAGES: Final = 500
 """Messages that are given first, the newest; the replay has the others."""
+MAX_RUNS: Final = 100
+"""Runs, the newest, of which it is said why they failed, if nothing else says it."""
 MAX_ENTRY_BYTES: Final = 2 * 1024 * 1024
 """And so many bytes of entries, at least the newest one."""
 
@@ -132,13 +134,14 @@ class Hydration(Struct, frozen=True, kw_only=True):
         return _encoder.encode(told)
 
 
-async def hydration(session: Session, snapshot: Snapshot) -> Hydration:
+async def hydration(hub: Hub, session: Session, snapshot: Snapshot) -> Hydration:
     """Of the session at this snapshot. Raises: SessionNotFound, StorageUnavailable."""
     messages = snapshot.messages
     finished = next((message.info.first for message in messages if is_finished(message)), snapshot.seq + 1)
     stored = await session.messages(finished, max(0, MAX_MESSAGES - len(messages)))
     older = [decode_message(message.data) for message in stored]
-    entries = [Raw(_encoder.encode(entry)) for entry in entries_of([*older, *messages], snapshot.record)]
+    runs = await hub.knowing.runs(session, None, MAX_RUNS)
+    entries = [Raw(_encoder.encode(entry)) for entry in entries_of([*older, *messages], snapshot, runs)]
     return Hydration(
         seq=snapshot.seq,
         record=snapshot.record,

@@ -186,7 +186,7 @@ class Live:
                 raise self._over
             fold, cursor = cast(Translator, self._translator).fold, self._ring.end
             if self._joined is None or not self._is_fresh(*self._joined):
-                self._joined = await hydration(self._session, fold.snapshot()), cursor
+                self._joined = await hydration(self._hub, self._session, fold.snapshot()), cursor
             return self._joined
 
     def _is_fresh(self, joined: Hydration, cursor: int) -> bool:
