@@ -72,11 +72,11 @@ async def _configure(name: str, changes: list[dict[str, Any]], as_json: bool, ur
     agent, policy, timeouts, about = changes
     async with open_client(url, data) as client:
         session = await find_session(client, name)
+        info = await (session.update(**about) if about else session.info())  # this may be refused: the owner alone may
         if agent or timeouts:
             await session.configure(**agent, timeouts=timeouts or None)
         if policy:
             await _change_policy(session, policy)
-        info = await (session.update(**about) if about else session.info())
         config = await session.config()
     if as_json:
         print_struct(_told(config) | {"visibility": info.visibility, "metadata": _told(info.metadata or {})})
