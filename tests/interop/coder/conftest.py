@@ -26,7 +26,17 @@ from tests.interop.coder.published import Published, published
 HERE = Path(__file__).parent
 
 
+TEST_SECONDS = packages.INSTALL_SECONDS + 60
+"""The first test of a worker waits for the packages. Whatever it waits for after that has a bound of its own."""
 INSTALLER = pytest.StashKey["subprocess.Popen[bytes]"]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.process)
+            item.add_marker(pytest.mark.timeout(TEST_SECONDS))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

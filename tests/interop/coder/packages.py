@@ -22,7 +22,7 @@ CACHE: Final = ROOT / ".cache" / "interop"
 WANTED: Final = ("package.json", "package-lock.json")
 NPM: Final = ("ci", "--legacy-peer-deps", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
 """Without the peers of the peers, and without their install scripts: the client, the CLI and its TUI need neither."""
-INSTALL_SECONDS: Final = 300
+INSTALL_SECONDS: Final = 240
 PLATFORMS: Final = {
     ("Linux", "x86_64"): "linux-x64-baseline",
     ("Linux", "aarch64"): "linux-aarch64",

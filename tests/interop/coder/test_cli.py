@@ -16,8 +16,6 @@ from tests.interop.coder.polling import idle
 from tests.interop.coder.published import Json, Published
 from tests.interop.coder.vendor_cli import Agentuity
 
-pytestmark = [pytest.mark.anyio, pytest.mark.process, pytest.mark.timeout(120)]
-
 
 @pytest.fixture(scope="module")
 def agentuity(installed: Path, hub: RunningHub, tmp_path_factory: pytest.TempPathFactory) -> Agentuity:

@@ -16,8 +16,6 @@ from tests.interop.coder.conftest import key_of
 from tests.interop.coder.polling import idle, session_when
 from tests.interop.coder.published import Published
 
-pytestmark = [pytest.mark.anyio, pytest.mark.process, pytest.mark.timeout(120)]
-
 HOWTO = "docs/howto/use-the-typescript-client.md"
 EXAMPLES = packages.ROOT / "examples" / "coder"
 SECONDS = 60.0

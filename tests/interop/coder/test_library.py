@@ -11,8 +11,6 @@ from tests.behaviour.conftest import script
 from tests.interop.coder.polling import idle, once
 from tests.interop.coder.published import Json, Published, Raised
 
-pytestmark = [pytest.mark.anyio, pytest.mark.process, pytest.mark.timeout(120)]
-
 AGENT = {
     "slug": "critic", "displayName": "Critic", "instructions": "Criticise.", "description": "says what is wrong",
     "model": "acme/large", "thinkingLevel": "high", "tools": ["read", "bash"], "headlessCompatible": True,

@@ -7,8 +7,6 @@ import pytest
 
 from tests.interop.coder import packages
 
-pytestmark = pytest.mark.process
-
 
 def test_a_machine_that_cannot_reach_the_registry_is_told_so_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -15,8 +15,6 @@ from tests.interop.coder.polling import idle
 from tests.interop.coder.proxy import Wire, wire
 from tests.interop.coder.published import Published, Stream, published
 
-pytestmark = [pytest.mark.anyio, pytest.mark.process, pytest.mark.timeout(120)]
-
 COUNT, SIZE = 200, 16
 WORK = script({"deltas": {"count": COUNT, "bytes": SIZE, "per_second": 80}})
 WHOLE = "".join(f"{number:08d}".ljust(SIZE, ".") for number in range(COUNT))

@@ -14,8 +14,6 @@ from tests.githttp import make_served
 from tests.interop.coder.polling import idle, once, session_when
 from tests.interop.coder.published import Json, Published, Raised, octets
 
-pytestmark = [pytest.mark.anyio, pytest.mark.process, pytest.mark.timeout(120)]
-
 FLAGS = ("runtimeAvailable", "controlAvailable", "wakeAvailable", "historyOnly", "liveExpected")
 CONTENT = bytes(range(256))
 

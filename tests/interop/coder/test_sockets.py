@@ -9,8 +9,6 @@ from tests.behaviour.conftest import ask, script
 from tests.interop.coder.polling import idle, session_when
 from tests.interop.coder.published import Json, Published, Raised, Stream
 
-pytestmark = [pytest.mark.anyio, pytest.mark.process, pytest.mark.timeout(120)]
-
 ENDLESS = script({"text": "I begin."}, {"sleep": 60})
 
 

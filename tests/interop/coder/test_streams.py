@@ -6,8 +6,6 @@ from tests.behaviour.conftest import script
 from tests.interop.coder.polling import idle, session_when
 from tests.interop.coder.published import Published
 
-pytestmark = [pytest.mark.anyio, pytest.mark.process, pytest.mark.timeout(120)]
-
 WORK = script({"reasoning": "Hm."}, {"bash": {"command": "echo hi"}}, {"text": "All done."})
 TURN = ["user_prompt", "agent_start", "turn_start", "message_start", "message_end", "turn_end", "agent_end"]
 

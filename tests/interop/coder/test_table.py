@@ -10,8 +10,6 @@ from tests.house.test_status import named_tests
 from tests.interop.coder import packages
 from tests.interop.coder.published import Published
 
-pytestmark = [pytest.mark.anyio, pytest.mark.process]
-
 ROW = re.compile(r"^\| (?P<what>[^|]+) \| (?P<how>[^|]*)\| `(?P<test>test_\w+\.py::test_\w+)` \|$", re.MULTILINE)
 HEAD = ("| What ", "|---")
 

@@ -17,8 +17,6 @@ from tests.interop.coder.published import Published
 from tests.interop.coder.terminal import ENTER, ESCAPE, Terminal, terminal
 from tests.interop.coder.vendor_cli import Agentuity
 
-pytestmark = [pytest.mark.anyio, pytest.mark.process, pytest.mark.timeout(150)]
-
 NO_GATEWAY = Path(__file__).with_name("no_gateway.mjs")
 
 
