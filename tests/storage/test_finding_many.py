@@ -84,8 +84,13 @@ QUERIES: list[dict[str, Any]] = [
 ]  # fmt: skip
 
 
+def named(wanted: dict[str, Any]) -> str:
+    """The same in every process, whatever order a set has there."""
+    return " ".join(f"{name}={sorted(v) if isinstance(v, frozenset) else v}" for name, v in wanted.items()) or "all"
+
+
 @pytest.mark.parametrize("order", ["created", "updated"])
-@pytest.mark.parametrize("wanted", QUERIES, ids=str)
+@pytest.mark.parametrize("wanted", QUERIES, ids=named)
 def test_what_many_match_is_what_a_plain_reading_finds(
     store: sqlite3.Connection, wanted: dict[str, Any], order: Any
 ) -> None:
@@ -99,7 +104,7 @@ def test_what_many_match_is_what_a_plain_reading_finds(
         assert count_sessions(store, query, {}) == Counter(each.phase.value for each in found)
 
 
-@pytest.mark.parametrize("wanted", [{}, tags("old"), {"folder": "/srv"}], ids=str)
+@pytest.mark.parametrize("wanted", [{}, tags("old"), {"folder": "/srv"}], ids=named)
 @pytest.mark.parametrize("reader", [None, CLEO], ids=["hub", "reader"])
 def test_a_page_by_tag_or_folder_looks_at_no_more_than_it_shows(
     store: sqlite3.Connection, wanted: dict[str, Any], reader: Principal | None
