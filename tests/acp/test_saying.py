@@ -197,9 +197,17 @@ def test_a_permission_names_the_tool_and_what_it_is_for(
 ) -> None:
     saying = Saying("a")
     list(saying.call({"toolCallId": "c1", **given}))
-    asked = asked_for(saying.calls["c1"], saying.message, Path("/w"), [ONCE])
+    asked = asked_for(saying.calls["c1"], given, saying.message, Path("/w"), [ONCE])
     assert (asked.permission, asked.patterns) == (permission, patterns)
     assert asked.metadata == {"title": saying.calls["c1"].title, "options": [ONCE]}
+
+
+def test_what_is_asked_for_counts_and_not_what_was_said_of_the_call_before() -> None:
+    saying = Saying("a")
+    list(saying.call({"toolCallId": "c1", "kind": "execute", "rawInput": {"command": "ls"}}))
+    given = {"toolCallId": "c1", "rawInput": {"command": "rm -r ."}}
+    asked = asked_for(saying.calls["c1"], given, saying.message, Path("/w"), [ONCE])
+    assert asked.patterns == ("rm -r .",)
 
 
 def test_always_is_granted_for_this_text_alone() -> None:

@@ -76,11 +76,12 @@ class Exchange:
         RequestPermissionRequest.model_validate(params)
         options, given = params["options"], params["toolCall"]
         call = self.saying.calls.get(given["toolCallId"])
-        if call is not None and call.input:  # what is asked about may be put otherwise, and less well
-            given = {name: value for name, value in given.items() if name != "rawInput"}
-        await self.say(self.saying.call(given))
+        if call is not None and call.input:  # what was said of it before may say more, and stays what is shown
+            await self.say(self.saying.call({**given, "rawInput": None}))
+        else:
+            await self.say(self.saying.call(given))
         call = self.saying.calls[given["toolCallId"]]
-        asked = asked_for(call, self.saying.message, self.turn.workspace, options)
+        asked = asked_for(call, given, self.saying.message, self.turn.workspace, options)
         if len(msgspec.json.encode(asked)) > MAX_ASKED_BYTES:
             raise RequestError.invalid_params({"details": f"over {MAX_ASKED_BYTES} bytes to be decided"})
         with anyio.CancelScope() as scope:

@@ -26,10 +26,11 @@ CANCELLED: Final[dict[str, Any]] = {"outcome": {"outcome": "cancelled"}}
 
 
 def asked_for(
-    call: ToolCall, message: MessageId, workspace: Path, options: Sequence[Mapping[str, Any]]
+    call: ToolCall, given: Mapping[str, Any], message: MessageId, workspace: Path, options: Sequence[Mapping[str, Any]]
 ) -> PermissionAsked:
-    """What a person decides: which tool, on what. The options are kept as the agent has named them."""
-    patterns = _patterns(call, workspace)
+    """What a person decides: which tool, on what. `given`: the call as the request has it, which counts, whatever was
+    said of the call before. The options are kept as the agent has named them."""
+    patterns = _patterns(call, table(given.get("rawInput")) or table(call.input), workspace)
     return PermissionAsked(
         request=new_request_id(),
         permission=call.tool,
@@ -61,9 +62,8 @@ def literal(pattern: str) -> str:
     return "".join(f"[{char}]" if char in "*?[" else char for char in pattern)
 
 
-def _patterns(call: ToolCall, workspace: Path) -> tuple[str, ...]:
+def _patterns(call: ToolCall, given: Mapping[str, Any], workspace: Path) -> tuple[str, ...]:
     """The command, or the files relative to the workspace; what the agent calls it, if it names neither."""
-    given = table(call.input)
     command = given.get("command") or given.get("cmd")
     if call.tool == "bash" and command:
         return (command if isinstance(command, str) else " ".join(map(str, command)),)
