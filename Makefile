@@ -12,7 +12,7 @@ export PYRIGHT_PYTHON_GLOBAL_NODE = 0
 export PYRIGHT_PYTHON_IGNORE_WARNINGS = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-long check format bench docs lock clean
+.PHONY: help setup demo test test-fast test-long test-agents check format bench docs lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -27,15 +27,20 @@ demo: setup ## see a session survive a killed hub, without any key or agent
 
 test: setup ## all tests except the long ones; more options: make test ARGS="-k cursor -x"
 	@scripts/need git:git
-	@$(PYTEST) -m "not long" $(ARGS)
+	@$(PYTEST) -m "not long and not agents" $(ARGS)
 
 test-fast: setup ## the same without the tests that start or kill processes
 	@scripts/need git:git
-	@$(PYTEST) -m "not long and not fire and not process" $(ARGS)
+	@$(PYTEST) -m "not long and not fire and not process and not agents" $(ARGS)
 
 test-long: setup ## the tests that take minutes
 	@scripts/need git:git
 	@$(BIN)/python -m pytest -m long $(ARGS)
+
+test-agents: setup ## real agents with a model that is not, where there is no network; installs them first
+	@scripts/need unshare:util-linux ip:iproute2
+	@$(BIN)/python -m tests.agents.installed
+	@scripts/alone $(BIN)/python -m pytest -m agents $(ARGS)
 
 check: setup ## format, lint, types, import walls, house rules; all of them, then the verdict
 	@failed=; run() { echo "-- $$*"; "$$@" || failed="$$failed $$(basename $$1)"; }; \
