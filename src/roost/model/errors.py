@@ -92,7 +92,7 @@ class AgentUnknown(InvalidRequest):
 
 
 class AgentNotConfigured(InvalidRequest):
-    """No agent was named and this hub has no default agent."""
+    """No agent was named and this hub has no default agent: name one, or start the hub with `roost up --agent NAME`."""
 
     code = "agent_not_configured"
 
