@@ -164,5 +164,5 @@ async def test_the_hubs_skills_are_files_that_stay_in_their_folder(hub: Served) 
     told = await ask(hub, "GET", "/skills")
     assert (told["ok"], told["count"]) == (True, 2)
     assert {skill["path"]: skill["content"] for skill in told["skills"]} == {
-        "review/SKILL.md": "# Review", "----etc-x/SKILL.md": "# Out",
+        ".agents/skills/review/SKILL.md": "# Review", ".agents/skills/----etc-x/SKILL.md": "# Out",
     }  # fmt: skip

@@ -121,3 +121,17 @@ async def test_the_overlay_shows_the_sessions_of_the_hub_and_what_they_do(agentu
         async with sdk.opened("socket", sessionId=there, role="controller") as controller:
             await controller.command("prompt", message="seen in the feed")
             await tui.shows("seen in the feed")
+
+
+async def test_the_skills_of_the_hub_are_copied_into_a_project(agentuity: Agentuity, sdk: Published) -> None:
+    await sdk.call("createCustomSkill", {"skillId": "copied", "name": "Copied", "content": "# Copied\n"})
+    session = await sdk.session("skills, please")
+    await idle(sdk, session)
+    async with terminal([*agentuity.command, "tui", "--remote", session], agentuity.environment, agentuity.home) as tui:
+        await tui.shows("skills, please")
+        tui.press("/sync-hub-skills")
+        await tui.shows("Sync skills from Coder")
+        tui.press(ENTER)
+        await tui.shows("copied/SKILL.md")
+    copied = agentuity.home / ".agents" / "skills" / "copied" / "SKILL.md"
+    assert copied.read_text() == "# Copied\n"

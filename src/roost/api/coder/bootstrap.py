@@ -14,6 +14,8 @@ from roost.model.events import Principal
 from roost.model.library import Portrait
 
 SCHEMES: Final = ("http", "https")
+SKILLS: Final = ".agents/skills"
+"""Where agents look for skills in a project."""
 _NO_FOLDER: Final = re.compile(r"[^\w.-]|\.\.+|^\.")
 
 
@@ -46,7 +48,7 @@ class Init(Shape, frozen=True, kw_only=True):
 
 
 class HubSkill(Shape, frozen=True, kw_only=True):
-    """A SKILL.md, and where in a project's folder of skills it goes."""
+    """A SKILL.md, and where it goes in a project: their terminal writes it there as it is told."""
 
     path: str
     content: str
@@ -104,8 +106,8 @@ def _agent(portrait: Portrait) -> InitAgent:
 
 
 def _path(skill: str) -> str:
-    """Within the folder of skills, whatever the skill is called."""
-    return f"{_NO_FOLDER.sub('-', skill)}/SKILL.md"
+    """Within a project's folder of skills, whatever the skill is called."""
+    return f"{SKILLS}/{_NO_FOLDER.sub('-', skill)}/SKILL.md"
 
 
 routes = [discover_coder_hub, init_coder_hub, list_hub_skills]
