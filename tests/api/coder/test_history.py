@@ -109,6 +109,8 @@ async def test_a_history_tells_what_has_become_of_a_loop(hub: Served) -> None:
         "loop_started", "loop_paused", "loop_resumed", "loop_cancelled",
     ]  # fmt: skip
     assert told.count("loop_state_updated") == 6  # all four, the first iteration, and the adjustment
+    started = next(event["payload"]["loop"] for event in events if event["event"] == "loop_started")
+    assert (started["goal"], started["maxIterations"], started["autoContinue"]) == ("green", 3, True)
 
 
 async def test_past_the_end_there_is_nothing_and_no_error(hub: Served) -> None:

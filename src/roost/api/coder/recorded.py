@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from msgspec import UNSET
+from msgspec.structs import asdict
 
 from roost.api.coder import pi
 from roost.api.coder.facts import FACTS, loop_name, prompted
@@ -39,7 +40,7 @@ def _loop(body: e.LoopUpdated, event: Event, *_: Any) -> list[Pair]:
         loop_id=body.id,
         summary=body.summary,
         next_action=body.next_action,
-        goal=UNSET if body.loop is UNSET else body.loop.goal,
+        **({} if body.loop is UNSET else asdict(body.loop)),
     )
     name = loop_name(body, event)
     told: list[Pair] = [("loop_state_updated", {"loop": shape})]
