@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from msgspec import UNSET
 
-from roost.api.coder.repos import given_repos, workspace_of
+from roost.api.coder.repos import given_repos, workspace_request
 from roost.model.commands import WorkspaceRequest
 from roost.model.errors import WorkspaceInvalid
 from roost.model.repos import without_passwords
@@ -31,19 +31,19 @@ URL = "https://git.example/a/b.git"
 def test_the_first_repository_is_cloned_at_the_commit_or_branch_it_is_pinned_to(
     repo: dict[str, Any], url: str, base: Any
 ) -> None:
-    assert workspace_of([repo, {"url": "https://git.example/second.git"}]) == WorkspaceRequest(
+    assert workspace_request([repo, {"url": "https://git.example/second.git"}]) == WorkspaceRequest(
         kind="clone", url=url, base=base
     )
 
 
 def test_without_a_repository_a_session_has_an_empty_folder_of_its_own() -> None:
-    assert workspace_of([]) == WorkspaceRequest(kind="folder")
+    assert workspace_request([]) == WorkspaceRequest(kind="folder")
 
 
 @pytest.mark.parametrize("repo", [{"branch": "main"}, {"owner": "acme"}, {"name": "shop", "fullName": "acme/shop"}])
 def test_a_repository_that_is_nowhere_is_refused(repo: dict[str, Any]) -> None:
     with pytest.raises(WorkspaceInvalid):
-        workspace_of([repo])
+        workspace_request([repo])
 
 
 def test_repositories_are_kept_once_without_what_is_null() -> None:
@@ -62,6 +62,6 @@ def test_the_password_of_an_address_is_for_git_alone() -> None:
     assert without_passwords(repo) == {
         "url": "https://***@git.example/a?tab=b", "cloneUrl": "https://git.example/a.git", "branch": "dev",
     }  # fmt: skip
-    assert workspace_of([repo]).url == repo["cloneUrl"]
+    assert workspace_request([repo]).url == repo["cloneUrl"]
     for address in ("git@git.example:a.git", "ssh://git@git.example/a.git", "/srv/a.git", "", 5):
         assert without_passwords({"url": address}) == {"url": address}

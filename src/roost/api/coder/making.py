@@ -7,7 +7,7 @@ from msgspec import UNSET, UnsetType, to_builtins
 from msgspec.structs import asdict
 
 from roost.api.coder import shapes
-from roost.api.coder.repos import given_repos, workspace_of
+from roost.api.coder.repos import given_repos, workspace_request
 from roost.core.hub import Hub
 from roost.model import commands as c
 from roost.model import events as e
@@ -32,7 +32,7 @@ async def create_command(hub: Hub, body: shapes.CreateBody, by: e.Principal) -> 
         agent=_own_agent(hub, kit),
         model=UNSET if kit.persona is UNSET else kit.persona.model,
         label=_label(body.label),
-        workspace=workspace_of(kit.repos if repos is UNSET else repos),
+        workspace=workspace_request(kit.repos if repos is UNSET else repos),
         visibility="private" if body.visibility is UNSET else body.visibility,
         tags=body.tags,
         metadata=body.metadata,

@@ -22,7 +22,7 @@ def given_repos(repo: RepoRef | UnsetType, repos: Sequence[RepoRef] | UnsetType)
     return tuple(found)
 
 
-def workspace_of(repos: Sequence[dict[str, Any]]) -> WorkspaceRequest:
+def workspace_request(repos: Sequence[dict[str, Any]]) -> WorkspaceRequest:
     """A clone of the first repository; without one, an empty folder of the session's own.
 
     Raises: WorkspaceInvalid: nothing says where the repository is.
