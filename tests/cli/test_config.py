@@ -92,6 +92,7 @@ def test_data_is_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
         ("prot = 1", "prot (did you mean port?)"),
         ("a = 1\nb = 2", "a; b"),
         ("[agents.mine]", "mine needs a command"),
+        ('[agents.scripted]\ncommand = ["x"]', "cannot be another"),
         ('[agents."My agent"]\ncommand = ["x"]', "'My agent' is no name"),
         ('[agents.mine]\ncommand = "mine"', "expected `array`"),
         ('[agents.mine]\ncomand = ["mine"]', "unknown field `comand`"),

@@ -145,6 +145,8 @@ def _senseless_agents(meant: Mapping[str, AgentSettings]) -> str | None:
     for name, own in meant.items():
         if not AGENT_NAME.fullmatch(name):
             return f"{name!r} is no name: small letters, digits, `-` and `_`"
+        if name == "scripted":
+            return "scripted is Roost's own, and cannot be another"
         if not own.command and name not in agent_names(()):
             return f"{name} needs a command: no agent of that name is known"
     return None
