@@ -38,6 +38,13 @@ class Terminal:
     def press(self, keys: str) -> None:
         os.write(self._master, keys.encode())
 
+    async def say(self, text: str) -> None:
+        """Type it, and press Enter once it stands there."""
+        before = self.text.count(text)
+        self.press(text)
+        await self.shows(text, times=before + 1)
+        self.press(ENTER)
+
     async def shows(self, text: str, times: int = 1) -> str:
         """The screen, as soon as this stands on it so often. Raises: TimeoutError, with what is there instead."""
         with anyio.move_on_after(SECONDS):

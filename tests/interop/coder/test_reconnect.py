@@ -11,9 +11,11 @@ import pytest
 from roost.testing import HubProcess, hub_process
 from tests.behaviour.conftest import script
 from tests.interop.coder.conftest import key_of
-from tests.interop.coder.polling import idle
+from tests.interop.coder.polling import idle, once
 from tests.interop.coder.proxy import Wire, wire
 from tests.interop.coder.published import Published, Stream, published
+from tests.interop.coder.terminal import terminal
+from tests.interop.coder.vendor_cli import at_a_terminal
 
 COUNT, SIZE = 200, 16
 WORK = script({"deltas": {"count": COUNT, "bytes": SIZE, "per_second": 80}})
@@ -123,3 +125,22 @@ async def test_a_hub_that_is_killed_in_the_middle_of_a_run_is_found_again(
     ids = [event["id"] for event in history]
     assert ids == sorted({*ids}, reverse=True)
     assert [event["event"] for event in history].count("agent_end") == 2, "one of each turn"
+
+
+@pytest.mark.fire
+async def test_a_terminal_comes_back_to_a_hub_that_was_killed(
+    sdk: Published, far: HubProcess, line: Wire, tmp_path: Path
+) -> None:
+    session = await sdk.session("before")
+    await idle(sdk, session)
+    agentuity = at_a_terminal(line.url, key_of(far.data), tmp_path)
+    async with terminal([*agentuity.command, "tui", "--remote", session], agentuity.environment, tmp_path) as tui:
+        await tui.shows("[Extensions]")
+        await tui.say("still here")
+        await tui.shows("still here", times=2)
+        await far.kill()
+        await far.start()
+        line.port = port_of(far)
+        await once(sdk, "listParticipants", session, so=lambda here: "controller" in str(here))
+        await tui.say("and here again")
+        await tui.shows("and here again", times=2)

@@ -1,6 +1,7 @@
 """The published command line, `agentuity coder ...`, as somebody without an account of its vendor runs it."""
 
 import json
+import os
 import subprocess
 from pathlib import Path
 from typing import Any, Final
@@ -58,3 +59,11 @@ class Agentuity:
 
     async def json(self, *arguments: str) -> Any:
         return (await self.run(*arguments, "--json")).json
+
+
+def at_a_terminal(url: str, key: str, home: Path) -> Agentuity:
+    """With what terminals want beside: the key, for the dialogs of an agent; a Node; and no downloads."""
+    client = Agentuity(url, key, home)
+    path = f"{packages.node().parent}{os.pathsep}{client.environment['PATH']}"
+    client.environment |= {"AGENTUITY_CODER_API_KEY": key, "PI_OFFLINE": "1", "PATH": path}
+    return client
