@@ -111,6 +111,17 @@ async def test_input_goes_on_with_a_loop_that_waits_and_cancelling_stops_it(clie
     assert (state.status, state.iteration) == ("cancelled", 3)
 
 
+async def test_an_update_with_a_loop_wakes_who_sleeps_and_changes_nothing_if_it_is_refused(client: AsyncClient) -> None:
+    session = await awake(client)
+    with pytest.raises(LoopNotFound):
+        await session.update(label="one by one", loop={"action": "resume"})
+    assert (await session.info()).label != "one by one"
+    await session.pause()
+    wanted = {"goal": script(goal("complete")), "max_iterations": 2}
+    assert (await session.update(label="together", loop={"action": "start", "loop": wanted})).label == "together"
+    await stands(session, loop_is("completed"))
+
+
 async def test_a_loop_is_started_later_paused_adjusted_and_resumed(client: AsyncClient, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     session = await awake(client)
