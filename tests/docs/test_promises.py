@@ -60,3 +60,10 @@ def test_make_demo_works_alone_in_a_fresh_clone(tmp_path: Path) -> None:
     assert "the failing test passes" in done.stdout
     left = subprocess.run(["git", "status", "--porcelain"], cwd=clone, capture_output=True, text=True, check=True)
     assert left.stdout == ""
+
+
+def test_decisions_are_numbered_once_and_all_listed() -> None:
+    records = sorted(path.name for path in (ROOT / "docs/adr").glob("[0-9]*.md"))
+    assert [name[:4] for name in records] == [f"{number:04}" for number in range(len(records))]
+    listed = re.findall(r"\]\(([0-9]{4}-[a-z0-9-]+\.md)\)", text_of("docs/adr/README.md"))
+    assert [name for name in records[1:] if name not in listed] == []
