@@ -1,11 +1,9 @@
-"""A socket of theirs that was accepted, whoever is at its other end: what is said before it closes, and why it ends."""
+"""A socket of theirs that was accepted, whoever is at its other end: and what is said before it closes."""
 
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final
 
 import anyio
-from anyio import CancelScope
 from msgspec import UNSET
 
 from roost.api.asgi import Message, Receive, Scope, Send
@@ -13,8 +11,6 @@ from roost.api.coder import closing, frames
 from roost.api.coder.live import Frame, Page
 from roost.api.coder.sse import shutdown
 from roost.api.framing import FRAMES, framed, send_frames, takes_frames
-from roost.api.problems import error_of
-from roost.api.streams.running import Streams
 from roost.core.hub import Hub
 from roost.core.session import Session
 from roost.model.errors import HubStopping, InvalidBody, RoostError, Unauthorized
@@ -73,44 +69,6 @@ class Connection:
             if isinstance(why, HubStopping) and self.session is not None and self.greeted:
                 await self.tell(shutdown(self.hub, self.session).decode())
             await self.send({"type": "websocket.close", "code": code, "reason": "" if why is None else why.code})
-
-
-class Stay:
-    """How long a socket stays: until one of its tasks has come to an end, or it is let go. `key`: that it came with."""
-
-    def __init__(self, connection: Connection, session: Session, key: str) -> None:
-        self.scope = CancelScope()
-        self._connection = connection
-        self._session = session
-        self._key = key
-        self._ended = False
-        self._why: RoostError | None = None
-
-    async def until_over(self, work: Callable[[], Awaitable[None]]) -> None:
-        """When one of its tasks has come to an end, the socket has."""
-        try:
-            await work()
-            self._ended = True
-        except (OSError, RuntimeError):
-            self._ended = True  # the client has gone while something was sent
-        except Exception as error:  # noqa: BLE001  # told to the client
-            self._ended, self._why = True, error_of(error, self._connection.scope)
-        self.scope.cancel()
-
-    async def why(self, streams: Streams) -> RoostError | None:
-        """Why it has ended; None: the client has left."""
-        return self._why if self._ended else await self._why_let_go(streams)
-
-    async def _why_let_go(self, streams: Streams) -> RoostError | None:
-        """Why it was ended from outside: the hub stops, the key is good no more, the session may not be seen."""
-        if streams.ended:
-            return HubStopping()
-        hub = self._connection.hub
-        try:
-            await hub.admit(self._session.id, await hub.authenticate(self._key), act=False)
-        except RoostError as why:
-            return why
-        return None
 
 
 async def key_in_a_frame(receive: Receive) -> str:

@@ -16,7 +16,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from roost.api.asgi import query_of
 from roost.api.coder import frames
 from roost.api.coder.bootstrap import agents_for
-from roost.api.coder.connection import BEAT, Connection, Stay, bytes_of
+from roost.api.coder.connection import BEAT, Connection, bytes_of
 from roost.api.coder.facts import text_of
 from roost.api.coder.live import Live, Lives, Page
 from roost.api.coder.reporting import UNREAD, Report
@@ -25,6 +25,7 @@ from roost.api.coder.told import patterns
 from roost.api.framing import allow
 from roost.api.problems import error_of
 from roost.api.streams.running import Streams
+from roost.api.streams.stay import Stay
 from roost.api.streams.visit import Visit
 from roost.core.hub import Hub
 from roost.core.leads import Lead, check_may_lead
@@ -123,7 +124,7 @@ class _Leading:
         self._by = by
         self._lead = leading
         self._driver = query_of(connection.scope, "driverMode") == RPC
-        self._stay = Stay(connection, session, key)
+        self._stay = Stay(connection.hub, session, key, connection.scope)
         self._report = Report()
         self._greeted = anyio.Event()
         self._beginning = anyio.Lock()

@@ -5,10 +5,11 @@ from typing import Any, Final
 import anyio
 
 from roost.api.coder import frames
-from roost.api.coder.connection import BEAT, Connection, Stay, bytes_of
+from roost.api.coder.connection import BEAT, Connection, bytes_of
 from roost.api.coder.live import Live, Lives
 from roost.api.coder.reporting import UNREAD, SubReport
 from roost.api.streams.running import Streams
+from roost.api.streams.stay import Stay
 from roost.api.streams.visit import Visit
 from roost.core.session import Session
 from roost.model.errors import RoostError
@@ -24,7 +25,7 @@ class SubAgent:
         self._connection = connection
         self._session = session
         self._agent = agent or NAMELESS
-        self._stay = Stay(connection, session, key)
+        self._stay = Stay(connection.hub, session, key, connection.scope)
         self._report = SubReport(self._agent)
         self._live: Live
 

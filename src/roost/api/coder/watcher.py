@@ -18,11 +18,12 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from roost.api.asgi import query_of
 from roost.api.coder import frames, rpc
 from roost.api.coder.asking import dialogs
-from roost.api.coder.connection import BEAT, Connection, Stay, bytes_of
+from roost.api.coder.connection import BEAT, Connection, bytes_of
 from roost.api.coder.live import Live, Lives, Page
 from roost.api.coder.told import Told, encoded, patterns
 from roost.api.problems import error_of
 from roost.api.streams.running import Streams
+from roost.api.streams.stay import Stay
 from roost.api.streams.visit import Visit
 from roost.core.session import Session
 from roost.model import commands as c
@@ -64,7 +65,7 @@ class Watcher:
         self._by = by
         self._role: frames.Role = role
         self._patterns = patterns(query_of(connection.scope, "subscribe"))
-        self._stay = Stay(connection, session, key)
+        self._stay = Stay(connection.hub, session, key, connection.scope)
         self._released = anyio.Event()
         self._running: set[CancelScope] = set()
         self._rpc: rpc.Rpc

@@ -5,7 +5,7 @@ followed, and one that tells who comes and goes. Nothing is queued for a subscri
 taken.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 from functools import partial
 from typing import Annotated, Any, Final, TypeVar, cast
@@ -21,6 +21,7 @@ from roost.api.call import checked_key
 from roost.api.cursors import MAX_CURSOR, cursor
 from roost.api.problems import error_of, told_of
 from roost.api.streams.running import SOCKET_BEAT, Streams
+from roost.api.streams.stay import Stay
 from roost.api.streams.visit import Visit
 from roost.core.hub import Hub
 from roost.core.log import Frames
@@ -128,7 +129,8 @@ async def _open(hub: Hub, session: str, scope: Scope, send: Send) -> "_Socket":
     key = key_of(scope, in_query=True)
     by = await hub.authenticate(key)
     scope["state"] = {"by": by}
-    opened = _Socket(hub, await hub.admit(session, by, act=False), by, key, send)
+    admitted = await hub.admit(session, by, act=False)
+    opened = _Socket(hub, admitted, by, send, Stay(hub, admitted, key, scope))
     if (after := query_of(scope, "after")) is not None:
         types = tuple(filter(None, (query_of(scope, "types") or "").split(",")))
         await opened.follow(_Follow(after=cursor(after), types=types))
@@ -136,15 +138,12 @@ async def _open(hub: Hub, session: str, scope: Scope, send: Send) -> "_Socket":
 
 
 class _Socket:
-    def __init__(self, hub: Hub, session: Session, by: Principal, key: str | None, send: Send) -> None:
+    def __init__(self, hub: Hub, session: Session, by: Principal, send: Send, stay: Stay) -> None:
         self._hub = hub
         self._session = session
         self._by = by
-        self._key = key
         self._send = send
-        self._whole = CancelScope()
-        self._ended = False
-        self._why: RoostError | None = None
+        self._stay = stay
         self._wanted: _Follow | None = None
         self._asked = anyio.Event()
         self._following = CancelScope()
@@ -157,12 +156,12 @@ class _Socket:
         visit = Visit(self._hub, self._by, via="socket", session=self._session)
         with self._hub.limits.stream(self._by):
             async with anyio.create_task_group() as tasks:
-                self._whole = tasks.cancel_scope
-                with streams.open(self._send, self._whole, SOCKET_BEAT), visit.begin(self._whole):
-                    tasks.start_soon(self._until_over, self._write_events)
-                    tasks.start_soon(self._until_over, self._tell_presence)
-                    await self._until_over(partial(self._read, receive))
-        return self._why if self._ended else await self._why_let_go(streams)
+                scope = self._stay.scope = tasks.cancel_scope
+                with streams.open(self._send, scope, SOCKET_BEAT), visit.begin(scope):
+                    tasks.start_soon(self._stay.until_over, self._write_events)
+                    tasks.start_soon(self._stay.until_over, self._tell_presence)
+                    await self._stay.until_over(partial(self._read, receive))
+        return await self._stay.why(streams)
 
     async def follow(self, wanted: _Follow) -> None:
         """Follow this from now on, instead of what was followed before.
@@ -177,27 +176,6 @@ class _Socket:
         self._wanted = wanted
         self._asked.set()
         self._following.cancel()
-
-    async def _until_over(self, work: Callable[[], Awaitable[None]]) -> None:
-        """When one of its tasks has come to an end, the socket has."""
-        try:
-            await work()
-            self._ended = True
-        except (OSError, RuntimeError):
-            self._ended = True  # the client has gone while something was sent
-        except Exception as error:  # noqa: BLE001  # told to the client
-            self._ended, self._why = True, error_of(error, {})
-        self._whole.cancel()
-
-    async def _why_let_go(self, streams: Streams) -> RoostError:
-        """Why it was ended from outside: the hub stops, the key is good no more, the session may not be seen."""
-        if streams.ended:
-            return HubStopping()
-        try:
-            await self._hub.admit(self._session.id, await self._hub.authenticate(self._key), act=False)
-        except RoostError as why:
-            return why
-        return Unavailable("The socket was let go; connect again.")
 
     # --- its tasks ----------------------------------------------------------------------------------------------------
 
