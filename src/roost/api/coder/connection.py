@@ -1,4 +1,4 @@
-"""A socket of theirs that was accepted, whoever is at its other end: and what is said before it closes."""
+"""A socket of theirs that was accepted, whoever is at its other end, and what is said before it closes."""
 
 from contextlib import suppress
 from typing import Final
