@@ -295,6 +295,7 @@ async def test_abort_ends_the_turn(hub: Served) -> None:
 
 async def test_what_a_controller_may_ask_about_a_session(hub: Served) -> None:
     session = await hub.live(task="hello", label="greeting", model="acme/large")
+    session.capabilities = {"commands": [{"name": "review", "description": "looks", "input": None}]}
     await turn(hub, session, "I see")
     async with attached(hub, session.id) as socket:
         answers = {
@@ -313,7 +314,8 @@ async def test_what_a_controller_may_ask_about_a_session(hub: Served) -> None:
     ]
     assert answers["get_session_stats"]["totalMessages"] == 2
     assert answers["get_last_assistant_text"] == {"text": "I see"}
-    assert (answers["get_available_models"], answers["get_commands"]) == ({"models": []}, {"commands": []})
+    assert answers["get_available_models"] == {"models": []}
+    assert answers["get_commands"] == {"commands": [{"name": "review", "description": "looks", "source": "prompt"}]}
 
 
 async def test_what_a_controller_may_set(hub: Served) -> None:

@@ -239,8 +239,11 @@ async def _models(_rpc: Rpc, _: Raw) -> Any:
     return {"models": []}
 
 
-async def _commands(_rpc: Rpc, _: Raw) -> Any:
-    return {"commands": []}
+async def _commands(rpc: Rpc, _: Raw) -> Any:
+    """What a prompt that begins with `/NAME` does, as the agent says it while its host is there."""
+    told = rpc.session.capabilities.get("commands", ())
+    named = ("name", "description")
+    return {"commands": [{name: one[name] for name in named if name in one} | {"source": "prompt"} for one in told]}
 
 
 # --- settings ---------------------------------------------------------------------------------------------------------
