@@ -131,9 +131,12 @@ def kill_until_gone(find: Callable[[], Collection[psutil.Process]], *, seconds: 
         clean = False
         if time.monotonic() > deadline:
             return False
+        for process in found:  # all of them stand still first, or a shell went on to its next line without its child
+            with suppress(psutil.Error):
+                process.suspend()  # psutil compares the start time first: a reused pid is safe
         for process in found:
             with suppress(psutil.Error):
-                process.kill()  # psutil compares the start time first: a reused pid is safe
+                process.kill()
         wait_until_gone(found, _ROUND_SECONDS)
 
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from subprocess import DEVNULL
 
 import pytest
-from anyio import to_thread
 
 from roost.core.forging import Forging
 from roost.forges import forge_of
@@ -55,10 +54,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 @pytest.fixture(scope="session")
-async def installed() -> Path:
+def installed() -> Path:
     """The folder of the published packages. Without them there is nothing to prove: the tests fail, in one line."""
     try:
-        return await to_thread.run_sync(packages.install)
+        return packages.install()
     except packages.Unreachable as error:
         pytest.fail(str(error), pytrace=False)
 

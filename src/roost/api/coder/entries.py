@@ -13,6 +13,7 @@ from roost.api.coder.shapes import Shape
 from roost.core.hub import Hub
 from roost.core.session import Session
 from roost.model.events import Principal
+from roost.model.ids import Seq
 from roost.model.messages import FilePart, Message, ReasoningPart, TextPart, ToolPart, decode_message
 from roost.model.record import Record, Run
 from roost.model.snapshot import Snapshot
@@ -80,10 +81,11 @@ def entries_of(messages: Sequence[Message], snapshot: Snapshot, runs: Iterable[R
     """The entries of these messages, what became of sub-agents' tasks, and why those of the runs failed that were asked
     for in the messages, in the order of time."""
     record = snapshot.record
-    said = sorted(messages, key=lambda message: message.info.first)
-    found = [entry for message in said for entry in _entries(message, record)]
     over = [run for run in runs if run.end is not UNSET and run.end <= snapshot.seq]
-    return sorted((*found, *_results(record), *_failures(said, over, record)), key=lambda entry: entry.timestamp)
+    placed = [(message.info.first, entry) for message in messages for entry in _entries(message, record)]
+    placed += _failures(messages, over, record)
+    placed.sort(key=lambda found: found[0])  # in the order of the log, where they are of one millisecond
+    return sorted((*(entry for _, entry in placed), *_results(record)), key=lambda entry: entry.timestamp)
 
 
 def _entries(message: Message, record: Record) -> Iterator[Entry]:
@@ -158,20 +160,27 @@ def _results(record: Record) -> Iterator[Entry]:
             )
 
 
-def _failures(said: Sequence[Message], over: Iterable[Run], record: Record) -> Iterator[Entry]:
-    """Why runs failed of which no message says it: their host was lost, or the agent could not even start."""
+def _failures(said: Sequence[Message], over: Iterable[Run], record: Record) -> Iterator[tuple[Seq, Entry]]:
+    """Why runs failed of which no message says it, with the run's end: their host was lost, or the agent could not even
+    start."""
     asked = {message.info.id for message in said}
     explained = {message.info.run for message in said if message.info.error is not UNSET}
     for run in over:
-        if run.error is not UNSET and run.ended_at is not UNSET and run.message in asked and run.run not in explained:
-            yield Entry(
+        if run.error is UNSET or run.message not in asked or run.run in explained:
+            continue
+        if run.end is UNSET or run.ended_at is UNSET:
+            continue
+        yield (
+            run.end,
+            Entry(
                 type="message",
                 timestamp=run.ended_at,
                 content=run.error.message,
                 agent=record.agent,
                 turn_id=run.run,
                 is_error=True,
-            )
+            ),
+        )
 
 
 def author_of(by: Principal) -> Author:
