@@ -173,6 +173,8 @@ async def test_logs_go_on_from_host_to_host_until_there_can_be_no_more(
             async for _ in session.events(after=resumed.seq, until="runtime-ready"):
                 pass
             await log.write_bytes(b"again, and longer than what was there before\n")
+            while not text.endswith(b"before\n"):
+                text += await process.stdout.receive()
             await session.archive()
             async for piece in process.stdout:
                 text += piece

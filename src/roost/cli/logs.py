@@ -51,7 +51,8 @@ async def _logs(name: str, size: int, follow: bool, as_json: bool, url: Url, dat
 
 
 async def _follow(session: "AsyncSession", found: "Diagnostics", *, as_json: bool) -> None:
-    """Whole lines as they come, also of hosts that come later, until there can be no more."""
+    """Whole lines as they come, also of hosts that come later, until there can be no more. Of a host that begins and
+    ends between two looks, what stands where an older log was read already is not shown."""
     import anyio
 
     host = found.host.epoch
