@@ -47,7 +47,7 @@ async def test_a_call_is_answered_once_whatever_it_comes_to(live: Site) -> None:
 async def test_as_many_calls_as_may_be_are_carried_out_and_no_more(live: Site) -> None:
     asking = Asking(live)
     gate = live.workspace / "gate"
-    names = [asking.ask("shell", command="until [ -e gate ]; do sleep 0.05; done") for _ in range(MAX_CALLS)]
+    names = [asking.ask("shell", command="until [ -e gate ]; do sleep 0.5; done") for _ in range(MAX_CALLS)]
     refused = await asking.call("ping")
     assert (refused.code, refused.details) == ("host_busy", {"limit": MAX_CALLS})
     gate.touch()

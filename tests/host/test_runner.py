@@ -34,7 +34,7 @@ from roost.model.events import (
     TextInput,
 )
 from roost.model.ids import MessageId, PartId, RunId, SessionId
-from roost.ports import Past, Turn
+from roost.ports import Home, Past, Turn
 
 ONE, TWO, THREE = RunId("run_1"), RunId("run_2"), RunId("run_3")
 ENDS = RunComplete | RunAborted | RunError
@@ -49,7 +49,7 @@ class Given:
         self.on_abort: Callable[[], Awaitable[None]] = checkpoint
 
     async def start(
-        self, workspace: Path, env: Mapping[str, str], options: Mapping[str, Any], past: Past
+        self, workspace: Path, env: Mapping[str, str], options: Mapping[str, Any], past: Past, home: Home
     ) -> dict[str, Any]:
         return {}
 

@@ -65,7 +65,7 @@ class TinyHub:
     def of(self, *kinds: type[Body], run: str | None = None) -> list[Event]:
         return [event for event in self.log if isinstance(event.body, kinds) and (run is None or event.run == run)]
 
-    async def until(self, found: Callable[[], Any], seconds: float = 20) -> Any:
+    async def until(self, found: Callable[[], Any], seconds: float = 40) -> Any:
         """Wait until `found` gives something true."""
         with anyio.fail_after(seconds):
             while not (value := found()):

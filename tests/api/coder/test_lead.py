@@ -128,7 +128,7 @@ async def test_what_a_model_is_given_may_be_large_and_is_not_kept(hub: Served) -
     async with leading(hub) as (lead, session):
         head = session.seq
         await report(lead, "context", messages=["x" * 6_000_000])
-        await lead.send(b'{"type":"event","id":"deep","event":"context","data":' + b"[" * 5000 + b"]" * 5000 + b"}")
+        await lead.send(b'{"type":"event","id":"deep","event":"message_end","data":' + b"[" * 5000 + b"]" * 5000 + b"}")
         assert (await until(lead, lambda frame: frame.get("type") == "protocol_error"))[-1]["code"]
         assert session.seq == head
 
