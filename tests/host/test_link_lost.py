@@ -113,9 +113,8 @@ async def test_a_port_taken_by_somebody_elses_hub_is_not_obeyed(site: Site) -> N
     site.hub.refusal = ("gone", "")
     hub = msgspec.json.decode((site.data / "hub.json").read_bytes())
     await site.close()
-    hub["pid"] = 2**22 - 1  # nobody: our hub is dead, and this port will be another's
-    (site.data / "hub.json").write_bytes(msgspec.json.encode(hub))
-    async with site.hub.serve(int(hub["url"].rpartition(":")[2])):
+    nobody = 2**22 - 1  # our hub is dead, and this port another's
+    async with site.hub.serve(int(hub["url"].rpartition(":")[2]), nobody):
         await anyio.sleep(0.5)
         assert await site.runtime.alive(site.hub.session, 1)
         site.hub.refusal = None

@@ -88,10 +88,11 @@ class TinyHub:
     # --- the link ---
 
     @asynccontextmanager
-    async def serve(self, port: int = 0) -> AsyncGenerator[None]:
+    async def serve(self, port: int = 0, pid: int | None = None) -> AsyncGenerator[None]:
+        """`pid`: of the hub that `hub.json` names, unless it is this one."""
         async with serve(self._talk, "127.0.0.1", port, compression=None, max_size=None, ping_interval=None) as server:
             port = next(iter(server.sockets)).getsockname()[1]
-            hub = {"url": f"http://127.0.0.1:{port}", "pid": os.getpid(), "started": 0}
+            hub = {"url": f"http://127.0.0.1:{port}", "pid": pid or os.getpid(), "started": 0}
             (self.data / "hub.json").write_text(json.dumps(hub))
             try:
                 yield
