@@ -28,7 +28,7 @@ from roost.model.events import (
     TakenUp,
     TextInput,
 )
-from roost.model.ids import RequestId, RunId, Seq
+from roost.model.ids import RequestId, RunId, Seq, new_session_id
 from roost.ports import Process
 
 Permit = Callable[[PermissionAsked], PermissionReplied]
@@ -59,7 +59,7 @@ class Finished:
 @asynccontextmanager
 async def agent_home(folder: Path) -> AsyncGenerator[AgentHome]:
     """A real one: what is launched in it is a real process, gone with the block."""
-    tree = Tree("alone", folder / ".mark")
+    tree = Tree(f"{new_session_id()}.1.alone", folder / ".mark")  # by which it is killed: nobody else has it
     async with anyio.create_task_group() as tasks:
         home = AgentHome(tree, lambda _capabilities: None)
         await tasks.start(home.run)

@@ -16,7 +16,7 @@ from roost.link.frames import Answer, AppendFrame, Ask, Bye, Hello, decode_from_
 from roost.link.hub_end import HubEnd
 from roost.model.envelope import Event, encode_body
 from roost.model.events import AbortRequested, Body, RunStart, RuntimeStarting, Steered, TextInput, WorkspaceSpec
-from roost.model.ids import RunId, SessionId, new_message_id
+from roost.model.ids import RunId, SessionId, new_message_id, new_session_id
 from roost.model.lifecycle import COMMANDS
 from roost.model.ticket import Ticket
 
@@ -26,8 +26,9 @@ LOOK_SECONDS = 0.05
 class TinyHub:
     """Keeps the log over connections; `events` from a host are checked to be contiguous."""
 
-    def __init__(self, data: Path, session: str = "codesess_0123456789ab", epoch: int = 1) -> None:
-        self.data, self.session, self.epoch = data, SessionId(session), epoch
+    def __init__(self, data: Path, session: SessionId | None = None, epoch: int = 1) -> None:
+        """A session has an id of its own also in tests: processes are found, and killed, by it."""
+        self.data, self.session, self.epoch = data, session or new_session_id(), epoch
         self.log: list[Event] = []
         self.produced = 0
         self.grown = anyio.Event()
