@@ -27,6 +27,10 @@ async def test_steering_joins_the_open_run_and_the_agent_says_what_it_got(
     steered = await session.steer("left, please")
     assert steered.run == accepted.run
     await mark()
+    with anyio.fail_after(30):
+        while not (await session.info()).view.control_available:  # noqa: ASYNC110  # a link is no event
+            await anyio.sleep(0.01)
+    await session.shell("true")  # the host answers in order: it has read what was steered
     gate.touch()
     assert accepted.run is not UNSET
     result = await session.result(accepted.run)
