@@ -46,6 +46,7 @@ def test_the_readme_says_where_it_runs_what_it_lacks_and_what_an_agent_may_do() 
     assert "Linux on x86-64 and arm64 is what is tested. macOS is best effort" in page
     assert "an agent can do whatever the user who started the hub can do" in page
     assert "## What works, and what does not yet" in page
+    assert [command for command in ("make demo", "make check", "make test") if f"`{command}`" not in page] == []
     assert "(docs/pictures/demo.svg)" in page
     assert "[Apache License 2.0](LICENSE)" in page
 
