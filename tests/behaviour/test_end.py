@@ -1,6 +1,5 @@
 """An end destroys what a session worked in; what it has said and published stays."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ from msgspec import UNSET
 from roost.client import AsyncClient, AsyncSession
 from roost.model.errors import Forbidden, SessionClosed, WorkspaceDirty
 from roost.model.events import PermissionReplied, RunError, SessionEnded
+from roost.processes import birth
 from roost.testing import HubProcess
 from tests.behaviour.conftest import Mark, ask, awake, comes_true, script, until
 from tests.behaviour.test_bundles import exported, log_of
@@ -74,8 +74,7 @@ async def test_what_runs_is_stopped_first(client: AsyncClient, tmp_path: Path) -
     end = await until(session, "run-error")
     assert isinstance(end.body, RunError)
     assert (end.run, end.body.error.code) == (accepted.run, "ended")
-    with pytest.raises(ProcessLookupError):
-        os.kill(int(pid.read_text()), 0)
+    await comes_true(lambda: birth(int(pid.read_text())) is None)
 
 
 async def test_a_request_that_is_open_is_settled_as_interrupted(client: AsyncClient) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from roost.client import AsyncSession
 from roost.model.events import RuntimeReady
+from roost.processes import birth
 from roost.testing import HubProcess, hub_process, running_hub
 from tests.behaviour.conftest import script, stands, until
 from tests.githttp import git_server, make_served
@@ -142,7 +143,7 @@ async def test_a_host_that_waited_is_found_by_the_next_hub_and_killed_with_all_i
         os.kill(first, signal.SIGKILL)
         await until(session, "session-paused")
         await session.archive()
-        await comes_true(lambda: not psutil.pid_exists(child))
+        await comes_true(lambda: birth(child) is None)
 
 
 async def test_a_session_that_wakes_gets_a_waiting_host_too(warm: HubProcess) -> None:

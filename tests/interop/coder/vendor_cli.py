@@ -15,20 +15,26 @@ SECONDS: Final = 60.0
 
 
 class Printed(Struct, frozen=True):
-    """What a command has left: its exit code and its lines."""
+    """What a command has left: its exit code, and what it printed and said beside it."""
 
     code: int
-    text: str
+    output: str
+    said: str
+
+    @property
+    def text(self) -> str:
+        """Both, as a person sees them."""
+        return self.output + self.said
 
     @property
     def json(self) -> Any:
-        """What it printed with `--json`."""
+        """What it printed with `--json`; what it says beside that is for people."""
         assert self.code == 0, self.text
-        return json.loads(self.text)
+        return json.loads(self.output)
 
 
 class Agentuity:
-    """`home`: an empty home folder. The five variables are all that a hub of one's own needs."""
+    """`home`: an empty home folder. The first five variables are all that a hub of one's own needs."""
 
     def __init__(self, url: str, key: str, home: Path) -> None:
         self.home = home
@@ -44,18 +50,19 @@ class Agentuity:
             "AGENTUITY_USER_ID": "owner",
             "AGENTUITY_CLOUD_ORG_ID": "org_1",
             "AGENTUITY_SKIP_VERSION_CHECK": "1",
+            "AGENTUITY_AGENT_MODE": "none",  # else it looks through its parents for an agent, and prints hints for one
         }
 
     async def run(self, *arguments: str) -> Printed:
         with anyio.fail_after(SECONDS):
             done = await anyio.run_process(
                 [*self.command, *arguments],
-                stderr=subprocess.STDOUT,
+                stderr=subprocess.PIPE,
                 env=self.environment,
                 cwd=self.home,
                 check=False,
             )
-        return Printed(done.returncode, done.stdout.decode())
+        return Printed(done.returncode, done.stdout.decode(), done.stderr.decode())
 
     async def json(self, *arguments: str) -> Any:
         return (await self.run(*arguments, "--json")).json
