@@ -89,6 +89,7 @@ if TYPE_CHECKING:
     from roost.model.errors import RoostError as RoostError
     from roost.model.errors import RouteNotFound as RouteNotFound
     from roost.model.errors import RunNotFound as RunNotFound
+    from roost.model.errors import SandboxUnavailable as SandboxUnavailable
     from roost.model.errors import SchemaTooNew as SchemaTooNew
     from roost.model.errors import SessionArchived as SessionArchived
     from roost.model.errors import SessionAsleep as SessionAsleep
@@ -198,6 +199,7 @@ __all__ = [
     "RouteNotFound",
     "RunEventPage",
     "RunNotFound",
+    "SandboxUnavailable",
     "SchemaTooNew",
     "SendResult",
     "SequenceBroken",
@@ -316,6 +318,7 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "RoostError",
         "RouteNotFound",
         "RunNotFound",
+        "SandboxUnavailable",
         "SchemaTooNew",
         "SessionArchived",
         "SessionAsleep",

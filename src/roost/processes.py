@@ -21,9 +21,16 @@ from roost.model.ids import Epoch, SessionId
 HOST_MARK = "ROOST_MARK"
 RUN_MARK = "ROOST_RUN"
 COMMAND_MARK = "ROOST_COMMAND"
+WALL_MARK = "ROOST_WALL"
+"""In the environment of a process that is a wall around others: it goes when they have gone, and is not asked to."""
 KILL_SECONDS = 5.0
 _ROUND_SECONDS = 0.05
 _LOOK_SECONDS = 0.002
+
+
+def clean_environment() -> dict[str, str]:
+    """What a command inherits: our environment without Roost's own settings."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("ROOST_")}
 
 
 def mark_file(data: Path, session: SessionId) -> Path:

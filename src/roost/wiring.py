@@ -136,11 +136,14 @@ async def host_from_ticket(ticket: Ticket) -> int:
     from roost.drivers import load_driver
     from roost.host.host import Host, Leaving
     from roost.host.workspace import LocalWorkspaces
+    from roost.model.sandbox import Enclosure
+    from roost.sandboxes import load_sandbox
 
     seconds = msgspec.convert(ticket.settings, LinkSettings).clone_seconds
     workspaces = LocalWorkspaces(Path(ticket.data), clone_seconds=seconds)
     own = msgspec.convert(ticket.agent_settings, AgentSettings) if ticket.agent_settings else None
-    host = Host(ticket, load_driver(ticket.agent, own), workspaces)
+    sandbox = load_sandbox("none")(Enclosure())
+    host = Host(ticket, load_driver(ticket.agent, own), workspaces, sandbox)
     return 3 if await host.run() is Leaving.REFUSED else 0
 
 

@@ -95,6 +95,7 @@ STATUS: Final[dict[str, int]] = {
     "start_failed": 500,
     "agent_not_installed": 500,
     "agent_unattended": 500,
+    "sandbox_unavailable": 409,
     "protocol_mismatch": 500,
 }
 """Status by code: every class of the error tree has its row."""

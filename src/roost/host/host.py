@@ -45,7 +45,7 @@ from roost.model.events import (
 )  # fmt: skip
 from roost.model.lifecycle import RUN_ENDS
 from roost.model.ticket import Ticket
-from roost.ports import Driver, Workspaces
+from roost.ports import Driver, Sandbox, Workspaces
 from roost.processes import HOST_MARK, mark_file, new_host_mark
 from roost.settings import LinkSettings
 
@@ -75,8 +75,8 @@ CLOSE_SECONDS = 2.0
 class Host:
     """One session's host in one epoch. `run` it once."""
 
-    def __init__(self, ticket: Ticket, driver: Driver, workspaces: Workspaces) -> None:
-        self._ticket, self._driver, self._workspaces = ticket, driver, workspaces
+    def __init__(self, ticket: Ticket, driver: Driver, workspaces: Workspaces, sandbox: Sandbox) -> None:
+        self._ticket, self._driver, self._workspaces, self._sandbox = ticket, driver, workspaces, sandbox
         self._data = Path(ticket.data)
         self._settings = settings = msgspec.convert(ticket.settings, LinkSettings)
         path = spool_path(self._data, ticket.session, ticket.epoch)
@@ -88,7 +88,7 @@ class Host:
         )
         self._end = HostEnd(ticket.session, ticket.epoch, self._spool, pid=os.getpid())
         mark = os.environ.get(HOST_MARK) or new_host_mark(ticket.session, ticket.epoch)
-        self._tree = Tree(mark, mark_file(self._data, ticket.session))
+        self._tree = Tree(mark, mark_file(self._data, ticket.session), sandbox)
         self._env = with_credentials(ticket.env, ticket.workspace.url)
         self._folder = Once(self._make_folder)
         self._started = Once(self._start)
@@ -130,7 +130,8 @@ class Host:
         )
         self._agent.past = SessionPast(self._ticket.state, errands=errands, put=lambda raw: outbox.put([raw], UNSET))
         try:
-            await self._serve()
+            async with self._sandbox.opened():
+                await self._serve()
         except BaseException:
             with anyio.CancelScope(shield=True):
                 await self._clear_away()
@@ -184,6 +185,7 @@ class Host:
         """The workspace, made, with the agent started in it."""
         workspace = await self._folder()
         await self._given.place(workspace)
+        await self._sandbox.surround(workspace)
         await self._work_tree.begin(workspace)
         await self._agent.start(workspace)
         return workspace

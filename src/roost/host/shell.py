@@ -78,7 +78,7 @@ async def _spawn(tree: Tree, cwd: Path, asked: Shell, env: Mapping[str, str]) ->
     started: Command | None = None
     with anyio.CancelScope(shield=True):
         try:
-            started = await tree.spawn(asked.command, cwd=cwd, env={**env, **asked.env}, apart=True)
+            started = await tree.spawn(asked.command, cwd=cwd, env={**env, **asked.env}, apart=True, outside=True)
         except OSError as error:
             raise InvalidRequest(f"the command cannot be started: {os.strerror(error.errno or 0)}") from None
     assert started is not None

@@ -20,11 +20,15 @@ from anyio.abc import ByteReceiveStream
 from anyio.abc import Process as AnyioProcess
 
 from roost.model.ids import RunId
+from roost.model.sandbox import Enclosed
+from roost.ports import Sandbox
 from roost.processes import (
     COMMAND_MARK,
     HOST_MARK,
     RUN_MARK,
+    WALL_MARK,
     born,
+    clean_environment,
     descendants,
     kill_marked,
     kill_until_gone,
@@ -52,10 +56,10 @@ _PR_SET_CHILD_SUBREAPER = 36
 class Command:
     """A running command in its own session (ports.Process)."""
 
-    def __init__(self, process: AnyioProcess, mark: str) -> None:
-        """`mark`: its value of `ROOST_COMMAND`."""
+    def __init__(self, process: AnyioProcess, mark: str, *, walled: bool = False) -> None:
+        """`mark`: its value of `ROOST_COMMAND`. `walled`: the process is a wall, and the command is below it."""
         self.pid = process.pid
-        self._mark = mark
+        self._mark, self._walled = mark, walled
         self._process = process
         self._left = MAX_OUTPUT_BYTES
 
@@ -97,10 +101,13 @@ class Command:
         await to_thread.run_sync(_kill_offspring, self.pid, self._mark, since - BIRTH_SECONDS)
 
     async def kill(self) -> None:
-        """SIGTERM to the group, then SIGKILL to everything it started."""
+        """SIGTERM to the group, or to all inside of its walls, then SIGKILL to everything it started."""
         below = await to_thread.run_sync(descendants, self.pid)
         if self._process.returncode is None:
-            signal_group(self.pid, signal.SIGTERM)
+            if self._walled:
+                _terminate(below)
+            else:
+                signal_group(self.pid, signal.SIGTERM)
             with anyio.move_on_after(TERM_SECONDS):
                 await self._process.wait()
         await to_thread.run_sync(_kill_command, self._mark, below)
@@ -127,9 +134,10 @@ class Command:
 class Tree:
     """Starts commands and ends them all."""
 
-    def __init__(self, mark: str, file: Path) -> None:
-        """`mark`: the value of `ROOST_MARK` for everything started here; `file`: what it holds open."""
-        self._mark = mark
+    def __init__(self, mark: str, file: Path, sandbox: Sandbox | None = None) -> None:
+        """`mark`: the value of `ROOST_MARK` for everything started here; `file`: what it holds open; `sandbox`: what it
+        runs in."""
+        self._mark, self._sandbox = mark, sandbox
         file.parent.mkdir(parents=True, exist_ok=True)
         self._file = os.open(file, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._count = 0
@@ -145,22 +153,28 @@ class Tree:
         run: RunId | None = None,
         apart: bool = False,
         talks: bool = False,
+        outside: bool = False,
     ) -> Command:
         """Start a command; a string goes to the shell. `apart`: its two outputs are not joined. `talks`: it is written
-        to. Raises: OSError: it cannot be started."""
+        to. `outside`: of the sandbox, for a person's own. Raises: OSError: it cannot be started; SandboxUnavailable."""
         self._count += 1
         marks = {HOST_MARK: self._mark, COMMAND_MARK: f"{self._mark}.{self._count}"} | ({RUN_MARK: run} if run else {})
+        if self._sandbox is None or outside:
+            words = ("/bin/sh", "-c", command) if isinstance(command, str) else tuple(command)
+            enclosed = Enclosed(command=words, env=clean_environment() | dict(env))
+        else:
+            enclosed = await self._sandbox.enclose(command, cwd=cwd, env=env)
         process = await anyio.open_process(
-            command if isinstance(command, str) else list(command),
+            enclosed.command,
             cwd=cwd,
-            env=clean_environment() | dict(env) | marks,
+            env=enclosed.env | marks,
             stdin=PIPE if talks else DEVNULL,
             stdout=PIPE,
             stderr=PIPE if apart else STDOUT,
             start_new_session=True,
             pass_fds=(self._file,),
         )
-        return Command(process, marks[COMMAND_MARK])
+        return Command(process, marks[COMMAND_MARK], walled=WALL_MARK in enclosed.env)
 
     async def kill_run(self, run: RunId) -> None:
         """End every command of this run and what it started: SIGTERM to the groups, then SIGKILL to all."""
@@ -190,11 +204,6 @@ def adopt_orphans() -> None:
             ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def clean_environment() -> dict[str, str]:
-    """What a command inherits: our environment without Roost's own settings."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("ROOST_")}
-
-
 def _any_zombie() -> bool:
     try:
         return os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
@@ -214,11 +223,17 @@ def _kill_offspring(pid: int, mark: str, since: float) -> None:
     kill_until_gone(young)
 
 
+def _terminate(processes: list[psutil.Process]) -> None:
+    """SIGTERM to each, but not to walls: those inside would be killed with them before they had their time."""
+    for process in processes:
+        with suppress(psutil.Error, OSError):
+            if WALL_MARK not in process.environ():
+                process.terminate()
+
+
 def _end_run(run: RunId) -> None:
     found = marked(RUN_MARK, run.__eq__)
-    for process in found:
-        with suppress(psutil.Error):
-            process.terminate()
+    _terminate(found)
     wait_until_gone(found, TERM_SECONDS)
     kill_marked(RUN_MARK, run.__eq__)
 

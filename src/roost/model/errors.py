@@ -24,7 +24,8 @@ RoostError
 ├── AgentFailed             what an agent says of itself
 │   ├── AgentGone, AgentLoginRequired
 └── Fatal                   this hub or host cannot start
-    ├── DataLocked, SchemaTooNew, SpoolFull, StartFailed (AgentNotInstalled, AgentUnattended), ProtocolMismatch
+    ├── DataLocked, SchemaTooNew, SpoolFull, ProtocolMismatch,
+    │   StartFailed (AgentNotInstalled, AgentUnattended, SandboxUnavailable)
 """
 
 from typing import Any, ClassVar
@@ -539,6 +540,13 @@ class AgentUnattended(StartFailed):
     """This agent asks for no permission. Allow that in the settings: `insist = true` in its table `[agents.NAME]`."""
 
     code = "agent_unattended"
+
+
+class SandboxUnavailable(StartFailed):
+    """This machine cannot have the sandbox that was asked for; `roost doctor` says what is missing, and how to get it.
+    Details: `reason`."""
+
+    code = "sandbox_unavailable"
 
 
 class ProtocolMismatch(Fatal):

@@ -10,6 +10,7 @@ from roost.ports.forges import Forge as Forge
 from roost.ports.places import Preparer as Preparer
 from roost.ports.places import Runtime as Runtime
 from roost.ports.places import Workspaces as Workspaces
+from roost.ports.sandboxes import Sandbox as Sandbox
 from roost.ports.store import Store as Store
 from roost.ports.waking import Bell as Bell
 from roost.ports.waking import Clock as Clock
