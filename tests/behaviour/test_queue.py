@@ -51,7 +51,8 @@ async def test_what_a_run_did_not_read_is_first_in_the_queue_and_gets_a_run_of_i
     client: AsyncClient, mark: Mark
 ) -> None:
     session = await awake(client)
-    await session.start(script({"hang": True}))
+    await session.start(script({"text": "deaf"}, {"hang": True}))
+    await until(session, "text-delta")  # before that it would listen to what joins it
     await session.queue("second")
     await session.steer("first")
     await mark()
@@ -222,6 +223,7 @@ async def test_the_log_tells_how_an_input_was_delivered(client: AsyncClient, tmp
     await session.start(script(until_file(gate)))
     await session.steer("a")
     await session.queue("b")
+    await session.shell("true")  # the host answers in order: it has read what was steered
     gate.touch()
     await stands(session, lambda info: info.queued == 0 and info.run is UNSET)
     kinds = (RunStart, Steered, Queued, Dequeued, RunComplete, RunAborted)
