@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from roost.model.envelope import Event as Event
     from roost.model.errors import AgentFailed as AgentFailed
     from roost.model.errors import AgentGone as AgentGone
+    from roost.model.errors import AgentInstallFailed as AgentInstallFailed
     from roost.model.errors import AgentLoginRequired as AgentLoginRequired
     from roost.model.errors import AgentNotConfigured as AgentNotConfigured
     from roost.model.errors import AgentNotInstalled as AgentNotInstalled
@@ -124,6 +125,7 @@ __all__ = [
     "Agent",
     "AgentFailed",
     "AgentGone",
+    "AgentInstallFailed",
     "AgentLoginRequired",
     "AgentNotConfigured",
     "AgentNotInstalled",
@@ -258,6 +260,7 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
     "roost.model.errors": (
         "AgentFailed",
         "AgentGone",
+        "AgentInstallFailed",
         "AgentLoginRequired",
         "AgentNotConfigured",
         "AgentNotInstalled",

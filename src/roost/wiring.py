@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,7 +36,7 @@ async def hub_from(settings: Settings) -> AsyncGenerator["Hub"]:
     from roost.core.bell import LocalBell
     from roost.core.clock import SystemClock
     from roost.core.hub import Hub
-    from roost.drivers import agent_names
+    from roost.drivers import agent_names, survey_agents
     from roost.forges import forge_of
     from roost.host.preparing import LocalPreparer
     from roost.host.workspace import LocalWorkspaces
@@ -52,7 +53,7 @@ async def hub_from(settings: Settings) -> AsyncGenerator["Hub"]:
                 hub = Hub(
                     settings, store=store, bell=LocalBell(), clock=SystemClock(), runtime=runtime,
                     preparer=LocalPreparer(), workspaces=LocalWorkspaces(data), agents=agent_names(settings.agents),
-                    tasks=tasks, forge=forge_of(settings),
+                    survey=partial(survey_agents, settings), tasks=tasks, forge=forge_of(settings),
                 )  # fmt: skip
                 try:
                     await hub.open()
@@ -143,7 +144,7 @@ async def host_from_ticket(ticket: Ticket) -> int:
     workspaces = LocalWorkspaces(Path(ticket.data), clone_seconds=seconds)
     own = msgspec.convert(ticket.agent_settings, AgentSettings) if ticket.agent_settings else None
     sandbox = load_sandbox("none")(Enclosure())
-    host = Host(ticket, load_driver(ticket.agent, own), workspaces, sandbox)
+    host = Host(ticket, load_driver(ticket.agent, own, data=Path(ticket.data)), workspaces, sandbox)
     return 3 if await host.run() is Leaving.REFUSED else 0
 
 

@@ -88,6 +88,7 @@ STATUS: Final[dict[str, int]] = {
     "agent_failed": 500,
     "agent_gone": 500,
     "agent_login_required": 500,
+    "agent_install_failed": 500,
     "fatal": 500,
     "data_locked": 500,
     "schema_too_new": 500,

@@ -50,6 +50,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "restore": ("roost.cli.restore:restore", "Make a data folder of a backup."),
     "rm": ("roost.cli.rm:rm", "Delete sessions, and the folders Roost made for them."),
     "library": ("roost.cli.library:library", "List, add and prepare what sessions can be given."),
+    "agents": ("roost.cli.agents:agents", "List agents, what each needs, and install them."),
     "keys": ("roost.cli.keys:keys", "List, add, rotate or revoke API keys."),
     "users": ("roost.cli.users:users", "List who has a key."),
     "audit": ("roost.cli.audit:audit", "Print who did what."),

@@ -175,10 +175,18 @@ def _no_hub(url: str | None, settings: Settings, error: HubUnreachable) -> Check
 
 async def _agents(client: AsyncClient) -> Check:
     agents = await client.agents()
-    words = ", ".join(f"{agent.name} (default)" if agent.default else agent.name for agent in agents)
-    if any(agent.default for agent in agents):
-        return ok("agents", words)
-    return warn("agents", f"{words}; none is the default", "name one: roost run --agent NAME, or roost up --agent NAME")
+    here, missing = [each for each in agents if each.installed], [each.name for each in agents if not each.installed]
+    words = ", ".join(f"{agent.name} (default)" if agent.default else agent.name for agent in here)
+    words += f"; not installed: {', '.join(missing)}" if missing else ""
+    default = next((agent for agent in agents if agent.default), None)
+    if default is None:
+        todo = "name one: roost run --agent NAME, or roost up --agent NAME"
+        return warn("agents", f"{words}; none is the default", todo)
+    if not default.installed:
+        return warn("agents", f"{words}; {default.name} is the default", default.install or "correct its command")
+    if default.logged_in is False:
+        return warn("agents", f"{words}; {default.name} is not logged in", default.sign_in or "log in")
+    return ok("agents", words)
 
 
 async def _sessions(client: AsyncClient) -> Check:

@@ -43,8 +43,9 @@ WAYS_FORWARD: Final[dict[str, str]] = {
     "session_not_found": "which there are: roost ls",
     "permission_not_found": "what is open: roost show SESSION",
     "agent_not_configured": "name one:           --agent scripted   does what the task says, to try things out\n"
-    'for every session:  ROOST_AGENT=NAME, or   agent = "NAME"   in {config}\nwhich there are:    roost doctor',
-    "agent_unknown": "which there are: roost doctor",
+    'for every session:  ROOST_AGENT=NAME, or   agent = "NAME"   in {config}\nwhich there are:    roost agents',
+    "agent_unknown": "which there are: roost agents",
+    "agent_not_installed": "which there are: roost agents",
     "session_busy": "join the run:      roost send SESSION --delivery steer ...\n"
     "wait for its end:  roost send SESSION --delivery queue ...\nstop it:           roost abort SESSION",
     "workspace_dirty": "see what it is:  roost diff SESSION\nsave it:         roost merge SESSION --message TEXT\n"

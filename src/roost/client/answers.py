@@ -7,6 +7,8 @@ import httpx
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from roost.model.agents import Agent as Agent
+from roost.model.agents import AgentList as AgentList
 from roost.model.envelope import Event
 from roost.model.errors import RoostError, error_from
 from roost.model.events import Failure, Todo, Tokens
@@ -20,17 +22,6 @@ class SequenceBroken(RoostError):
     """The hub sent an event twice or left one out. This is a fault of the hub; please report it."""
 
     code = "sequence_broken"
-
-
-class Agent(Struct, frozen=True):
-    """An agent that the hub can run; `default` is the one of sessions that name none."""
-
-    name: str
-    default: bool = False
-
-
-class AgentList(Struct, frozen=True):
-    agents: tuple[Agent, ...]
 
 
 class EventPage(Struct, frozen=True, kw_only=True):

@@ -285,7 +285,7 @@ class AsyncClient(AsyncPeople):
         return await self._wire.request("GET", f"/v1/blobs/{quote(blob, safe='')}", seconds=STEP_SECONDS)
 
     async def agents(self) -> tuple[Agent, ...]:
-        """The agents this hub can run."""
+        """The agents this hub can run: which are installed and signed in, and how to get the others."""
         return msgspec.json.decode(await self._wire.request("GET", "/v1/agents"), type=AgentList).agents
 
     async def health(self) -> Health:

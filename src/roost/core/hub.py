@@ -1,6 +1,6 @@
 """The hub: all sessions, who may see them, and taking them up again after a crash."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -44,6 +44,7 @@ from roost.core.workspace import Workspace
 from roost.model import access
 from roost.model import commands as c
 from roost.model import events as e
+from roost.model.agents import Agent
 from roost.model.errors import (
     Forbidden,
     HubStopping,
@@ -89,13 +90,14 @@ class Hub:
         workspaces: Workspaces,
         preparer: Preparer,
         agents: Sequence[str],
+        survey: Callable[[], Sequence[Agent]] = tuple,
         tasks: TaskGroup,
         forge: Forge | None = None,
     ) -> None:
-        self.settings, self.ready, self.stopping = settings, False, anyio.Event()
+        """`survey`: looks what there is of each agent on this machine; it blocks."""
+        self.settings, self.ready, self.stopping, self.survey = settings, False, anyio.Event(), survey
         self.log = Log(store, bell)
-        self._store, self._bell, self._clock = store, bell, clock
-        self._runtime, self._workspaces = runtime, workspaces
+        self._store, self._bell, self._clock, self._runtime, self._workspaces = store, bell, clock, runtime, workspaces
         self._agents, self._tasks = tuple(agents), tasks
         self._blobs = Blobs(Path(settings.data) / "blobs")
         self.shelf = Shelf(self._blobs, self.log, self.find)

@@ -23,6 +23,7 @@ RoostError
 │   │   HostBusy, StreamLost, TimedOut, ForgeFailed
 ├── AgentFailed             what an agent says of itself
 │   ├── AgentGone, AgentLoginRequired
+├── AgentInstallFailed      on this machine, not by the hub
 └── Fatal                   this hub or host cannot start
     ├── DataLocked, SchemaTooNew, SpoolFull, ProtocolMismatch,
     │   StartFailed (AgentNotInstalled, AgentUnattended, SandboxUnavailable)
@@ -500,6 +501,13 @@ class AgentLoginRequired(AgentFailed):
     code = "agent_login_required"
 
 
+class AgentInstallFailed(RoostError):
+    """An agent could not be installed; whatever was there before still is, and a repeat goes on with what was fetched.
+    Details: `why` (`unreachable`, `disk_full`, `damaged`, `not_published`, `refused`, `slow`, ...)."""
+
+    code = "agent_install_failed"
+
+
 class Fatal(RoostError):
     """This process cannot go on."""
 
@@ -531,7 +539,7 @@ class StartFailed(Fatal):
 
 
 class AgentNotInstalled(StartFailed):
-    """The command of the agent is not there. Details: `command`, `install`."""
+    """The command of the agent is not there; `install` is the command that gets it. Details: `command`, `install`."""
 
     code = "agent_not_installed"
 

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from typing import Annotated
 
+from anyio import to_thread
 from litestar import get, post
 from litestar.params import FromQuery, QueryParameter
 from msgspec import Struct
 
 from roost.api.call import STREAM, Call
 from roost.api.cursors import feed_cursor
+from roost.model.agents import AgentList
 from roost.model.ids import Pos
 from roost.model.stored import FeedEntry
 
@@ -19,17 +21,6 @@ class FeedPage(Struct, frozen=True, kw_only=True):
     entries: Sequence[FeedEntry]
     pos: Pos
     head: Pos
-
-
-class Agent(Struct, frozen=True, kw_only=True):
-    """`default`: sessions that name no agent get this one."""
-
-    name: str
-    default: bool
-
-
-class AgentList(Struct, frozen=True, kw_only=True):
-    agents: list[Agent]
 
 
 class Stopping(Struct, frozen=True, kw_only=True):
@@ -51,8 +42,8 @@ async def list_feed(
 
 @get("/v1/agents")
 async def list_agents(request: Call) -> AgentList:
-    """The agents this hub can run."""
-    return AgentList(agents=[Agent(name=name, default=default) for name, default in request.hub.agents()])
+    """The agents this hub can run: which are installed and signed in on its machine, and how to get the others."""
+    return AgentList(agents=tuple(await to_thread.run_sync(request.hub.survey)))
 
 
 @post("/v1/shutdown", status_code=202)

@@ -228,7 +228,7 @@ class Client(People):
         return self._portal.call(self._async.get_blob, blob)
 
     def agents(self) -> tuple[Agent, ...]:
-        """The agents this hub can run."""
+        """The agents this hub can run: which are installed and signed in, and how to get the others."""
         return self._portal.call(self._async.agents)
 
     def health(self) -> Health:

@@ -8,7 +8,9 @@ from enum import StrEnum
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from roost.model.agents import AgentCan
 from roost.settings import AgentSettings
 
 
@@ -24,18 +26,23 @@ class Quirk(StrEnum):
 
 
 class AcpAgent(Struct, frozen=True, kw_only=True):
-    """How to run one kind of agent. `credentials`: files it signs in with, relative to HOME. `hosts`: where its models
-    are. `install`: how to get it. `mode`: what it is set to if the session names none."""
+    """How to run one kind of agent. `credentials`: files it signs in with, relative to HOME; the first is there once it
+    has been signed in, `keys` are variables that do instead; `login` is its command for that, `sign_in` says so.
+    `hosts`: where its models are. `install`: how to get it. `mode`: what it is set to if the session names none."""
 
     name: str
     command: tuple[str, ...]
     env: dict[str, str] = {}
     credentials: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    login: tuple[str, ...] = ()
+    sign_in: str = ""
     hosts: tuple[str, ...] = ()
     install: str = ""
     mode: str | None = None
     quirks: dict[Quirk, str] = {}
     insist: bool = False
+    can: AgentCan | None = None
 
 
 _ROWS: Final = (
@@ -44,15 +51,34 @@ _ROWS: Final = (
         command=("claude-agent-acp",),
         env={"DISABLE_AUTOUPDATER": "1"},
         credentials=(".claude/.credentials.json", ".claude.json"),
+        keys=("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"),
+        login=("claude", "auth", "login"),
+        sign_in="roost agents login claude, or set ANTHROPIC_API_KEY",
         hosts=("api.anthropic.com",),
-        install="npm install -g @agentclientprotocol/claude-agent-acp@0.100.0",
+        install="roost agents install claude",
+        can=AgentCan(
+            wakes="resume",
+            modes=("default", "acceptEdits", "plan", "auto", "bypassPermissions"),
+            models=True,
+            mcp=("stdio", "http", "sse"),
+            usage="cost",
+        ),
     ),
     AcpAgent(
         name="codex",
         command=("codex-acp",),
         credentials=(".codex/auth.json", ".codex/config.toml"),
+        keys=("OPENAI_API_KEY", "CODEX_API_KEY"),
+        login=("codex", "login"),
+        sign_in="roost agents login codex, or set OPENAI_API_KEY",
         hosts=("api.openai.com", "chatgpt.com"),
-        install="npm install -g @agentclientprotocol/codex-acp@2.6.0",
+        install="roost agents install codex",
+        can=AgentCan(
+            wakes="resume",
+            modes=("read-only", "workspace-write", "agent", "agent-full-access"),
+            models=True,
+            mcp=("stdio", "http"),
+        ),
         mode="workspace-write",  # its own default sends approvals to a model instead of a person
     ),
     AcpAgent(
@@ -60,16 +86,31 @@ _ROWS: Final = (
         command=("opencode", "acp"),
         env={"OPENCODE_DISABLE_AUTOUPDATE": "1"},
         credentials=(".local/share/opencode/auth.json", ".config/opencode/opencode.json"),
+        keys=("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY"),
+        login=("opencode", "auth", "login"),
+        sign_in="roost agents login opencode, or set the key of a provider",
         hosts=("models.dev", "api.anthropic.com", "api.openai.com", "opencode.ai"),
-        install="npm install -g opencode-ai@1.18.33",
+        install="roost agents install opencode",
+        can=AgentCan(
+            wakes="resume",
+            asks="if-configured",
+            modes=("build", "plan"),
+            models=True,
+            mcp=("stdio", "http", "sse"),
+            usage="cost",
+        ),
     ),
     AcpAgent(
         name="gemini",
         command=("gemini", "--acp"),
         env={"NO_BROWSER": "1"},
         credentials=(".gemini/oauth_creds.json", ".gemini/google_accounts.json", ".gemini/settings.json"),
+        keys=("GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_APPLICATION_CREDENTIALS"),
+        login=("gemini",),
+        sign_in="roost agents login gemini, or set GEMINI_API_KEY",
         hosts=("generativelanguage.googleapis.com", "cloudcode-pa.googleapis.com", "oauth2.googleapis.com"),
-        install="npm install -g @google/gemini-cli@0.61.0",
+        install="roost agents install gemini",
+        can=AgentCan(wakes="seed", modes=("default", "autoEdit", "yolo", "plan"), mcp=("stdio", "http", "sse")),
         quirks={
             Quirk.NOT_LOADABLE: "a session loads after the first restart, and is not found after the second; starting "
             "the agent deletes files of its sessions",
@@ -80,8 +121,12 @@ _ROWS: Final = (
         command=("pi-acp",),
         env={"PI_SKIP_VERSION_CHECK": "1"},
         credentials=(".pi/agent/auth.json", ".pi/agent/models.json", ".pi/agent/settings.json"),
+        keys=("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY"),
+        login=("pi",),
+        sign_in="roost agents login pi and say /login, or set the key of a provider",
         hosts=("api.anthropic.com", "api.openai.com", "generativelanguage.googleapis.com"),
-        install="npm install -g @earendil-works/pi-coding-agent@0.87.1 pi-acp@0.0.34",
+        install="roost agents install pi",
+        can=AgentCan(wakes="load", asks="never", models=True, usage="context"),
         quirks={
             Quirk.NEVER_ASKS: "its tools run without a request",
             Quirk.SILENT_FAILURE: "after an error of the model it says nothing, and `end_turn`",
@@ -99,14 +144,4 @@ def acp_agent(name: str, own: AgentSettings | None) -> AcpAgent | None:
         return row
     if row is None:
         return AcpAgent(name=name, command=own.command, env=own.env, insist=True) if own.command else None
-    return AcpAgent(
-        name=name,
-        command=own.command or row.command,
-        env=row.env | own.env,
-        credentials=row.credentials,
-        hosts=row.hosts,
-        install=row.install,
-        mode=row.mode,
-        quirks=row.quirks,
-        insist=own.insist,
-    )
+    return replace(row, command=own.command or row.command, env=row.env | own.env, insist=own.insist)

@@ -4,24 +4,26 @@ import logging
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
-from shutil import which
 from typing import Any, Final
 
 import anyio
 import msgspec
 from acp import PROTOCOL_VERSION, RequestError
 from acp.schema import ClientCapabilities, FileSystemCapabilities, Implementation
+from anyio import to_thread
 
 import roost
 from roost.drivers.acp.abilities import Abilities
 from roost.drivers.acp.agents import AcpAgent
 from roost.drivers.acp.exchange import Exchange
+from roost.drivers.acp.finding import find
 from roost.drivers.acp.memory import recollection
 from roost.drivers.acp.peer import Peer
 from roost.drivers.acp.raw import table, tables
 from roost.drivers.acp.translate import SOURCE
+from roost.installs.places import Installs
 from roost.model import events as e
-from roost.model.errors import AgentFailed, AgentGone, AgentNotInstalled, StartFailed
+from roost.model.errors import AgentFailed, AgentGone, StartFailed
 from roost.ports import Home, Past
 
 START_SECONDS: Final = 60.0
@@ -45,6 +47,7 @@ class Ground(msgspec.Struct, frozen=True):
     env: Mapping[str, str]
     past: Past
     home: Home
+    installs: Installs | None = None
 
 
 class Dialogue:
@@ -97,18 +100,12 @@ class Dialogue:
             raise
 
     async def _launch(self) -> Any:
-        agent, env = self._ground.agent, {**self._ground.agent.env, **self._ground.env}
-        command = which(agent.command[0], path=env.get("PATH"))
-        hint = f": {agent.install}" if agent.install else ""
-        if command is None:
-            told = f"`{agent.command[0]}` is not in the PATH; get it by{hint}" if hint else "there is no such command"
-            raise AgentNotInstalled(
-                f"{agent.name} is not installed: {told}", command=agent.command[0], install=agent.install
-            )
+        ground = self._ground
+        found = await to_thread.run_sync(find, ground.agent, ground.env, ground.installs)
         try:
-            return await self._ground.home.launch([command, *agent.command[1:]], cwd=self._ground.workspace, env=env)
+            return await ground.home.launch(found.command, cwd=ground.workspace, env=found.env)
         except OSError as error:
-            raise StartFailed(f"{agent.name} cannot be started: {error}") from None
+            raise StartFailed(f"{ground.agent.name} cannot be started: {error}") from None
 
     async def _take_up(self, options: Mapping[str, Any]) -> None:
         """Go on with the agent's own session by the best way that works, and write down which that was."""

@@ -15,6 +15,7 @@ from roost.drivers.acp.content import blocks_of
 from roost.drivers.acp.dialogue import Dialogue, Ground, open_dialogue
 from roost.drivers.acp.exchange import Exchange
 from roost.drivers.acp.translate import FINISH, tokens_of
+from roost.installs.places import Installs
 from roost.model import events as e
 from roost.model.errors import AgentFailed, AgentUnattended, RoostError
 from roost.ports import Home, Past, Turn
@@ -23,8 +24,9 @@ from roost.ports import Home, Past, Turn
 class AcpDriver:
     """Keeps one process of the agent through all runs, and starts another when that has gone."""
 
-    def __init__(self, agent: AcpAgent) -> None:
-        self._agent = agent
+    def __init__(self, agent: AcpAgent, installs: Installs | None = None) -> None:
+        """`installs`: where Roost may have installed it."""
+        self._agent, self._installs = agent, installs
         self._ground: Ground
         self._options: dict[str, Any] = {}
         self._dialogue: Dialogue | None = None
@@ -37,7 +39,7 @@ class AcpDriver:
     ) -> dict[str, Any]:
         if Quirk.NEVER_ASKS in self._agent.quirks and not self._agent.insist:
             raise AgentUnattended(f"{self._agent.name} asks for no permission: `insist = true` in its table allows it")
-        self._ground = Ground(self._agent, workspace, env, past, home)
+        self._ground = Ground(self._agent, workspace, env, past, home, self._installs)
         self._options = dict(options)
         return (await self._open()).abilities.told()
 
