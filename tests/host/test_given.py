@@ -88,7 +88,6 @@ async def test_each_agent_finds_its_skills_where_it_looks_for_them(
 ) -> None:
     skills = (
         Skill(repo="r", skill="one", name="Über Review!", content="1"),
-        Skill(repo="s", skill="review", name="ber review", content="2"),
         Skill(repo="r", skill="☃", content="3"),
         Skill(repo="r", skill="said", name="Another", content="---\ndescription: d\nname: two-words\n---\nname: no"),
         Skill(repo="r", skill="Odd", content="---\nname: Not Valid\n---\n"),
@@ -96,8 +95,18 @@ async def test_each_agent_finds_its_skills_where_it_looks_for_them(
     )
     await Given(ticket(tmp_path, Kit(skills=skills), agent), Hub().fetch).place(folder)
     found = {path.parent.name: path.read_text() for path in (folder / place).glob("*/SKILL.md")}
-    assert found.keys() == {"ber-review", "ber-review-2", "skill", "two-words", "odd"}
-    assert [found[name] for name in ("ber-review", "ber-review-2", "skill")] == ["1", "2", "3"]
+    assert found.keys() == {"ber-review", "skill", "two-words", "odd"}
+    assert [found[name] for name in ("ber-review", "skill")] == ["1", "3"]
+
+
+async def test_skills_of_one_name_have_places_of_their_own_whichever_comes_first(tmp_path: Path, folder: Path) -> None:
+    one, two = (Skill(repo=repo, skill="review", content=repo) for repo in ("acme/a", "acme/b"))
+    places: list[dict[str, str]] = []
+    for skills in ((one, two), (two, one)):
+        await Given(ticket(tmp_path, Kit(skills=skills)), Hub().fetch).place(folder)
+        found = (folder / ".roost/skills").glob("*/SKILL.md")
+        places.append({path.parent.name: path.read_text() for path in found})
+    assert places[0] == places[1] and sorted(places[0].values()) == ["acme/a", "acme/b"]
 
 
 async def test_skills_of_another_session_in_the_same_folder_stay(tmp_path: Path, folder: Path) -> None:

@@ -25,6 +25,7 @@ from roost.model.events import (
     ConfigChanged,
     FileChange,
     FilesChanged,
+    InputPart,
     Native,
     RunAborted,
     RunComplete,
@@ -101,10 +102,12 @@ class Bench:
         self.moved = anyio.Event()
         self.bodies: list[tuple[str, Body]] = []
         self.changed: FilesChanged | None = None
+        self.news: tuple[InputPart, ...] = ()
         self.runner = Runner(
             driver,
             ready=self._ready,
-            changed=self._changed,
+            begun=lambda: self.news,
+            over=self._over,
             cursor=lambda: self.cursor,
             tree=cast(Tree, self.tree),
             env={},
@@ -119,8 +122,8 @@ class Bench:
         )
         self.folder = folder
 
-    async def _changed(self) -> FilesChanged | None:
-        return self.changed
+    async def _over(self) -> list[Body]:
+        return [] if self.changed is None else [self.changed]
 
     async def _ready(self) -> Path:
         return self.folder

@@ -23,12 +23,20 @@ def files_of(given: Sequence[str]) -> "tuple[FileRequest, ...]":
     )
 
 
-def kit_of(skills: "Sequence[Path]", template: str | None, persona: str | None) -> "KitRequest":
-    """What it works with. Raises: UsageWrong: a skill cannot be read, or is no text."""
+def kit_of(
+    skills: "Sequence[Path]", template: str | None, persona: str | None, begin: str | None = None
+) -> "KitRequest":
+    """What it works with. `begin`: a line for the shell. Raises: UsageWrong: a skill cannot be read, or is no text."""
     from roost.client.absent import or_absent
+    from roost.model.events import InitialCommand
     from roost.model.library import KitRequest
 
-    return KitRequest(skills=skills_of(skills), template=or_absent(template), default_agent=or_absent(persona))
+    return KitRequest(
+        skills=skills_of(skills),
+        template=or_absent(template),
+        default_agent=or_absent(persona),
+        command=or_absent(None if begin is None else InitialCommand(exec=("sh", "-c", begin))),
+    )
 
 
 def skills_of(given: "Sequence[Path]") -> "tuple[Skill, ...]":

@@ -227,6 +227,14 @@ class LiveView:
         else:
             self._note("… cloning" + (f": {body.stage}, {body.percent}%" if body.stage else ""))
 
+    def began(self, body: e.CommandUpdated, _event: Event) -> None:
+        if body.error is not UNSET:
+            self._line(f"✗ {body.error.message} ({body.error.code})", "red")
+        elif body.status == "running":
+            self._note(f"$ {shlex.join(body.exec or ())}")
+        elif body.exit_code:
+            self._line(f"✗ exit code {body.exit_code}: {_last_line(body.output or '')}", "red")
+
     def native(self, body: e.Native, _event: Event) -> None:
         self._note(f"· native: {body.reason or 'output that Roost cannot read'}")
 
@@ -310,6 +318,7 @@ _SHOWS: Final[dict[type, Callable[[LiveView, Any, Event], None]]] = {
     e.FilesChanged: LiveView.files,
     e.ArtifactPublished: _said(lambda body: f"+ artifact {body.key} ({body.mime}, version {body.version})"),
     e.WorkspaceUpdated: LiveView.workspace,
+    e.CommandUpdated: LiveView.began,
     e.Native: LiveView.native,
 }
 """What is not listed says nothing to a reader of the conversation; `roost replay` shows everything."""

@@ -55,6 +55,10 @@ Template = Annotated[
 Persona = Annotated[
     str | None, typer.Option("--persona", metavar="SLUG", help="Work as this custom agent of the library.")
 ]
+Begin = Annotated[
+    str | None,
+    typer.Option("--begin", metavar="COMMAND", help="Run this in its workspace before the agent starts: `make deps`."),
+]
 Goal = Annotated[
     str | None, typer.Option("--goal", metavar="TEXT", help="What a loop works towards, until the agent says: reached.")
 ]

@@ -1,5 +1,6 @@
 """`roost show`: one session in detail."""
 
+import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
@@ -11,6 +12,7 @@ from roost.cli.options import Data, Json, OneSession, Url
 if TYPE_CHECKING:
     from roost.model.events import Kit
     from roost.model.info import SessionInfo
+    from roost.model.initial import InitialRun
     from roost.model.record import Run
     from roost.model.snapshot import Snapshot
 
@@ -74,6 +76,8 @@ def facts(info: "SessionInfo", snapshot: "Snapshot") -> Iterator[tuple[str, str]
         yield "loop", loop_words(info.loop)
     if info.kit is not UNSET:
         yield "given", _given(info.kit)
+    if info.command is not UNSET:
+        yield "begun", _begun(info.command)
     if info.error is not UNSET:
         yield "error", f"{info.error.message} ({info.error.code})"
     for entry in record.pending:
@@ -96,8 +100,17 @@ def _given(kit: "Kit") -> str:
         "agents": list(kit.enabled_agents),
         "persona": [] if kit.persona is UNSET else [f"{kit.persona.slug}, version {kit.persona.version}"],
         "template": [] if kit.template is UNSET else [kit.template.name],
+        "command": [] if kit.command is UNSET else [shlex.join(kit.command.exec)],
     }
     return "\n".join(f"{title}: {', '.join(names)}" for title, names in words.items() if names)
+
+
+def _begun(run: "InitialRun") -> str:
+    """What has become of its first command, with the end of its output if something is wrong."""
+    if run.error is not UNSET:
+        return f"{run.error.message} ({run.error.code})\n{run.output or ''}"
+    code = "" if run.exit_code is UNSET else f", exit code {run.exit_code}"
+    return run.status + code + (f"\n{run.output}" if run.exit_code and run.output else "")
 
 
 def _made(root: object, branch: object) -> str:

@@ -67,9 +67,9 @@ class Filters(TypedDict, total=False):
 
 class Given(TypedDict, total=False):
     """What a session is given. `kit`: what it works with: `default_agent`, `enabled_agents`, `skills`, `saved_skills`,
-    `skill_buckets`, `repos`, `template`, `wishes`. `files`: by their paths in the workspace, there before the agent
-    starts; large ones are uploaded first (`put_blob`). `loop`: the task is the first iteration of it: `goal`,
-    `max_iterations`, `auto_continue`, `allow_detached`."""
+    `skill_buckets`, `repos`, `template`, `wishes`, `command` (`exec`, `mode`). `files`: by their paths in the
+    workspace, there before the agent starts; large ones are uploaded first (`put_blob`). `loop`: the task is the first
+    iteration of it: `goal`, `max_iterations`, `auto_continue`, `allow_detached`."""
 
     kit: KitRequest | Mapping[str, Any]
     files: Mapping[str, bytes | Blob]

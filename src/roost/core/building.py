@@ -1,8 +1,9 @@
 """Sessions whose agent builds a persona: how they begin, and carrying out what the agent proposes.
 
-A proposal is an artifact of the type `PROPOSAL_MIME`. It is carried out once it is in the log, in the name of the
-session's owner, and what became of it is recorded as a change of the kit. A hub that died in between finds the proposal
-without an answer and carries it out again, which is as good as once.
+A proposal is an artifact of the type `PROPOSAL_MIME`, published by the agent or made of its `PROPOSAL_FILE` by its
+host. It is carried out once it is in the log, in the name of the session's owner, and what became of it is recorded as
+a change of the kit. A hub that died in between finds the proposal without an answer and carries it out again, which is
+as good as once.
 """
 
 import contextlib
@@ -42,13 +43,13 @@ from roost.model.record import Record
 from roost.model.unreadable import UNREADABLE
 from roost.ports import Clock
 
-MAX_PROPOSAL_BYTES: Final = 96 * 1024
 TASK_CHARS: Final = 4000
 """Of the task of the session that a persona is made from."""
 MESSAGE_CHARS: Final = 1000
 """Of why a proposal was not carried out."""
 TOLD: Final = f"""You are building a custom agent (a persona) together with the user. Ask what it is for, then write it
-down. To act, publish an artifact of the type {lib.PROPOSAL_MIME} whose text is JSON:
+down. To act, write the file {lib.PROPOSAL_FILE} in your workspace. It is taken away and acted on when your turn ends,
+and your next turn begins with what came of it. It holds one JSON object:
 {{"action": "create_draft", "persona": {{...}}}} makes the draft; `persona` holds `slug`, `display_name`,
 `instructions`, if wanted `description`, `model`, `thinking`, `headless`, `tools`, `service_tools`, `skills`,
 `companions`. "update_draft" changes what is named in `persona`. "publish", without `persona`, makes it available to
@@ -125,7 +126,7 @@ class Building:
             builder = replace(builder, proposed=_joined(builder.proposed, wanted.persona))
             done = await self._carry_out(wanted, builder, record.owner, f"{session.id}.{artifact.seq}")
         except (InvalidRequest, Refused, Missing, Conflicting) as error:
-            builder = replace(builder, last=replace(last, message=error.message[:MESSAGE_CHARS]))
+            builder = replace(builder, last=replace(last, code=error.code, message=error.message[:MESSAGE_CHARS]))
         else:
             version = done.published.version if done.published is not UNSET and wanted.action == "publish" else UNSET
             told = {"persona": done.id, "slug": done.portrait.slug}
@@ -136,8 +137,8 @@ class Building:
 
     async def _read(self, session: Session, artifact: Artifact) -> lib.Proposal:
         """Raises: InvalidBody, BodyTooLarge, BlobNotFound."""
-        if artifact.size > MAX_PROPOSAL_BYTES:
-            raise BodyTooLarge(f"a proposal has at most {MAX_PROPOSAL_BYTES} bytes", limit_bytes=MAX_PROPOSAL_BYTES)
+        if artifact.size > (limit := lib.MAX_PROPOSAL_BYTES):
+            raise BodyTooLarge(f"a proposal has at most {limit} bytes", limit_bytes=limit)
         _, content = await self._shelf.artifact(session, artifact.key, artifact.version)
         text = b"".join([piece async for piece in content.pieces])
         try:

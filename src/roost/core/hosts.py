@@ -158,6 +158,7 @@ class Hosts:
             options=record.options,
             state=record.agent_state,
             kit=record.kit,
+            begun=record.command is not UNSET and record.command.ended_at is not UNSET,
         )
 
     async def await_hello(self, session: Session, epoch: Epoch) -> None:

@@ -11,7 +11,16 @@ from msgspec.structs import replace
 from roost.model import commands as c
 from roost.model import events as e
 from roost.model.errors import BodyTooLarge, InvalidBody, PathOutside
-from roost.model.library import MAX_KIT_BYTES, MAX_NAME_CHARS, MAX_PICKED, MAX_REPO_BYTES, MAX_REPOS, MAX_TEXT_BYTES
+from roost.model.library import (
+    MAX_COMMAND_BYTES,
+    MAX_COMMAND_WORDS,
+    MAX_KIT_BYTES,
+    MAX_NAME_CHARS,
+    MAX_PICKED,
+    MAX_REPO_BYTES,
+    MAX_REPOS,
+    MAX_TEXT_BYTES,
+)  # fmt: skip
 from roost.model.repos import without_passwords
 from roost.model.workspace import MAX_PATH_BYTES
 
@@ -28,6 +37,8 @@ def settled(kit: e.Kit) -> e.Kit:
         raise InvalidBody(f"repos: each at most {MAX_REPO_BYTES} bytes, as JSON")
     if any(without_passwords(repo) != repo for repo in kit.repos):
         raise InvalidBody("repos: what is kept holds no password; give it in the address of the workspace")
+    if kit.command is not UNSET:
+        _check_command(kit.command.exec)
     kit = replace(kit, skills=_skills(kit.skills))
     if len(msgspec.json.encode(kit)) > MAX_KIT_BYTES:
         raise BodyTooLarge(f"kit: at most {MAX_KIT_BYTES} bytes, as JSON", limit_bytes=MAX_KIT_BYTES)
@@ -93,6 +104,15 @@ def _skills(skills: Sequence[e.Skill]) -> tuple[e.Skill, ...]:
     if any(len(skill.content.encode(errors="replace")) > MAX_TEXT_BYTES for skill in skills if skill.content):
         raise InvalidBody(f"skills: a SKILL.md has at most {MAX_TEXT_BYTES} bytes")
     return tuple(once.values())
+
+
+def _check_command(words: Sequence[str]) -> None:
+    """Raises: InvalidBody."""
+    size = sum(len(word.encode(errors="replace")) for word in words)
+    if not 0 < len(words) <= MAX_COMMAND_WORDS or size > MAX_COMMAND_BYTES:
+        raise InvalidBody(f"command: 1 to {MAX_COMMAND_WORDS} words, {MAX_COMMAND_BYTES} bytes together")
+    if not words[0].strip() or any("\0" in word for word in words):
+        raise InvalidBody("command: the first word is a program, and none has a byte 0")
 
 
 def _check_names(what: str, names: Sequence[str]) -> None:

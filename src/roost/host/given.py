@@ -18,6 +18,7 @@ from roost.host.files import OpenFiles
 from roost.host.inside import Inside
 from roost.model.events import GivenFile, Skill
 from roost.model.ids import SessionId
+from roost.model.skills import MAX_FOLDER_CHARS, apart
 from roost.model.ticket import Ticket
 
 SKILL_FOLDERS: Final = {
@@ -30,7 +31,6 @@ SKILL_FOLDERS: Final = {
 """Where an agent looks for skills in its workspace, each a folder with a SKILL.md."""
 ANY_AGENT: Final = ".agents/skills"
 """The same of all others."""
-MAX_FOLDER_CHARS: Final = 64
 _SAID_NAME: Final = re.compile(r"""^name:[ \t]*["']?([a-z0-9]+(?:-[a-z0-9]+)*)["']?[ \t]*$""", re.MULTILINE)
 
 log = logging.getLogger("roost.host.given")
@@ -113,17 +113,10 @@ def _unspoilt(ticket: Ticket, workspace: Path) -> bool:
 
 def _named(skills: tuple[Skill, ...]) -> Iterator[tuple[str, bytes]]:
     """The name of each skill's folder, and its SKILL.md. A skill without one is a reference, and nothing is placed."""
-    taken = set[str]()
-    for skill in skills:
-        if skill.content is UNSET or not skill.content:
-            continue
-        name = base = _folder_name(skill, skill.content)
-        number = 1
-        while name in taken:
-            number += 1
-            name = f"{base}-{number}"
-        taken.add(name)
-        yield name, skill.content.encode(errors="replace")
+    placed = [(skill, skill.content) for skill in skills if skill.content]
+    folders = apart([(_folder_name(skill, content), f"{skill.repo}\0{skill.skill}") for skill, content in placed])
+    for folder, (_, content) in zip(folders, placed, strict=True):
+        yield folder, content.encode(errors="replace")
 
 
 def _folder_name(skill: Skill, content: str) -> str:

@@ -19,9 +19,11 @@ from roost.host.desk import Desk
 from roost.host.errands import Errands
 from roost.host.given import Given
 from roost.host.home import AgentHome
+from roost.host.initial import Initial
 from roost.host.once import Once
 from roost.host.outbox import Outbox
 from roost.host.past import SessionPast
+from roost.host.proposals import Proposals
 from roost.host.runner import INTERRUPTED, SPOOL_FULL, Runner
 from roost.host.tree import Tree
 from roost.host.wire import Wire
@@ -34,12 +36,15 @@ from roost.model.envelope import AnyBody, Event, encode_body
 from roost.model.errors import BodyTooLarge, InvalidBody, RoostError, SpoolFull
 from roost.model.events import (
     AbortRequested,
+    Body,
+    CommandUpdated,
     ConfigChanged,
     Kit,
     PauseRequested,
     PermissionReplied,
     QuestionReplied,
     RunStart,
+    SessionUpdated,
     Steered,
     WorkspaceUpdated,
 )  # fmt: skip
@@ -93,10 +98,13 @@ class Host:
         self._folder = Once(self._make_folder)
         self._started = Once(self._start)
         self._work_tree = WorkTree()
+        self._proposals = Proposals(ticket.kit)
+        self._initial = Initial(ticket, self._tree, self._env, self._tell)
         self._runner = Runner(
             driver,
             ready=self._ready,
-            changed=self._work_tree.changed,
+            begun=self._proposals.news,
+            over=self._over,
             cursor=lambda: self._end.read,
             tree=self._tree,
             env=self._env,
@@ -122,6 +130,7 @@ class Host:
         )
         self._runner.errands = errands = Errands(self._wire)
         self._given = Given(self._ticket, errands.fetch)
+        self._proposals.keep = errands.keep
         self._runner.outbox = outbox = Outbox(
             self._end,
             wake=self._wire.wake,
@@ -141,7 +150,7 @@ class Host:
     async def _serve(self) -> None:
         async with anyio.create_task_group() as tasks:
             await tasks.start(self._home.run)
-            for task in (self._desk.run, self._keep_linked, self._runner.work):
+            for task in (self._desk.run, self._keep_linked, self._runner.work, self._initial.keep):
                 tasks.start_soon(task)
             for task in (self._watch_hub, self._watch_signals, self._warm_up, self._agent.keep_telling):
                 tasks.start_soon(task)
@@ -161,6 +170,8 @@ class Host:
                 self._runner.answer(body)
             elif isinstance(body, ConfigChanged):
                 self._agent.configure(body)
+            elif isinstance(body, SessionUpdated) and body.kit is not UNSET:
+                self._proposals.updated(body.kit)
             elif isinstance(body, PauseRequested):
                 self._leave(Leaving.PAUSED)
             elif run is UNSET:
@@ -170,6 +181,7 @@ class Host:
             elif isinstance(body, Steered):
                 self._runner.steer(run, event.seq, body.input)
             elif isinstance(body, AbortRequested):
+                self._initial.stop()
                 self._runner.stop(run, body.reason)
             elif isinstance(body, RUN_ENDS):
                 self._runner.close(run)
@@ -186,9 +198,17 @@ class Host:
         workspace = await self._folder()
         await self._given.place(workspace)
         await self._sandbox.surround(workspace)
+        await self._initial.begin(workspace)
+        self._proposals.workspace = workspace
         await self._work_tree.begin(workspace)
         await self._agent.start(workspace)
         return workspace
+
+    async def _over(self) -> list[Body]:
+        """What is told of a run that is over: what its agent proposes, and which files it has changed."""
+        proposed = await self._proposals.taken()
+        changed = await self._work_tree.changed()
+        return [*proposed, *([] if changed is None else [changed])]
 
     async def _ready(self) -> Path:
         """The same, with the agent told of every change that was read so far."""
@@ -203,7 +223,7 @@ class Host:
         except BodyTooLarge as error:
             log.warning("%s is not told: %s", error, error.details)
 
-    def _tell(self, said: WorkspaceUpdated) -> None:
+    def _tell(self, said: WorkspaceUpdated | CommandUpdated) -> None:
         """How far the workspace is, for the log. A host that leaves breaks it off itself, and has nothing to tell."""
         if not self._left.is_set():
             with suppress(SpoolFull):

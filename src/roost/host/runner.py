@@ -1,7 +1,7 @@
 """Carries out runs, one after the other, and writes the end of each exactly once."""
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from time import monotonic
 from typing import cast
@@ -18,8 +18,8 @@ from roost.model.envelope import AnyBody, encode_body
 from roost.model.errors import RoostError, SpoolFull
 from roost.model.events import (
     MAX_BODY_BYTES,
+    Body,
     Failure,
-    FilesChanged,
     InputPart,
     PermissionReplied,
     RunAborted,
@@ -48,18 +48,19 @@ class Runner:
         driver: Driver,
         *,
         ready: Callable[[], Awaitable[Path]],
-        changed: Callable[[], Awaitable[FilesChanged | None]],
+        begun: Callable[[], tuple[InputPart, ...]],
+        over: Callable[[], Awaitable[Sequence[Body]]],
         cursor: Callable[[], Seq],
         tree: Tree,
         env: Mapping[str, str],
         grace_seconds: float,
     ) -> None:
-        """`ready`: makes workspace and agent ready, once; `changed`: what is different in the workspace since it was
-        last asked; `cursor`: the last command read."""
+        """`ready`: makes workspace and agent ready, once; `begun`: what the agent is told before the input of a run;
+        `over`: what is to be told of a run that is over; `cursor`: the last command read."""
         self.idle_since = monotonic()
         self.outbox: Outbox
         self.errands: Errands
-        self._driver, self._ready, self._changed = driver, ready, changed
+        self._driver, self._ready, self._begun, self._over = driver, ready, begun, over
         self._cursor, self._tree, self._env = cursor, tree, env
         self._grace = grace_seconds
         self._turns: dict[RunId, RunTurn] = {}
@@ -147,13 +148,14 @@ class Runner:
         if turn.stopped is not None:
             await self._tree.kill_run(turn.run)
             end = _stopped(turn.stopped)
-        changed = None if turn.closed else await self._changed()
+        told = () if turn.closed else await self._over()
         if not turn.closed:
-            await self._finish(turn, end or RunAborted(), changed)
+            await self._finish(turn, end or RunAborted(), told)
 
     async def _drive(self, turn: RunTurn) -> RunEnd:
         try:
             turn.workspace = await self._ready()
+            turn.input = (*self._begun(), *turn.input)
             return RunComplete(result=await self._driver.run(turn))
         except Exception as error:  # noqa: BLE001  # whatever an agent's driver does, the run gets its end
             return RunError(error=_failure(error))
@@ -170,12 +172,11 @@ class Runner:
             turn.scope.cancel()
             await self._tree.kill_run(turn.run)
 
-    async def _finish(self, turn: RunTurn, end: RunEnd, changed: FilesChanged | None) -> None:
-        """Write what the run has changed, and its end; wait for room if even the reserve is used up."""
+    async def _finish(self, turn: RunTurn, end: RunEnd, told: Sequence[Body]) -> None:
+        """Write what is told of the run, and its end; wait for room if even the reserve is used up."""
         try:
             turn.flush()
-            if changed is not None:
-                self.outbox.put([encode_body(changed)], turn.run)
+            self.outbox.put([encode_body(body) for body in told], turn.run)
         except SpoolFull:
             end = _stopped(SPOOL_FULL)
         body = _encoded(replace(end, read=turn.read_up_to(self._cursor())))

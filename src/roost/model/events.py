@@ -21,6 +21,7 @@ from roost.model.values import (
     FileChange,
     FileInput,
     GivenFile,
+    InitialCommand,
     InputPart,
     Instructions,
     Kit,
@@ -516,6 +517,19 @@ class WorkspaceUpdated(Body, frozen=True, kw_only=True, tag="workspace-updated")
     stage: str | UnsetType = UNSET
     percent: int | UnsetType = UNSET
     commit: str | UnsetType = UNSET
+    error: Failure | UnsetType = UNSET
+
+
+class CommandUpdated(Body, frozen=True, kw_only=True, tag="command-updated"):
+    """How far the host is with the command that the session begins with. `running`: `exec`, its words. `ended`: by
+    itself, with `exit_code` (the negative number of a signal), whatever it is. `failed`: it could not be started
+    (`start_failed`), took too long (`timed_out`) or was broken off (`aborted`). `output`: the end of what it printed,
+    at most 4,000 bytes. The session goes on in any case."""
+
+    status: Literal["running", "ended", "failed"]
+    exec: tuple[str, ...] | UnsetType = UNSET
+    exit_code: int | UnsetType = UNSET
+    output: str | UnsetType = UNSET
     error: Failure | UnsetType = UNSET
 
 

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from roost.model.events import Failure, Kit, Policy, Principal, Rule, Timeouts, WorkspaceSpec
 from roost.model.ids import Pos, RunId, Seq, SessionId
+from roost.model.initial import InitialRun
 from roost.model.lifecycle import Phase, View, view
 from roost.model.loops import LoopState
 from roost.model.record import Metrics, Pending, Queued, Record, Run
@@ -22,7 +23,8 @@ VERSION_DIGITS: Final = 16
 class SessionInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A session in a list or by itself. Times in milliseconds since the epoch. `status`: idle, busy, compacting or
     error. `view`: the lifecycle as the wire shows it. `seq`: the last event's cursor. `capabilities`: what its agent
-    says that it can do, while its host is linked; `kit`: what it was given; lists leave both out."""
+    says that it can do, while its host is linked; `kit`: what it was given; `command`: what has become of the command
+    in it; lists leave these out."""
 
     session: SessionId
     label: str
@@ -50,6 +52,7 @@ class SessionInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
     error: Failure | UnsetType = UNSET
     capabilities: dict[str, Any] = {}
     kit: Kit | UnsetType = UNSET
+    command: InitialRun | UnsetType = UNSET
     loop: LoopState | UnsetType = UNSET
 
 
@@ -199,7 +202,7 @@ def info_of(
     record: Record, *, seq: Seq, linked: bool, now: int = 0, paused: float = 0.0, detail: bool = True
 ) -> SessionInfo:
     """The served view of a record at `now` (ms). `linked`: its host's link is up; `paused`: the hub's own
-    `timeouts.paused`. Lists leave out `task`, `metadata` and `kit`."""
+    `timeouts.paused`. Lists leave out `task`, `metadata`, `kit` and `command`."""
     return SessionInfo(
         session=record.session,
         label=record.label,
@@ -226,6 +229,7 @@ def info_of(
         queue_held=record.queue_held and bool(record.queue),
         error=record.error,
         kit=record.kit if detail and record.kit != Kit() else UNSET,
+        command=record.command if detail else UNSET,
         loop=record.loop,
     )
 

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
-from roost.model.events import Principal, Skill
+from roost.model.events import InitialCommand, Principal, Skill
 
 MAX_NAME_CHARS: Final = 200
 """Of a name, an id that the caller chooses, a package or a tool."""
@@ -22,6 +22,9 @@ MAX_PICKED: Final = 100
 MAX_REPOS: Final = 20
 MAX_REPO_BYTES: Final = 8 * 1024
 """Of what is said about one repository, as JSON."""
+MAX_COMMAND_WORDS: Final = 200
+MAX_COMMAND_BYTES: Final = 32 * 1024
+"""Of an initial command, all its words together."""
 MAX_KIT_BYTES: Final = 192 * 1024
 """Of the whole kit of a session, as JSON: it is part of one event."""
 
@@ -46,6 +49,7 @@ class KitRequest(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_u
     repos: tuple[dict[str, Any], ...] | UnsetType = UNSET
     template: str | UnsetType = UNSET
     wishes: dict[str, Any] | UnsetType = UNSET
+    command: InitialCommand | UnsetType = UNSET
 
 
 class Saved(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -283,6 +287,9 @@ class BuilderRequest(Struct, frozen=True, kw_only=True, omit_defaults=True, forb
 
 PROPOSAL_MIME: Final = "application/vnd.roost.persona+json"
 """An artifact of this type is a `Proposal`, in a session that was made to build a persona."""
+PROPOSAL_FILE: Final = ".roost/proposal.json"
+"""Such an artifact is made of this file of the workspace when a run ends, for agents that publish none."""
+MAX_PROPOSAL_BYTES: Final = 96 * 1024
 Proposed = Literal["create_draft", "update_draft", "publish"]
 
 
@@ -294,12 +301,14 @@ class Proposal(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unk
 
 
 class BuilderAction(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What became of the proposal at `seq` of the log. `at` in ms."""
+    """What became of the proposal at `seq` of the log; of one that failed, why: the `code` of an error and its words.
+    `at` in ms."""
 
     action: Proposed
     status: Literal["completed", "failed"]
     seq: int
     at: int
+    code: str | UnsetType = UNSET
     message: str | UnsetType = UNSET
     persona: str | UnsetType = UNSET
     slug: str | UnsetType = UNSET

@@ -36,15 +36,18 @@ SAID: Final = (
 )  # fmt: skip
 WORKED: Final = (
     e.TodosUpdated, e.GoalUpdated, e.Verification, e.SubtaskStart, e.SubtaskEnd, e.FilesChanged,
-    e.ArtifactPublished, e.WorkspaceUpdated, e.AgentState, e.Native,
+    e.ArtifactPublished, e.WorkspaceUpdated, e.CommandUpdated, e.AgentState, e.Native,
 )  # fmt: skip
 SETTINGS: Final = (e.SessionUpdated, e.ConfigChanged)
 
 FROM_HOST: Final[frozenset[type]] = frozenset((e.RunPhase, *RUN_ENDS, *ASKED, *SAID, *WORKED))
 """What a host may append. Anything else it sends is kept as `native`."""
 COMMANDS: Final[frozenset[type]] = frozenset(
-    (e.RunStart, e.Steered, e.AbortRequested, *ANSWERS, *RUN_ENDS, e.ConfigChanged, e.PauseRequested, e.RuntimeStarting)
-)
+    (
+        e.RunStart, e.Steered, e.AbortRequested, *ANSWERS, *RUN_ENDS, e.ConfigChanged, e.SessionUpdated,
+        e.PauseRequested, e.RuntimeStarting,
+    )
+)  # fmt: skip
 """What a host reads from its session's log and acts on (a run's end tells it that the hub closed the run)."""
 
 

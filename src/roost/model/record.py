@@ -16,6 +16,7 @@ from roost.model import events as e
 from roost.model.envelope import DELTAS, AnyBody, Event, Unknown
 from roost.model.errors import IllegalTransition, PermissionNotFound
 from roost.model.ids import Epoch, MessageId, RequestId, RunId, Seq, SessionId
+from roost.model.initial import InitialRun, with_news
 from roost.model.lifecycle import CLOSES_EPOCH, MOVES_STATE, NEEDS_RUN, NEXT, RUN_STATUS, Phase, RunStatus, step
 from roost.model.loops import LoopState, judged, looped
 from roost.model.made import Made, with_artifact, with_files
@@ -98,6 +99,7 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
     timeouts: e.Timeouts = e.Timeouts()
     policy: e.Policy = e.Policy()
     kit: e.Kit = e.Kit()
+    command: InitialRun | UnsetType = UNSET
     loop: LoopState | UnsetType = UNSET
     granted: tuple[e.Rule, ...] = ()
     idle_at: int = 0
@@ -376,6 +378,7 @@ _FOLDS: Final[dict[type, Callable[[Record, Any, Event], Record]]] = {
     e.PermissionReplied: _answered,
     e.QuestionReplied: _answered,
     e.AgentState: lambda record, body, _event: replace(record, agent_state=body.state),
+    e.CommandUpdated: lambda record, body, event: replace(record, command=with_news(record.command, body, event)),
     e.TodosUpdated: lambda record, body, _event: replace(record, todos=body.todos),
     e.SubtaskStart: lambda r, body, ev: replace(r, tasks=with_start(r.tasks, body, ev.at, ev.run)),
     e.SubtaskEnd: lambda r, body, ev: replace(r, tasks=with_end(r.tasks, body, ev.at)),

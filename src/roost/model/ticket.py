@@ -9,7 +9,8 @@ from roost.model.ids import Epoch, SessionId
 
 
 class Ticket(Struct, frozen=True, kw_only=True):
-    """All a host needs to start, handed over by inherited descriptor: it holds the token and the session's env."""
+    """All a host needs to start, handed over by inherited descriptor: it holds the token and the session's env.
+    `begun`: the kit's command has come to its end, in this host's time or an earlier one's."""
 
     session: SessionId
     epoch: Epoch
@@ -24,3 +25,4 @@ class Ticket(Struct, frozen=True, kw_only=True):
     options: dict[str, Any] = {}
     state: dict[str, Any] = {}
     kit: Kit = Kit()
+    begun: bool = False

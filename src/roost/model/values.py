@@ -217,6 +217,15 @@ class Template(Fact, frozen=True, kw_only=True):
     scope: Literal["user", "org"] = "user"
 
 
+class InitialCommand(Fact, frozen=True, kw_only=True):
+    """What is run in the workspace before the agent starts. `exec`: a program and its arguments, for no shell. `mode`:
+    `oneshot` runs once in the session's life, and the agent waits for its end; `interactive` runs beside the agent, and
+    again with each host."""
+
+    exec: tuple[str, ...]
+    mode: Literal["oneshot", "interactive"] = "oneshot"
+
+
 class Kit(Fact, frozen=True, kw_only=True):
     """What a session was given to work with, beside its task. `repos`: as the caller wrote them. `wishes`: what was
     asked of the runtime (resources, network, ...), kept as given and applied where the runtime can."""
@@ -231,6 +240,7 @@ class Kit(Fact, frozen=True, kw_only=True):
     template: Template | UnsetType = UNSET
     builder: dict[str, Any] | UnsetType = UNSET
     wishes: dict[str, Any] | UnsetType = UNSET
+    command: InitialCommand | UnsetType = UNSET
 
 
 class Loop(Fact, frozen=True, kw_only=True):

@@ -9,12 +9,13 @@ from anyio.lowlevel import checkpoint
 from msgspec import UNSET
 from msgspec.json import encode
 
-from roost.core.building import MAX_PROPOSAL_BYTES, MESSAGE_CHARS, builder_of
+from roost.core.building import MESSAGE_CHARS, builder_of
 from roost.core.decision import HUB, Decision
 from roost.core.session import Session
 from roost.model import library as lib
 from roost.model.envelope import draft
 from roost.model.events import ArtifactPublished, RuntimeReady, SessionArchived
+from roost.model.library import MAX_PROPOSAL_BYTES
 from tests.api.coder.asking import ask, create
 from tests.api.served import Served
 
@@ -64,7 +65,7 @@ async def test_a_builder_of_a_new_agent_has_its_prompt_as_task(hub: Served) -> N
     told = await ask(hub, "GET", f"/session/{session.id}")
     assert (told["task"], told["label"], told["builder"]) == ("An agent that criticises", "mine", {"mode": "new"})
     instructions = session.record_now.kit.instructions
-    assert instructions is not UNSET and lib.PROPOSAL_MIME in instructions.text
+    assert instructions is not UNSET and lib.PROPOSAL_FILE in instructions.text
     assert (await began(hub)).record_now.label == "Agent builder"
 
 

@@ -83,6 +83,16 @@ async def test_pages_join_without_a_gap_by_offset_and_by_id(hub: Served, limit: 
     assert by_offset == by_id == whole
 
 
+async def test_of_a_tool_that_failed_a_history_tells_what_it_printed_and_why(hub: Served) -> None:
+    session = await hub.live(task="hello")
+    tool: dict[str, Any] = {"message": MESSAGE, "part": PartId("part_2"), "call": "call_1"}
+    begun, printed = e.ToolStart(**tool, tool="bash", input={"command": "make"}), e.ToolDelta(**tool, delta="no rule\n")
+    await speak(hub, session, begun, printed, e.ToolError(**tool, error="exit code 2"))
+    by_name = {event["event"]: event["payload"] for event in (await history(hub, session))["events"]}
+    assert by_name["tool_execution_end"]["result"]["content"] == [{"type": "text", "text": "no rule\nexit code 2"}]
+    assert by_name["tool_result"]["isError"] is True
+
+
 async def test_a_history_grows_with_its_log(hub: Served) -> None:
     session = await hub.live()
     before = (await history(hub, session))["total"]

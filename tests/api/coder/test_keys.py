@@ -1,5 +1,6 @@
 """Every form in which a published client sends a key, and what it reads when something is wrong."""
 
+import re
 from typing import Any
 
 import httpx
@@ -163,6 +164,14 @@ async def test_the_hubs_skills_are_files_that_stay_in_their_folder(hub: Served) 
         await ask(hub, "POST", "/skills/library", body)
     told = await ask(hub, "GET", "/skills")
     assert (told["ok"], told["count"]) == (True, 2)
-    assert {skill["path"]: skill["content"] for skill in told["skills"]} == {
+    first = {skill["path"]: skill["content"] for skill in told["skills"]}
+    other = {"repo": "other/skills", "skillId": "review", "name": "review", "content": "# Another"}
+    await ask(hub, "POST", "/skills/library", other)
+    files = {skill["content"]: skill["path"] for skill in (await ask(hub, "GET", "/skills"))["skills"]}
+    assert len(set(files.values())) == 3, "two of one name lie beside each other"
+    assert all(
+        re.fullmatch(r"\.agents/skills/review-[0-9a-f]{8}/SKILL.md", files[c]) for c in ("# Review", "# Another")
+    )
+    assert first == {
         ".agents/skills/review/SKILL.md": "# Review", ".agents/skills/----etc-x/SKILL.md": "# Out",
     }  # fmt: skip

@@ -10,7 +10,7 @@ from roost.core.decisions import HUB
 from roost.core.session import Session
 from roost.model.commands import MAX_FILES, MAX_GOAL_CHARS, MAX_ITERATIONS
 from roost.model.envelope import draft
-from roost.model.events import RunComplete
+from roost.model.events import CommandUpdated, InitialCommand, RunComplete
 from tests.api.coder.asking import ask, create
 from tests.api.served import Served
 
@@ -124,13 +124,50 @@ async def test_a_repository_is_cloned_with_its_password_which_is_served_nowhere(
 async def test_files_are_kept_byte_for_byte_for_the_host(hub: Served) -> None:
     content = bytes(range(256))
     files = [{"path": "a/b.bin", "content": b64encode(content).decode()}, {"path": "empty", "content": ""}]
-    more = {"command": {"exec": ["make"], "files": [{"path": "c", "content": "eA=="}]}}
+    more = {"command": {"exec": [], "files": [{"path": "c", "content": "eA=="}]}}
     session, told = await made(hub, files=files, **more)
     kept = session.record_now.kit.files
     assert [(file.path, file.blob.size) for file in kept] == [("a/b.bin", 256), ("empty", 0), ("c", 1)]
     stored = await hub.http.get(f"/v1/blobs/{kept[0].blob.hash}")
     assert stored.content == content
-    assert told["diagnostics"] == {"unapplied": ["command"]}
+    assert session.record_now.kit.command is UNSET and "diagnostics" not in told, "no word is no command"
+
+
+async def test_what_came_of_the_initial_command_is_seen_from_all_sides(hub: Served) -> None:
+    session, told = await made(hub, command={"exec": ["make", "deps"]})
+    path = f"/session/{session.id}"
+    assert "diagnostics" not in told and session.record_now.kit.command == InitialCommand(exec=("make", "deps"))
+    await hub.come(session)
+    await hub.say(session, [draft(CommandUpdated(status="running", exec=("make", "deps")))])
+    assert (await ask(hub, "GET", path))["diagnostics"] == {"command": {"status": "running"}}
+    (shown,) = await runtime_entries(hub, path)
+    about = {"command": "make", "args": ["deps"]}
+    assert (shown["type"], shown["content"], shown["runtime"]) == (
+        "runtime_status", "running", about | {"status": "running"},
+    )  # fmt: skip
+    await hub.say(session, [draft(CommandUpdated(status="ended", exit_code=2, output="no rule\n"))])
+    assert (await ask(hub, "GET", path))["diagnostics"] == {
+        "command": {"status": "ended", "exitCode": 2, "output": "no rule\n"}
+    }
+    (shown,) = await runtime_entries(hub, path)
+    assert (shown["type"], shown["isError"], shown["runtime"]) == (
+        "runtime_output", True, about | {"status": "ended", "exitCode": 2},
+    )  # fmt: skip
+    assert shown["content"] == "no rule\nit ended with exit code 2"
+    events = (await ask(hub, "GET", f"{path}/events/history"))["events"]
+    assert [event["event"] for event in reversed(events) if event["category"] == "runtime"] == [
+        "runtime_process_start", "runtime_process_output", "runtime_process_error", "runtime_process_stop",
+    ]  # fmt: skip
+
+
+async def runtime_entries(hub: Served, path: str) -> list[Any]:
+    entries = (await ask(hub, "GET", f"{path}/replay"))["entries"]
+    return [entry for entry in entries if entry["type"].startswith("runtime")]
+
+
+@pytest.mark.parametrize("command", [{"exec": [" "]}, {"exec": ["a\0"]}, {"exec": ["x"], "mode": "often"}])
+async def test_what_is_no_initial_command_is_refused(hub: Served, command: dict[str, Any]) -> None:
+    await ask(hub, "POST", "/session", {"task": "x", "command": command}, status=400)
 
 
 @pytest.mark.parametrize(

@@ -33,19 +33,19 @@ async def test_a_session_is_made_with_every_field_and_its_agent_has_them(sdk: Pu
         enabledAgents=["scout"], skills=[skill], env={"GREETING": "salve"}, metadata={"app": {"id": 7, "on": [True]}},
         files=[{"path": "given/all.bin", "content": octets(CONTENT)}], timeout={"idle": "10m", "paused": "0"},
         resources={"memory": "500Mi", "cpu": "500m"}, network={"enabled": True, "port": 3000}, packages=["left-pad"],
-        command={"exec": ["true"], "files": [{"path": "also", "content": octets(b"too\n")}]}, name="n", description="d",
+        command={"exec": ["sh", "-c", "echo built >> also; exit 3"],
+                 "files": [{"path": "also", "content": octets(b"too\n")}]}, name="n", description="d",
     )  # fmt: skip
     detail = await idle(sdk, session)
     (printed,) = said(await sdk.call("getReplay", session), "tool_result")
     digest = hashlib.sha256(CONTENT).hexdigest()
-    assert printed.splitlines() == [f"{digest}  -", "too", "salve", "feature/x", "# Review"]
+    assert printed.splitlines() == [f"{digest}  -", "too", "built", "salve", "feature/x", "# Review"]
     assert (detail["label"], detail["task"], detail["visibility"]) == ("all of it", task, "organization")
     assert (detail["tags"], detail["enabledAgents"], detail["defaultAgent"]) == (["a", "b"], ["scout"], "scripted")
     assert (detail["repo"], detail["skills"], detail["metadata"]) == (repo, [skill], {"app": {"id": 7, "on": [True]}})
     assert "env" not in detail and "salve" not in str(detail)
-    assert detail["diagnostics"]["unapplied"] == sorted(
-        ["command", "description", "name", "network", "packages", "resources"]
-    )
+    assert detail["diagnostics"]["unapplied"] == sorted(["description", "name", "network", "packages", "resources"])
+    assert detail["diagnostics"]["command"] == {"status": "ended", "exitCode": 3, "output": ""}
 
 
 async def test_a_whole_life_shows_in_status_bucket_and_flags(sdk: Published) -> None:

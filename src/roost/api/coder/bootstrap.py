@@ -12,11 +12,13 @@ from roost.api.coder.shapes import Shape
 from roost.core.hub import Hub
 from roost.model.events import Principal
 from roost.model.library import Portrait
+from roost.model.skills import apart
 
 SCHEMES: Final = ("http", "https")
 SKILLS: Final = ".agents/skills"
 """Where agents look for skills in a project."""
 _NO_FOLDER: Final = re.compile(r"[^\w.-]|\.\.+|^\.")
+"""What of a skill's id does not belong into the name of a folder."""
 
 
 class HubAddress(Shape, frozen=True, kw_only=True):
@@ -81,9 +83,12 @@ async def init_coder_hub(request: Call, agent: FromQuery[str | None] = None) -> 
 @get("/api/hub/skills")
 async def list_hub_skills(request: Call) -> HubSkills:
     """The saved skills that have a text, each as a file of its own."""
-    saved = await request.hub.library.skills.all(request.by)
-    files = {_path(skill.skill): skill.content for skill in saved if skill.content is not UNSET}
-    found = [HubSkill(path=path, content=content) for path, content in files.items()]
+    saved = [(skill, skill.content) for skill in await request.hub.library.skills.all(request.by) if skill.content]
+    folders = apart([(_NO_FOLDER.sub("-", skill.skill), skill.id) for skill, _ in saved])
+    found = [
+        HubSkill(path=f"{SKILLS}/{folder}/SKILL.md", content=content)
+        for folder, (_, content) in zip(folders, saved, strict=True)
+    ]
     return HubSkills(count=len(found), skills=found)
 
 
@@ -103,11 +108,6 @@ def _agent(portrait: Portrait) -> InitAgent:
         model=portrait.model if "/" in portrait.model else UNSET,
         thinking_level=portrait.thinking,
     )
-
-
-def _path(skill: str) -> str:
-    """Within a project's folder of skills, whatever the skill is called."""
-    return f"{SKILLS}/{_NO_FOLDER.sub('-', skill)}/SKILL.md"
 
 
 routes = [discover_coder_hub, init_coder_hub, list_hub_skills]

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, cast
 
 from msgspec import UNSET, UnsetType
 
+from roost.api.coder import initial, pi
 from roost.api.coder.shapes import Shape
 from roost.core.hub import Hub
 from roost.core.session import Session
@@ -44,7 +45,10 @@ class Attached(Shape, frozen=True, kw_only=True):
 class Entry(Shape, frozen=True, kw_only=True):
     """One thing that was said or done. `timestamp` in ms; `reply_id` is the message, `turn_id` the run."""
 
-    type: Literal["user_prompt", "message", "thinking", "tool_call", "tool_result", "task_result"]
+    type: Literal[
+        "user_prompt", "message", "thinking", "tool_call", "tool_result", "task_result",
+        "runtime_status", "runtime_output",
+    ]  # fmt: skip
     timestamp: int
     content: str | UnsetType = UNSET
     agent: str | UnsetType = UNSET
@@ -57,6 +61,7 @@ class Entry(Shape, frozen=True, kw_only=True):
     is_error: bool | UnsetType = UNSET
     attachments: tuple[Attached, ...] | UnsetType = UNSET
     author: Author | UnsetType = UNSET
+    runtime: dict[str, Any] | UnsetType = UNSET
 
 
 async def conversation_of(hub: Hub, session: Session) -> list[Entry]:
@@ -78,12 +83,12 @@ async def conversation_of(hub: Hub, session: Session) -> list[Entry]:
 
 
 def entries_of(messages: Sequence[Message], snapshot: Snapshot, runs: Iterable[Run]) -> list[Entry]:
-    """The entries of these messages, what became of sub-agents' tasks, and why those of the runs failed that were asked
-    for in the messages, in the order of time."""
+    """The entries of these messages, what became of sub-agents' tasks and of the initial command, and why those of the
+    runs failed that were asked for in the messages, in the order of time."""
     record = snapshot.record
     over = [run for run in runs if run.end is not UNSET and run.end <= snapshot.seq]
     placed = [(message.info.first, entry) for message in messages for entry in _entries(message, record)]
-    placed += _failures(messages, over, record)
+    placed += [*_failures(messages, over, record), *_begun(record)]
     placed.sort(key=lambda found: found[0])  # in the order of the log, where they are of one millisecond
     return sorted((*(entry for _, entry in placed), *_results(record)), key=lambda entry: entry.timestamp)
 
@@ -140,10 +145,7 @@ def _tool(part: ToolPart, created: int, about: dict[str, Any]) -> Iterator[Entry
     yield Entry(type="tool_call", timestamp=begun, tool_args=arguments, **about)
     if state.end is not UNSET:
         failed = state.status == "error"
-        said = state.error if failed else state.output
-        yield Entry(
-            type="tool_result", timestamp=state.end, content="" if said is UNSET else said, is_error=failed, **about
-        )
+        yield Entry(type="tool_result", timestamp=state.end, content=pi.returned(state), is_error=failed, **about)
 
 
 def _results(record: Record) -> Iterator[Entry]:
@@ -181,6 +183,22 @@ def _failures(said: Sequence[Message], over: Iterable[Run], record: Record) -> I
                 is_error=True,
             ),
         )
+
+
+def _begun(record: Record) -> Iterator[tuple[Seq, Entry]]:
+    """The command that the session begins with, and the end of what it printed."""
+    run, command = record.command, record.kit.command
+    if run is UNSET or command is UNSET:
+        return
+    over, wrong = run.ended_at is not UNSET, initial.why(run)
+    entry = Entry(
+        type="runtime_output" if over else "runtime_status",
+        timestamp=run.started_at if run.ended_at is UNSET else run.ended_at,
+        content=pi.joined(run.output or "", wrong) if over else run.status,
+        is_error=bool(wrong) if over else UNSET,
+        runtime=initial.runtime_of(command, run),
+    )
+    yield run.seq, entry
 
 
 def author_of(by: Principal) -> Author:

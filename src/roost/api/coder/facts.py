@@ -5,6 +5,7 @@ from typing import Any, Final, cast
 
 from msgspec import UNSET
 
+from roost.api.coder import initial
 from roost.api.coder.entries import author_of
 from roost.api.coder.speech import Pair
 from roost.core.decision import HUB
@@ -81,6 +82,7 @@ FACTS: Final[dict[type, Callable[[Any], list[Pair]]]] = {
     e.Compacting: _compacting,
     e.Compacted: _compacted,
     e.SubtaskStart: _task_start,
+    e.CommandUpdated: initial.told,
     e.Native: _native,
 }
 

@@ -84,6 +84,7 @@ def _kit_request(body: shapes.CreateBody, repos: tuple[shapes.RepoRef, ...] | Un
         repos=UNSET if repos is UNSET else tuple(map(without_passwords, repos)),
         template=body.workspace_id,
         wishes=_wishes(body),
+        command=_command(body.command),
     )
 
 
@@ -99,7 +100,7 @@ def _skills(given: Sequence[shapes.SkillRef]) -> tuple[e.Skill, ...]:
 
 
 def _files(body: shapes.CreateBody) -> tuple[c.FileRequest, ...]:
-    """Those of the initial command too: they lie in the workspace, whether or not it is carried out."""
+    """Those of the initial command too."""
     more = () if body.command is UNSET else body.command.files
     return tuple(c.FileRequest(path=file.path, content=file.content) for file in (*body.files, *more))
 
@@ -115,10 +116,14 @@ def _wishes(body: shapes.CreateBody) -> dict[str, Any] | UnsetType:
     """What was asked of the runtime, as it was written."""
     written: dict[str, Any] = to_builtins(body)
     names = dict(zip(body.__struct_fields__, body.__struct_encode_fields__, strict=True))
-    wishes = {names[name]: written[names[name]] for name in shapes.WISHES if names[name] in written}
-    if body.command is not UNSET and body.command.exec:
-        wishes["command"] = body.command.exec
-    return wishes or UNSET
+    return {names[name]: written[names[name]] for name in shapes.WISHES if names[name] in written} or UNSET
+
+
+def _command(given: shapes.CommandBody | UnsetType) -> e.InitialCommand | UnsetType:
+    """None that has no words: it may have brought files along."""
+    if given is UNSET or not given.exec:
+        return UNSET
+    return e.InitialCommand(exec=tuple(given.exec), mode="oneshot" if given.mode is UNSET else given.mode)
 
 
 def _label(label: str | UnsetType) -> str | UnsetType:

@@ -8,7 +8,7 @@ from msgspec import UNSET, Struct, UnsetType
 from roost.model.conversation import ABORTED
 from roost.model.events import Tokens
 from roost.model.ids import PartId
-from roost.model.messages import FilePart, Message, MessageInfo, Part, ReasoningPart, TextPart, ToolPart
+from roost.model.messages import FilePart, Message, MessageInfo, Part, ReasoningPart, TextPart, ToolPart, ToolState
 from roost.model.unreadable import UNREADABLE
 
 API: Final = "roost"
@@ -24,6 +24,7 @@ STOPS: Final[dict[str, str]] = {
     "error": "error",
 }
 """Why a message ended, in Pi's words; anything else is `stop`."""
+LINE: Final = "\n"
 _DATA: Final = "data:"
 
 
@@ -111,6 +112,19 @@ def as_object(given: Any) -> dict[str, Any]:
     if given is UNSET or given is None:
         return {}
     return cast("dict[str, Any]", given) if isinstance(given, dict) else {"input": given}
+
+
+def returned(state: ToolState) -> str:
+    """What a tool came to, in words: its output; of one that failed what it had printed, and why it failed."""
+    output = state.output or ""
+    return joined(output, state.error or "") if state.status == "error" else output
+
+
+def joined(output: str, error: str) -> str:
+    """What was printed, then what was wrong, unless one of them says the other again."""
+    if output.strip() in error or error.strip() in output:
+        return max(output, error, key=len)
+    return f"{output}{'' if output.endswith(LINE) else LINE}{error}"
 
 
 def text_blocks(text: str) -> list[dict[str, Any]]:

@@ -96,9 +96,9 @@ def _tool_start(body: e.ToolStart, *_: Any) -> list[Pair]:
 def _tool_end(body: e.ToolComplete | e.ToolError, _event: Event, _agent: str, messages: Messages) -> list[Pair]:
     part = _part(messages.get(body.message), body.call)
     failed = isinstance(body, e.ToolError)
-    text = body.error if isinstance(body, e.ToolError) else body.output
-    if text is UNSET:
-        text = "" if part is None else part.state.output or ""
+    text = body.error if isinstance(body, e.ToolError) else body.output or ""
+    if part is not None and (failed or body.output is UNSET):
+        text = pi.returned(part.state)
     tool = "tool" if part is None or part.tool is UNSET else part.tool
     about: dict[str, Any] = {} if body.metadata is UNSET else body.metadata
     result = {"content": pi.text_blocks(text), "details": {**about, "duration": _lasted(part)}}

@@ -39,7 +39,7 @@ class FileBody(Shape, frozen=True, kw_only=True):
 class CommandBody(Shape, frozen=True, kw_only=True):
     exec: list[str] = []
     files: list[FileBody] = []
-    mode: str | UnsetType = UNSET
+    mode: Literal["oneshot", "interactive"] | UnsetType = UNSET
 
 
 class LoopBody(Shape, frozen=True, kw_only=True):

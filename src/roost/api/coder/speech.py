@@ -258,7 +258,7 @@ class Speech:
             return []
         state = found[1].state
         failed = state.status == "error"
-        content = pi.text_blocks((state.error or "") if failed else (state.output or ""))
+        content = pi.text_blocks(pi.returned(state))
         lasted = 0 if state.start is UNSET or state.end is UNSET else state.end - state.start
         details = {**(state.metadata or {}), "duration": lasted}
         named = {"toolCallId": call, "toolName": tool.name}

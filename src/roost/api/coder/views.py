@@ -6,7 +6,7 @@ from typing import Any, Final
 from msgspec import UNSET, UnsetType
 from msgspec.structs import asdict
 
-from roost.api.coder import shapes
+from roost.api.coder import initial, shapes
 from roost.api.coder.activity import activity_of, stream_of, tasks_of
 from roost.api.coder.built import builder_of
 from roost.api.coder.times import iso
@@ -149,12 +149,16 @@ def loop_of(record: Record) -> shapes.LoopShape | None:
 
 
 def diagnostics_of(record: Record) -> dict[str, Any] | UnsetType:
-    """What was asked of the runtime and could not be done: a host process takes what the machine gives it. Repositories
-    are not cloned into a folder that the session did not get of Roost."""
+    """`unapplied`: what was asked of the runtime and could not be done: a host process takes what the machine gives it.
+    Repositories are not cloned into a folder that the session did not get of Roost. `command`: what has become of the
+    initial one."""
     wishes = [] if record.kit.wishes is UNSET else sorted(record.kit.wishes)
     others = range(1 + len(record.workspace.others), len(record.kit.repos))
     unapplied = [*wishes, *(f"repos[{number}]" for number in others)]
-    return {"unapplied": unapplied} if unapplied else UNSET
+    found: dict[str, Any] = {"unapplied": unapplied} if unapplied else {}
+    if record.command is not UNSET:
+        found["command"] = initial.shown(record.command)
+    return found or UNSET
 
 
 def _error(record: Record) -> dict[str, Any] | UnsetType:

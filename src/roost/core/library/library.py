@@ -53,6 +53,7 @@ class Library:
             persona=UNSET if persona is None else _persona(persona),
             template=UNSET if template is UNSET else _template(template),
             wishes=_wishes(request, template),
+            command=request.command,
         )
         return settled(kit)
 

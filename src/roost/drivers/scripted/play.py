@@ -48,9 +48,10 @@ MAX_TEXT_BYTES = 64 * 1024
 
 def read_input(parts: Sequence[InputPart]) -> list[script.Step]:
     """What an input asks for. Raises: ScriptInvalid."""
-    said = "\n".join(p.text for p in parts if isinstance(p, TextInput))
-    if script.is_script(said):
-        return script.read_script(said)
+    said = [p.text for p in parts if isinstance(p, TextInput)]
+    begin = next((number for number, text in enumerate(said) if script.is_script(text)), None)
+    if begin is not None:  # what the host says first is for agents that read
+        return script.read_script("\n".join(said[begin:]))
     text = "\n".join(p.text if isinstance(p, TextInput) else f"[{p.filename or p.mime}]" for p in parts)
     return [script.Step(text=text)]
 
