@@ -5,17 +5,19 @@ from pathlib import Path
 from typing import Final
 
 from roost.drivers.acp.agents import AGENTS, AcpAgent
+from roost.installs.pins import PINS
 
 SOURCE: Final = "src/roost/drivers/acp/README.md"
 ROOT: Final = Path(__file__).resolve().parents[2]
 KNOWN: Final = """
 ## Agents that Roost knows
 
-Versions are those that the table was written for. An agent of your own is a table of the settings:
+Versions are those that the table was written for, and that `roost agents install` fetches into Roost's own folder, with a
+Node of their own. Roost looks there first, then in the `PATH`; `roost agents` says what there is. An agent of your own is a table of the settings:
 [add your own agent](../howto/add-an-agent.md); so is a change to one of these.
 
-| Agent | Command | Get it by |
-|---|---|---|
+| Agent | Command | Packages | Get it by |
+|---|---|---|---|
 """
 FILES: Final = """
 | Agent | Signs in with, in its HOME | Talks to |
@@ -37,7 +39,7 @@ FOLLOWS: Final = {
 def page() -> str:
     title, _, text = (ROOT / SOURCE).read_text(encoding="utf-8").partition("\n\n")
     rows = list(AGENTS.values())
-    known = KNOWN + "\n".join(f"| `{row.name}` | `{' '.join(row.command)}` | `{row.install}` |" for row in rows)
+    known = KNOWN + "\n".join(f"| `{row.name}` | `{' '.join(row.command)}` | {_packages(row)} | `{row.install}` |" for row in rows)
     files = FILES + "\n".join(f"| `{row.name}` | {_listed(row.credentials)} | {_listed(row.hosts)} |" for row in rows)
     quirks = QUIRKS + "\n".join(line for row in rows for line in _quirks(row))
     modes = "\n".join(
@@ -45,6 +47,10 @@ def page() -> str:
     )
     parts = (f"{title}\n\nMade by `make docs` from the code and `{SOURCE}`.\n\n{text}", known, files, quirks, "", modes)
     return "\n".join(parts) + "\n"
+
+
+def _packages(row: AcpAgent) -> str:
+    return ", ".join(f"`{name}@{version}`" for name, version in PINS.of(row.name).packages.items())
 
 
 def _listed(names: tuple[str, ...]) -> str:
