@@ -12,9 +12,9 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 KNOWN: Final = """
 ## Agents that Roost knows
 
-Versions are those that the table was written for, and that `roost agents install` fetches into Roost's own folder, with a
-Node of their own. Roost looks there first, then in the `PATH`; `roost agents` says what there is. An agent of your own is a table of the settings:
-[add your own agent](../howto/add-an-agent.md); so is a change to one of these.
+Versions are those that the table was written for, and that `roost agents install` fetches into Roost's own folder, with
+a Node of their own. Roost looks there first, then in the `PATH`; `roost agents` says what there is. An agent of your own
+is a table of the settings: [add your own agent](../howto/add-an-agent.md); so is a change to one of these.
 
 | Agent | Command | Packages | Get it by |
 |---|---|---|---|
@@ -39,7 +39,7 @@ FOLLOWS: Final = {
 def page() -> str:
     title, _, text = (ROOT / SOURCE).read_text(encoding="utf-8").partition("\n\n")
     rows = list(AGENTS.values())
-    known = KNOWN + "\n".join(f"| `{row.name}` | `{' '.join(row.command)}` | {_packages(row)} | `{row.install}` |" for row in rows)
+    known = KNOWN + "\n".join(_known(row) for row in rows)
     files = FILES + "\n".join(f"| `{row.name}` | {_listed(row.credentials)} | {_listed(row.hosts)} |" for row in rows)
     quirks = QUIRKS + "\n".join(line for row in rows for line in _quirks(row))
     modes = "\n".join(
@@ -49,8 +49,9 @@ def page() -> str:
     return "\n".join(parts) + "\n"
 
 
-def _packages(row: AcpAgent) -> str:
-    return ", ".join(f"`{name}@{version}`" for name, version in PINS.of(row.name).packages.items())
+def _known(row: AcpAgent) -> str:
+    packages = ", ".join(f"`{name}@{version}`" for name, version in PINS.of(row.name).packages.items())
+    return f"| `{row.name}` | `{' '.join(row.command)}` | {packages} | `{row.install}` |"
 
 
 def _listed(names: tuple[str, ...]) -> str:
