@@ -166,7 +166,8 @@ class Conversation:
             by=event.by,
         )
         parts = tuple(_given(body.message, n, part, event.at) for n, part in enumerate(body.input))
-        self.metrics = replace(self.metrics, messages=self.metrics.messages + 1)
+        counted = self.metrics
+        self.metrics = replace(counted, messages=counted.messages + 1, inputs=counted.inputs + 1)
         self._finish(Message(info=info, parts=parts))
 
     def _knows(self, message: MessageId, record: Record | None) -> bool:

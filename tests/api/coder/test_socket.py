@@ -5,6 +5,7 @@ from typing import Any
 
 import anyio
 import pytest
+from msgspec import UNSET
 from websockets.asyncio.client import ClientConnection
 
 from roost.api.coder import closing
@@ -13,7 +14,8 @@ from roost.core.session import Session
 from roost.model import commands as c
 from roost.model import errors as err
 from roost.model import events as e
-from roost.model.ids import RequestId
+from roost.model.conversation import KEPT
+from roost.model.ids import MessageId, PartId, RequestId
 from roost.model.keys import AddKey
 from tests.api.coder.asking import ask
 from tests.api.coder.watching import (
@@ -314,7 +316,7 @@ async def test_what_a_controller_may_ask_about_a_session(hub: Served) -> None:
     ]
     assert answers["get_session_stats"]["totalMessages"] == 2
     assert answers["get_last_assistant_text"] == {"text": "I see"}
-    assert answers["get_available_models"] == {"models": []}
+    assert answers["get_available_models"] == {"models": []}, "the agent names none"
     assert answers["get_commands"] == {"commands": [{"name": "review", "description": "looks", "source": "prompt"}]}
 
 
@@ -328,6 +330,73 @@ async def test_what_a_controller_may_set(hub: Served) -> None:
         frames = await until(socket, lambda frame: "actions" in frame)
         assert frames[-1] == {"actions": [{"action": "ACK"}]}
     assert (label, session.record_now.label, session.record_now.model) == ("renamed", "again", "acme/small")
+
+
+MODELS = {
+    "id": "model", "category": "model", "currentValue": "acme/large",
+    "options": [{"value": "acme/large", "name": "Large"}, {"name": "Small ones", "options": [{"value": "tiny"}]}],
+}  # fmt: skip
+LEVELS = {
+    "id": "effort", "category": "thought_level", "currentValue": "low",
+    "options": [{"value": "low"}, {"value": "high"}],
+}  # fmt: skip
+
+
+async def test_what_an_agent_can_be_set_to_is_listed_and_set(hub: Served) -> None:
+    session = await hub.live()
+    session.capabilities = {"options": [MODELS, LEVELS]}
+    async with attached(hub, session.id) as socket:
+        state = (await command(socket, "get_state"))["data"]
+        models = (await command(socket, "get_available_models"))["data"]["models"]
+        next_model = (await command(socket, "cycle_model"))["data"]["model"]
+        assert session.record_now.model == "tiny"
+        assert (await command(socket, "set_model", provider=models[1]["provider"], modelId="tiny"))["success"]
+        assert session.record_now.model == "tiny", "a model that has no provider is given none"
+        assert (await command(socket, "set_thinking_level", level="high"))["success"]
+        refused = await command(socket, "set_thinking_level", level="xhigh")
+        next_level = (await command(socket, "cycle_thinking_level"))["data"]
+    assert (state["model"]["id"], state["thinkingLevel"]) == ("large", "low")
+    assert [(one["provider"], one["id"], one["name"]) for one in models] == [
+        ("acme", "large", "Large"), ("roost", "tiny", "tiny"),
+    ]  # fmt: skip
+    assert (next_model["id"], next_level) == ("tiny", {"level": "high"})
+    assert session.record_now.options == {"effort": "high"}
+    assert "'xhigh'; it has: low, high" in refused["error"]
+
+
+async def test_an_agent_that_names_nothing_has_nothing_to_go_through(hub: Served) -> None:
+    session = await hub.live()
+    old = [{"modelId": "a/b", "name": "B"}, {"modelId": "c"}]
+    session.capabilities = {"models": {"currentModelId": "a/b", "availableModels": old}}
+    async with attached(hub, session.id) as socket:
+        assert (await command(socket, "cycle_model"))["data"]["model"]["id"] == "c", "as older agents say it"
+        session.capabilities = {}
+        for kind in ("cycle_model", "cycle_thinking_level"):
+            answer = await command(socket, kind)
+            assert answer["success"] and answer["data"] is None
+
+
+async def test_compaction_is_asked_of_an_agent_that_has_a_command_for_it(hub: Served) -> None:
+    session = await hub.live()
+    session.capabilities = {"commands": [{"name": "compact"}]}
+    async with attached(hub, session.id) as socket:
+        assert (await command(socket, "compact", customInstructions="keep names"))["success"]
+    run = session.record_now.run
+    assert run is not UNSET and run.input == (e.TextInput(text="/compact keep names"),)
+
+
+async def test_what_is_counted_is_of_the_whole_session(hub: Served) -> None:
+    session = await hub.live()
+    for number in range(KEPT):
+        await session.handle(c.Send(text=f"say {number}"), ROOST)
+        said = MessageId(f"msg_{number}")
+        done = [e.TextDelta(message=said, part=PartId("part_1"), delta="x"), e.MessageDone(message=said)]
+        await speak(hub, session, *done, e.RunComplete())
+    async with attached(hub, session.id) as socket:
+        stats = (await command(socket, "get_session_stats"))["data"]
+        messages = (await command(socket, "get_messages"))["data"]
+    assert (stats["userMessages"], stats["assistantMessages"], stats["totalMessages"]) == (KEPT, KEPT, 2 * KEPT)
+    assert len(messages) == 2 * KEPT and messages[0]["content"][0]["text"] == "say 0"
 
 
 @pytest.mark.parametrize(

@@ -77,8 +77,13 @@ async def test_a_controller_prompts_steers_queues_aborts_and_asks(sdk: Published
         assert (await controller.command("set_session_name", name="named"))["success"] is True
         assert (await controller.heard("session_label_updated"))["label"] == "named"
         assert (await controller.command("get_session_stats"))["data"]["userMessages"] > 1
-        unheard = await controller.command("compact")
-        assert unheard["success"] is False and "compact" in unheard["error"]
+        assert (await controller.command("get_available_models"))["data"] == {"models": []}
+        assert (await controller.command("get_commands"))["data"] == {"commands": []}
+        for gone_through in ("cycle_model", "cycle_thinking_level"):
+            assert (await controller.command(gone_through))["data"] is None
+        for refused in ("compact", "new_session", "fork", "export_html", "set_auto_compaction", "abort_retry"):
+            answer = await controller.command(refused)
+            assert answer["success"] is False and answer["error"]
 
 
 async def test_a_prompt_wakes_a_session_and_watching_does_not(sdk: Published) -> None:

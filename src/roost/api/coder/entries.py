@@ -18,8 +18,11 @@ from roost.model.ids import Seq
 from roost.model.messages import FilePart, Message, ReasoningPart, TextPart, ToolPart, decode_message
 from roost.model.record import Record, Run
 from roost.model.snapshot import Snapshot
+from roost.model.unfinished import is_finished
 
 PAGE: Final = 500
+MAX_MESSAGES: Final = 500
+"""Messages that somebody who comes is given, the newest; the replay has the others."""
 ACTORS: Final[dict[str, Literal["user", "api_key", "service"]]] = {
     "user": "user",
     "api-key": "api_key",
@@ -80,6 +83,14 @@ async def conversation_of(hub: Hub, session: Session) -> list[Entry]:
         runs += older
         start = older[-1].start
     return entries_of(list(messages.values()), snapshot, runs)
+
+
+async def newest_messages(session: Session, snapshot: Snapshot) -> list[Message]:
+    """Up to the snapshot, and what of them is open."""
+    messages = snapshot.messages
+    finished = next((message.info.first for message in messages if is_finished(message)), snapshot.seq + 1)
+    stored = await session.messages(finished, max(0, MAX_MESSAGES - len(messages)))
+    return [*(decode_message(message.data) for message in stored), *messages]
 
 
 def entries_of(messages: Sequence[Message], snapshot: Snapshot, runs: Iterable[Run]) -> list[Entry]:

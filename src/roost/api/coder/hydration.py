@@ -10,7 +10,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from roost.api.coder.activity import activity_of, stream_of, tasks_of
-from roost.api.coder.entries import entries_of
+from roost.api.coder.entries import entries_of, newest_messages
 from roost.api.coder.shapes import Activity, Here, Shape, StreamShape, TaskShape
 from roost.api.coder.times import iso
 from roost.api.coder.views import flags_of, here_of
@@ -18,13 +18,9 @@ from roost.core.hub import Hub
 from roost.core.session import Session
 from roost.model.events import Principal
 from roost.model.ids import Seq
-from roost.model.messages import decode_message
 from roost.model.record import Record
 from roost.model.snapshot import Snapshot
-from roost.model.unfinished import is_finished
 
-MAX_MESSAGES: Final = 500
-"""Messages that are given first, the newest; the replay has the others."""
 MAX_RUNS: Final = 100
 """Runs, the newest, of which it is said why they failed, if nothing else says it."""
 MAX_ENTRY_BYTES: Final = 2 * 1024 * 1024
@@ -136,12 +132,9 @@ class Hydration(Struct, frozen=True, kw_only=True):
 
 async def hydration(hub: Hub, session: Session, snapshot: Snapshot) -> Hydration:
     """Of the session at this snapshot. Raises: SessionNotFound, StorageUnavailable."""
-    messages = snapshot.messages
-    finished = next((message.info.first for message in messages if is_finished(message)), snapshot.seq + 1)
-    stored = await session.messages(finished, max(0, MAX_MESSAGES - len(messages)))
-    older = [decode_message(message.data) for message in stored]
+    messages = await newest_messages(session, snapshot)
     runs = await hub.knowing.runs(session, None, MAX_RUNS)
-    entries = [Raw(_encoder.encode(entry)) for entry in entries_of([*older, *messages], snapshot, runs)]
+    entries = [Raw(_encoder.encode(entry)) for entry in entries_of(messages, snapshot, runs)]
     return Hydration(
         seq=snapshot.seq,
         record=snapshot.record,

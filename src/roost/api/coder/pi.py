@@ -132,11 +132,19 @@ def text_blocks(text: str) -> list[dict[str, Any]]:
 
 
 def model_of(name: str | UnsetType) -> dict[str, str] | None:
-    """`provider/id` as two; a name without a provider is served by one of its own. None: no name is known."""
-    if name is UNSET or not name:
-        return None
+    """`provider/id` as two. None: no name is known."""
+    return split(name) if name else None
+
+
+def split(name: str) -> dict[str, str]:
+    """A name without a provider is served by one of its own."""
     provider, _, model = name.rpartition("/")
     return {"provider": provider or API, "id": model}
+
+
+def whole(provider: str, model: str) -> str:
+    """What `split` has made two of."""
+    return model if provider in ("", API) else f"{provider}/{model}"
 
 
 def _model(info: MessageInfo) -> dict[str, str]:

@@ -7,8 +7,9 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from roost.api.coder import pi
+from roost.api.coder import choices, pi
 from roost.api.coder.asking import labels_of, number_of, permission_reply, question_reply
+from roost.api.coder.entries import newest_messages
 from roost.api.coder.views import check_not_history
 from roost.core.hub import Hub
 from roost.core.session import Session
@@ -70,6 +71,14 @@ class _Saying(Struct, frozen=True, kw_only=True):
 class _Model(Struct, frozen=True, kw_only=True):
     provider: str
     modelId: str  # noqa: N815
+
+
+class _Level(Struct, frozen=True, kw_only=True):
+    level: str
+
+
+class _Compact(Struct, frozen=True, kw_only=True):
+    customInstructions: str = ""  # noqa: N815
 
 
 class _Name(Struct, frozen=True, kw_only=True):
@@ -180,23 +189,24 @@ async def _nothing(_rpc: Rpc, _: Raw) -> Any:
 
 async def _state(rpc: Rpc, _: Raw) -> Any:
     record = rpc.session.record_now
-    model = pi.model_of(record.model)
+    model = _model_now(rpc)
     return {
         "sessionId": record.session,
         "sessionName": record.label,
         "isStreaming": record.run is not UNSET,
         "isCompacting": record.compacting,
         "isWaitingForInput": bool(rpc.session.pending()),
-        "thinkingLevel": "off",
+        "thinkingLevel": _thinking_now(rpc),
         "messageCount": record.metrics.messages,
         "pendingMessageCount": len(record.queue),
     } | ({} if model is None else {"model": model})
 
 
 async def _messages(rpc: Rpc, _: Raw) -> Any:
-    """An array, where Pi itself answers with an object: their terminal wants the array."""
-    snapshot = await rpc.session.snapshot()
-    return [_message(message) for message in snapshot.messages if message.info.task is UNSET]
+    """The newest of them, as many as a hydration has. An array, where Pi itself answers with an object: their terminal
+    wants the array."""
+    messages = await newest_messages(rpc.session, await rpc.session.snapshot())
+    return [_message(message) for message in messages if message.info.task is UNSET]
 
 
 def _message(message: Message) -> dict[str, Any]:
@@ -207,14 +217,13 @@ def _message(message: Message) -> dict[str, Any]:
 
 
 async def _stats(rpc: Rpc, _: Raw) -> Any:
-    snapshot = await rpc.session.snapshot()
-    metrics = snapshot.record.metrics
+    """Over the whole session, sub-agents counted in."""
+    metrics = (await rpc.session.snapshot()).record.metrics
     tokens = metrics.tokens
-    roles = [message.info.role for message in snapshot.messages]
     return {
         "sessionId": rpc.session.id,
-        "userMessages": roles.count("user"),
-        "assistantMessages": roles.count("assistant"),
+        "userMessages": metrics.inputs,
+        "assistantMessages": metrics.messages - metrics.inputs,
         "toolCalls": metrics.tool_calls,
         "toolResults": metrics.tool_calls,
         "totalMessages": metrics.messages,
@@ -235,8 +244,20 @@ async def _last_text(rpc: Rpc, _: Raw) -> Any:
     return {"text": said[-1]} if said else {}
 
 
-async def _models(_rpc: Rpc, _: Raw) -> Any:
-    return {"models": []}
+async def _models(rpc: Rpc, _: Raw) -> Any:
+    """Those the agent names, while its host is there."""
+    return {"models": [choices.model_shape(one) for one in choices.models_of(rpc.session.capabilities)]}
+
+
+def _model_now(rpc: Rpc) -> dict[str, Any] | None:
+    """As the agent says it; else as it was asked for."""
+    now = next((one for one in choices.models_of(rpc.session.capabilities) if one.chosen), None)
+    return pi.model_of(rpc.session.record_now.model) if now is None else choices.model_shape(now)
+
+
+def _thinking_now(rpc: Rpc) -> str:
+    levels = choices.thinking_of(rpc.session.capabilities)
+    return next((one.value for one in levels if one.chosen), choices.NO_THINKING)
 
 
 async def _commands(rpc: Rpc, _: Raw) -> Any:
@@ -251,8 +272,45 @@ async def _commands(rpc: Rpc, _: Raw) -> Any:
 
 async def _set_model(rpc: Rpc, raw: Raw) -> Any:
     wanted = msgspec.json.decode(raw, type=_Model)
-    await rpc.session.handle(c.Configure(model=f"{wanted.provider}/{wanted.modelId}"), rpc.by)
+    await rpc.session.handle(c.Configure(model=pi.whole(wanted.provider, wanted.modelId)), rpc.by)
     return {"provider": wanted.provider, "id": wanted.modelId}
+
+
+async def _cycle_model(rpc: Rpc, _: Raw) -> Any:
+    """The next one of those there are; null: there is no other."""
+    found = choices.after(choices.models_of(rpc.session.capabilities))
+    if found is None:
+        return None
+    await rpc.session.handle(c.Configure(model=found.value), rpc.by)
+    return {"model": choices.model_shape(found), "thinkingLevel": _thinking_now(rpc), "isScoped": False}
+
+
+async def _set_thinking(rpc: Rpc, raw: Raw) -> Any:
+    """Raises: InvalidRequest: the agent has no such level."""
+    levels = choices.thinking_of(rpc.session.capabilities)
+    wanted = msgspec.json.decode(raw, type=_Level).level
+    found = next((one for one in levels if one.value == wanted), None)
+    if found is None:
+        offered = ", ".join(one.value for one in levels) or "none to choose from"
+        raise InvalidRequest(f"the agent of this session has no thinking level {wanted!r}; it has: {offered}")
+    await rpc.session.handle(c.Configure(options={found.option: found.value}), rpc.by)
+    return UNSET
+
+
+async def _cycle_thinking(rpc: Rpc, _: Raw) -> Any:
+    found = choices.after(choices.thinking_of(rpc.session.capabilities))
+    if found is None:
+        return None
+    await rpc.session.handle(c.Configure(options={found.option: found.value}), rpc.by)
+    return {"level": found.value}
+
+
+async def _compact(rpc: Rpc, raw: Raw) -> Any:
+    """By the command that the agent has for it, as a turn of its own. Raises: InvalidRequest: it has none."""
+    if not choices.can(rpc.session.capabilities, COMPACT):
+        raise InvalidRequest("the agent of this session sums its conversation up by itself, and cannot be asked to")
+    words = f"/{COMPACT} {msgspec.json.decode(raw, type=_Compact).customInstructions}".strip()
+    return await _send(rpc, _Saying(message=words), "queue")
 
 
 async def _set_name(rpc: Rpc, raw: Raw) -> Any:
@@ -260,6 +318,7 @@ async def _set_name(rpc: Rpc, raw: Raw) -> Any:
     return UNSET
 
 
+COMPACT: Final = "compact"
 ABORT_BASH: Final = "abort_bash"
 """Cancels what runs (watcher.py)."""
 COMMANDS: Final[dict[str, Callable[[Rpc, Raw], Awaitable[Any]]]] = {
@@ -276,9 +335,17 @@ COMMANDS: Final[dict[str, Callable[[Rpc, Raw], Awaitable[Any]]]] = {
     "get_available_models": _models,
     "get_commands": _commands,
     "set_model": _set_model,
+    "cycle_model": _cycle_model,
+    "set_thinking_level": _set_thinking,
+    "cycle_thinking_level": _cycle_thinking,
+    "compact": _compact,
     "set_session_name": _set_name,
 }
 """What a controller may ask. Others of Pi's are answered as failed."""
+OURS: Final = COMMANDS.keys() - {
+    "get_available_models", "cycle_model", "set_thinking_level", "cycle_thinking_level", COMPACT,
+}  # fmt: skip
+"""The others are asked of a driver that leads the session and speaks this vocabulary."""
 LASTING: Final = frozenset(("bash",))
 """These may take long, so others are carried out meanwhile."""
 CANCELLED: Final = {"output": "", "cancelled": True, "truncated": False}

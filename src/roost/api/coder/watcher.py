@@ -180,7 +180,7 @@ class Watcher:
     async def _carried_out(self, command: rpc.Named, raw: Raw) -> str:
         try:
             await self._check_may_act()
-            if command.type not in rpc.COMMANDS and await self._relayed(raw):
+            if command.type not in rpc.OURS and await self._relayed(raw):
                 return ""
             data = await rpc.carry_out(self._rpc, command.type, raw)
         except (RoostError, *UNREADABLE) as error:
