@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from roost.model.errors import BlobNotFound as BlobNotFound
     from roost.model.errors import BodyTooLarge as BodyTooLarge
     from roost.model.errors import BundleInvalid as BundleInvalid
+    from roost.model.errors import CommandNotFound as CommandNotFound
     from roost.model.errors import ConfigConflict as ConfigConflict
     from roost.model.errors import Conflicting as Conflicting
     from roost.model.errors import CursorAhead as CursorAhead
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
     from roost.model.errors import LoopEnded as LoopEnded
     from roost.model.errors import LoopNotFound as LoopNotFound
     from roost.model.errors import LoopRunning as LoopRunning
+    from roost.model.errors import McpUnsupported as McpUnsupported
     from roost.model.errors import MergeConflict as MergeConflict
     from roost.model.errors import MergeRefused as MergeRefused
     from roost.model.errors import MessageNotFound as MessageNotFound
@@ -77,6 +79,7 @@ if TYPE_CHECKING:
     from roost.model.errors import NotAFolder as NotAFolder
     from roost.model.errors import NotInLibrary as NotInLibrary
     from roost.model.errors import NotText as NotText
+    from roost.model.errors import OptionUnknown as OptionUnknown
     from roost.model.errors import OriginRefused as OriginRefused
     from roost.model.errors import PathOutside as PathOutside
     from roost.model.errors import PermissionNotFound as PermissionNotFound
@@ -142,6 +145,7 @@ __all__ = [
     "BundleInvalid",
     "Callbacks",
     "Client",
+    "CommandNotFound",
     "ConfigConflict",
     "Conflicting",
     "CursorAhead",
@@ -176,6 +180,7 @@ __all__ = [
     "LoopEnded",
     "LoopNotFound",
     "LoopRunning",
+    "McpUnsupported",
     "MergeConflict",
     "MergeRefused",
     "Message",
@@ -187,6 +192,7 @@ __all__ = [
     "NotAFolder",
     "NotInLibrary",
     "NotText",
+    "OptionUnknown",
     "OriginRefused",
     "PathOutside",
     "PermissionNotFound",
@@ -270,6 +276,7 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "BlobNotFound",
         "BodyTooLarge",
         "BundleInvalid",
+        "CommandNotFound",
         "ConfigConflict",
         "Conflicting",
         "CursorAhead",
@@ -298,6 +305,7 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "LoopEnded",
         "LoopNotFound",
         "LoopRunning",
+        "McpUnsupported",
         "MergeConflict",
         "MergeRefused",
         "MessageNotFound",
@@ -308,6 +316,7 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "NotAFolder",
         "NotInLibrary",
         "NotText",
+        "OptionUnknown",
         "OriginRefused",
         "PathOutside",
         "PermissionNotFound",

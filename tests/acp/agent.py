@@ -4,7 +4,7 @@
 
 A prompt whose last text is a JSON list is carried out, step by step; any other is said back. Steps are objects with one
 key, the names of methods of `Turn`. What it remembers lies in `$ACP_AGENT_HOME`, a file for each session. Flags: what
-it can do (`resume`, `load`, `image`) and how it misbehaves (`dies`, `old`, `locked`, `end_on_reject`).
+it can do (`resume`, `load`, `image`, `http`) and how it misbehaves (`dies`, `old`, `locked`, `end_on_reject`).
 """
 
 import json
@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from pathlib import Path
 from queue import Queue
 
@@ -80,6 +81,45 @@ class Session:
         (HOME / f"{self.name}.json").write_text(json.dumps(self.said))
 
 
+class Tools:
+    """A server of tools that its session was given, while the block lasts."""
+
+    def __init__(self, server: dict):
+        self.server = server
+        self.child = None
+
+    def __enter__(self):
+        if "command" in self.server:
+            env = os.environ | {each["name"]: each["value"] for each in self.server["env"]}
+            command = [self.server["command"], *self.server["args"]]
+            self.child = subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.ask("initialize", protocolVersion="2025-06-18", capabilities={}, clientInfo={"name": "t", "version": "1"})
+        self.tell("notifications/initialized")
+        return self
+
+    def __exit__(self, *_):
+        if self.child is not None:
+            self.child.stdin.close()
+            self.child.wait(timeout=30)
+
+    def ask(self, method, **params):
+        answer = json.loads(self.send({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}, True))
+        return answer.get("result") or answer["error"]
+
+    def tell(self, method, **params):
+        self.send({"jsonrpc": "2.0", "method": method, "params": params}, False)
+
+    def send(self, message, answers):
+        if self.child is not None:
+            self.child.stdin.write(json.dumps(message) + "\n")
+            self.child.stdin.flush()
+            return self.child.stdout.readline() if answers else ""
+        headers = {"Content-Type": "application/json", **{h["name"]: h["value"] for h in self.server["headers"]}}
+        wanted = urllib.request.Request(self.server["url"], json.dumps(message).encode(), headers)
+        with urllib.request.urlopen(wanted, timeout=30) as answer:
+            return answer.read()
+
+
 class Turn:
     """The steps of one prompt. Each method is a step; what it returns, if anything, is the reason to stop."""
 
@@ -92,6 +132,8 @@ class Turn:
         self.session.cancelled.clear()
         self.session.said.append(text)
         self.session.save()
+        if text.startswith("/review"):
+            text = json.dumps([{"say": f"reviewed {text.removeprefix('/review').strip()}"}])
         steps = json.loads(text) if text.startswith("[{") else [{"say": text}]
         for step in steps:
             if self.session.cancelled.is_set():
@@ -205,6 +247,18 @@ class Turn:
     def config(self, _):
         self.say(json.dumps({"mode": self.session.mode, "model": self.session.model, "servers": self.session.servers}))
 
+    def tool(self, wanted):
+        """Calls a tool of a server that the session was given, and says what it answers."""
+        (server,) = (each for each in self.session.servers if each["name"] == wanted["server"])
+        with Tools(server) as tools:
+            answer = tools.ask("tools/call", name=wanted["tool"], arguments=wanted["arguments"])
+        self.say("\n".join(block["text"] for block in answer["content"]))
+
+    def switch(self, mode):
+        """Its mode is another, because it says so."""
+        self.session.mode = mode
+        self.session.update("current_mode_update", currentModeId=mode)
+
     def flood(self, size):
         sys.stderr.write(("e" * 99 + "\n") * (size // 100))
         sys.stderr.flush()
@@ -253,6 +307,7 @@ class Agent:
             "protocolVersion": 0 if "old" in FLAGS else given["protocolVersion"],
             "agentInfo": {"name": "test-agent", "version": "1.0"},
             "agentCapabilities": {"loadSession": "load" in FLAGS, "promptCapabilities": prompt,
+                                  "mcpCapabilities": {"http": "http" in FLAGS},
                                   "sessionCapabilities": able, "somethingNew": {"x": 1}},
         }  # fmt: skip
 
@@ -279,7 +334,7 @@ class Agent:
 
     def again(self, given):
         said = json.loads((HOME / f"{given['sessionId']}.json").read_text())
-        session = self.sessions[given["sessionId"]] = Session(given["sessionId"], said)
+        session = self.sessions[given["sessionId"]] = Session(given["sessionId"], said, given["mcpServers"])
         return session
 
     def session_set_mode(self, given):

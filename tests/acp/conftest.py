@@ -1,8 +1,9 @@
 """A hub whose agents are the one beside this file, in its several characters."""
 
 import json
+import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,8 +17,9 @@ from roost.testing import HubProcess, hub_process
 
 B = TypeVar("B", bound=e.Body)
 AGENT = Path(__file__).with_name("agent.py")
+TOOLS = Path(__file__).with_name("tools.py")
 CHARACTERS = {
-    "resumes": ("resume",),
+    "resumes": ("resume", "http"),
     "loads": ("load",),
     "forgets": (),
     "sees": ("image",),
@@ -40,6 +42,15 @@ async def hub(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[HubProc
     config.write_text("\n".join(tables))
     async with hub_process(config=config, agent="resumes") as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def http_tools() -> Iterator[str]:
+    """The address of a server of tools."""
+    with subprocess.Popen([sys.executable, TOOLS, "--http"], stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        yield f"http://127.0.0.1:{int(server.stdout.readline())}/mcp"
+        server.kill()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import sys
 from pathlib import Path
 
 import anyio
@@ -12,10 +13,11 @@ from msgspec import UNSET
 from roost.client import AsyncClient, AsyncSession
 from roost.host.home import MAX_DIAGNOSTIC_BYTES
 from roost.model import events as e
+from roost.model.errors import CommandNotFound, OptionUnknown, PermissionNotFound
 from roost.model.messages import ToolPart
 from roost.processes import birth
 from roost.testing import HubProcess
-from tests.acp.conftest import agents, bodies, processes, script
+from tests.acp.conftest import TOOLS, agents, bodies, processes, script
 from tests.behaviour.conftest import comes_true, stands, until
 
 pytestmark = pytest.mark.process
@@ -161,21 +163,93 @@ async def test_how_an_agent_is_set_is_shown_and_changed(client: AsyncClient) -> 
     assert again == {"mode": "plan", "model": "small", "servers": []}
     told = (await session.info()).capabilities
     assert (told["modes"]["currentModeId"], told["options"][0]["currentValue"]) == ("plan", "small")
-    await session.configure(model="enormous")
+    offered = {option.name: [choice.value for choice in option.choices] for option in (await session.options()).options}
+    assert offered == {"model": ["small", "large"], "mode": ["ask", "plan"]}
+    with pytest.raises(OptionUnknown) as unknown:
+        await session.configure(model="enormous")
+    assert unknown.value.details["choices"] == ["small", "large"]
+    said = await bodies(session, e.AgentConfigured)
+    assert [(each.cause, each.settings) for each in said] == [
+        ("started", {"model": "large", "mode": "ask"}),
+        ("asked", {"model": "small", "mode": "plan"}),
+    ]
+
+
+async def test_what_an_agent_that_was_away_cannot_be_set_to_is_told_in_the_log(client: AsyncClient) -> None:
+    session = await client.create_session(model="enormous")
     await session.send("hello")
-    (refused,) = await bodies(session, e.Native)
-    assert refused == e.Native(
-        raw={"model": "enormous"}, reason="resumes has no model 'enormous'; it has: small, large", source="acp"
-    )
+    refusal = e.Refusal(name="model", value="enormous", reason="resumes has no model 'enormous'; it has: small, large")
+    settings = {"model": "small", "mode": "ask"}
+    told = e.AgentConfigured(settings=settings, cause="started", refused=(refusal,))
+    assert await bodies(session, e.AgentConfigured) == [told]
+    await session.pause()
+    options = await session.options()
+    assert (options.live, options.options, options.settings) == (False, (), settings)
 
 
-async def test_servers_of_the_configuration_are_given_to_an_agent_that_starts(client: AsyncClient) -> None:
-    server = {"name": "docs", "command": "docs-server", "args": [], "env": []}
+async def test_what_an_agent_changes_of_itself_is_told_at_once(client: AsyncClient, tmp_path: Path) -> None:
+    session = await client.create_session(task=script({"switch": "plan"}, {"wait": str(tmp_path / "gone")}))
+    started = await until(session, "agent-configured")
+    changed = await until(session, "agent-configured", after=started.seq)
+    assert changed.body == e.AgentConfigured(settings={"model": "small", "mode": "plan"}, cause="agent")
+    (tmp_path / "gone").touch()
+    await until(session, "run-complete")
+
+
+async def test_a_command_of_the_agent_is_a_run_and_an_unknown_one_is_refused(client: AsyncClient) -> None:
     session = await client.create_session(agent="forgets", task="hello")
     await until(session, "run-complete")
-    await session.configure(options={"mcp_servers": [server]})
+    (known,) = await session.commands()
+    assert (known.name, known.description) == ("review", "Looks at it")
+    assert await session.run_command("review", "the tests") == "reviewed the tests "
+    (asked,) = (m for m in await session.messages() if m.text == "/review the tests")
+    assert asked.info.role == "user"
+    with pytest.raises(CommandNotFound) as refused:
+        await session.start_command("revue")
+    assert refused.value.details["known"] == ["review"]
     await session.pause()
-    assert json.loads((await session.send(script({"config": True}))).text)["servers"] == [server]
+    assert await session.commands() == ()
+    with pytest.raises(CommandNotFound, match="it has: review"):  # nobody knew, until it was awake
+        await session.run_command("revue")
+    assert await session.run_command("review") == "reviewed  "  # what it was told before does not stand before it
+    assert "This conversation began earlier" in (await remembered(session))[-1]
+
+
+# --- servers of tools ---
+
+
+async def test_a_local_server_is_started_with_its_secrets_which_nobody_is_shown(client: AsyncClient) -> None:
+    server = {"name": "local", "command": sys.executable, "args": [str(TOOLS)], "env": {"TOKEN": "s3cret-value"}}
+    call = {"server": "local", "tool": "echo", "arguments": {"text": "hello"}}
+    session = await client.create_session(mcp=[server])
+    assert (await session.send(script({"tool": call}))).text == "hello s3cret-value "
+    assert not [value for value in agents(session)[0].environ().values() if "s3cret" in value]
+    await session.pause()
+    (shown,) = (await session.info()).mcp
+    assert (shown.name, shown.env) == ("local", {"TOKEN": "***"})
+    log = b"".join(bytes(event.raw) for event in (await session.read(limit=5000)).events)
+    assert log.count(b"s3cret-value") == 2  # the agent said it, and it is its result: text cannot be masked
+    (created,) = await bodies(session, e.SessionCreated)
+    assert (created.mcp, created.env) == ((shown,), UNSET)
+    assert (await session.send(script({"tool": call}))).text == "hello s3cret-value "  # also after a sleep
+
+
+async def test_a_server_elsewhere_is_reached_with_its_headers_by_an_agent_that_can(
+    client: AsyncClient, http_tools: str
+) -> None:
+    server = {"name": "away", "type": "http", "url": f"{http_tools}?key=k3y", "headers": {"Authorization": "Bearer b"}}
+    call = {"server": "away", "tool": "echo", "arguments": {"text": "hello"}}
+    session = await client.create_session(mcp=[server])
+    assert (await session.send(script({"tool": call}))).text == "hello Bearer b /mcp?key=k3y "
+    (shown,) = (await session.info()).mcp
+    assert (shown.url, shown.headers) == (f"{http_tools}?***", {"Authorization": "***"})
+
+
+async def test_a_server_that_the_agent_cannot_use_stops_it_from_starting(client: AsyncClient) -> None:
+    server = {"name": "away", "type": "http", "url": "http://127.0.0.1:1/mcp"}
+    result = await (await client.create_session(agent="loads", mcp=[server])).send("hello")
+    assert result.error and result.error.code == "mcp_unsupported"
+    assert result.error.message == "loads cannot use the server 'away': it takes none of type `http`"
 
 
 async def test_standard_error_is_drained_into_the_diagnostics_up_to_a_limit(
@@ -238,6 +312,22 @@ async def test_a_request_that_is_withdrawn_or_unknown_is_answered_so(client: Asy
     session = await client.create_session()
     result = await session.send(script({"withdraw": "rm"}, {"unknown": "elicitation/create"}))
     assert result.text == "withdrawn -32800 answered -32601 "
+
+
+async def test_a_request_that_is_withdrawn_is_settled_while_its_run_goes_on(
+    hub: HubProcess, client: AsyncClient, tmp_path: Path
+) -> None:
+    session = await client.create_session(task=script({"withdraw": "rm"}, {"wait": str(tmp_path / "gone")}))
+    settled = await until(session, "request-withdrawn")
+    (asked,) = await bodies(session, e.PermissionAsked)
+    assert settled.body == e.RequestWithdrawn(request=asked.request)
+    assert (await session.info()).run is not UNSET
+    await hub.restart()
+    assert await session.pending() == ()
+    with pytest.raises(PermissionNotFound):
+        await session.reply_to_permission(asked.request, "once")
+    (tmp_path / "gone").touch()
+    await until(session, "run-complete")
 
 
 # --- ends ---

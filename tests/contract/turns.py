@@ -16,6 +16,7 @@ from roost.host.home import AgentHome
 from roost.host.tree import Tree
 from roost.model.envelope import AnyBody, Event, decode_body
 from roost.model.events import (
+    AgentConfigured,
     Blob,
     Body,
     FileInput,
@@ -57,11 +58,13 @@ class Finished:
 
 
 @asynccontextmanager
-async def agent_home(folder: Path) -> AsyncGenerator[AgentHome]:
-    """A real one: what is launched in it is a real process, gone with the block."""
+async def agent_home(folder: Path, configured: list[AgentConfigured] | None = None) -> AsyncGenerator[AgentHome]:
+    """A real one: what is launched in it is a real process, gone with the block. `configured`: takes how agents say
+    that they are set."""
+    said = [] if configured is None else configured
     tree = Tree(f"{new_session_id()}.1.alone", folder / ".mark")  # by which it is killed: nobody else has it
     async with anyio.create_task_group() as tasks:
-        home = AgentHome(tree, lambda _capabilities: None)
+        home = AgentHome(tree, lambda _capabilities: None, said.append)
         await tasks.start(home.run)
         try:
             yield home

@@ -9,7 +9,8 @@ from roost.model.envelope import Unknown
 from roost.model.errors import IllegalTransition, PermissionNotFound
 from roost.model.lifecycle import Phase, RunStatus
 from roost.model.made import MAX_CHANGED
-from roost.model.record import MAX_GRANTED, Queued, Record, decode_record, encode_record, fold_records
+from roost.model.pending import MAX_GRANTED
+from roost.model.record import Queued, Record, decode_record, encode_record, fold_records
 from tests.model.stories import (
     ANN,
     FIRST_AT,

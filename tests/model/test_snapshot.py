@@ -94,7 +94,8 @@ def a_long_life() -> Story:
     tell(e.RunStart, run=run(1))
     tell(e.RuntimeReady, e.SessionUpdated, e.ConfigChanged, e.LoopUpdated)
     tell(e.RunPhase, *SAID, e.Steered, *WORKED, e.QuestionAsked, e.QuestionReplied, run=run(1))
-    tell(e.PermissionAsked, e.PermissionReplied, e.TextDelta, e.RunComplete, run=run(1))
+    tell(e.PermissionAsked, e.PermissionReplied, e.PermissionAsked, e.RequestWithdrawn, run=run(1))
+    tell(e.TextDelta, e.RunComplete, run=run(1))
     tell(e.Reverted, e.Unreverted, e.Dequeued)
     tell(e.RunStart, e.AbortRequested, e.TextDelta, e.RunAborted, run=run(2))
     tell(e.RunStart, e.Queued, e.TextDelta, e.ToolDelta, e.RunError, run=run(3))
@@ -204,7 +205,7 @@ def test_epochs_and_state_only_rise_and_decisions_are_settled_once(story: Story)
         epoch, state = record.epoch, record.state_seq
         if isinstance(event.body, e.PermissionAsked | e.QuestionAsked):
             asked += 1
-        elif isinstance(event.body, e.PermissionReplied | e.QuestionReplied):
+        elif isinstance(event.body, e.PermissionReplied | e.QuestionReplied | e.RequestWithdrawn):
             asked -= 1
         elif isinstance(event.body, CLOSES_EPOCH):
             asked = 0

@@ -25,6 +25,7 @@ STATUS: Final[dict[str, int]] = {
     "not_text": 400,
     "bundle_invalid": 400,
     "persona_unpublished": 400,
+    "option_unknown": 400,
     "refused": 403,
     "unauthorized": 401,
     "forbidden": 403,
@@ -43,6 +44,7 @@ STATUS: Final[dict[str, int]] = {
     "blob_not_found": 404,
     "not_in_library": 404,
     "loop_not_found": 404,
+    "command_not_found": 404,
     "gone": 410,
     "cursor_trimmed": 410,
     "session_archived": 410,
@@ -97,6 +99,7 @@ STATUS: Final[dict[str, int]] = {
     "agent_not_installed": 500,
     "agent_unattended": 500,
     "sandbox_unavailable": 409,
+    "mcp_unsupported": 500,
     "protocol_mismatch": 500,
 }
 """Status by code: every class of the error tree has its row."""

@@ -7,6 +7,7 @@ from litestar.handlers import HTTPRouteHandler
 from roost.api.problems import problem
 from roost.api.routing import Routing, paths_of
 from roost.api.v1 import (
+    abilities,
     bundles,
     decisions,
     forges,
@@ -27,6 +28,7 @@ ROUTES: Final[list[HTTPRouteHandler]] = [
     *history.routes,
     *runs.routes,
     *decisions.routes,
+    *abilities.routes,
     *loops.routes,
     *knowing.routes,
     *workspace.routes,

@@ -29,6 +29,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "loop": ("roost.cli.loop:loop", "Work towards a goal, in one run after the other."),
     "rules": ("roost.cli.rules:rules", "List, add or remove what a session may do without asking."),
     "configure": ("roost.cli.configure:configure", "Show or change how a session works, and who sees it."),
+    "options": ("roost.cli.options_:options", "List how the agent of a session can be set, and how it is set."),
+    "command": ("roost.cli.command:command", "List the commands of a session's agent, or run one."),
     "pause": ("roost.cli.pause:pause", "Put sessions to sleep; they cost nothing and can be woken."),
     "resume": ("roost.cli.resume:resume", "Wake sessions, or let their queue go on."),
     "shell": ("roost.cli.shell:shell", "Run a command in the workspace of a session."),

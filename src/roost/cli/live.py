@@ -14,6 +14,11 @@ from roost.model.ids import short_id
 
 KEPT_CHARS: Final = 2000
 """Of a running tool's output."""
+_TAKEN_UP: Final[dict[object, str]] = {
+    "resumed": "the agent has taken its conversation up again",
+    "loaded": "the agent has loaded its conversation again",
+    "seeded": "the agent knew nothing any more: it is told what the log holds",
+}
 _TODO: Final = {"pending": "☐", "in_progress": "◐", "completed": "☑", "cancelled": "☒"}
 
 
@@ -46,6 +51,7 @@ class LiveView:
         self._started: dict[str, int] = {}
         self._outputs: dict[str, str] = {}
         self._asked: set[str] = set()
+        self._settings: dict[str, Any] = {}
         self._tokens = 0
         self._cost = 0.0
 
@@ -202,6 +208,24 @@ class LiveView:
         who = "" if event.by is UNSET else f" ({event.by.user})"
         self._line(f"→ {words}{who}", "dim", indent="  ")
 
+    def withdrawn(self, body: e.RequestWithdrawn, _event: Event) -> None:
+        self._asked.discard(body.request)
+        about = "" if body.reason is UNSET else f": {body.reason}"
+        self._line(f"→ not asked any more{about}", "dim", indent="  ")
+
+    def configured(self, body: e.AgentConfigured, _event: Event) -> None:
+        """What somebody asked for stands in its `config-changed`: news is what is not so, and what nobody asked for."""
+        before, self._settings = self._settings, body.settings
+        for refused in body.refused:
+            self._line(f"✗ {refused.name} not set: {refused.reason}", "yellow")
+        if body.cause == "agent":
+            new = {name: value for name, value in body.settings.items() if before.get(name) != value}
+            self._note(f"— the agent now has {', '.join(f'{name} {brief(value)}' for name, value in new.items())} —")
+
+    def taken_up(self, body: e.AgentState, _event: Event) -> None:
+        if body.taken_up in _TAKEN_UP:
+            self._note(f"— {_TAKEN_UP[body.taken_up]} —")
+
     def todos(self, body: e.TodosUpdated, _event: Event) -> None:
         for todo in body.todos:
             self._line(f"{_TODO[todo.status]} {todo.content}", "dim", indent="  ")
@@ -309,6 +333,9 @@ _SHOWS: Final[dict[type, Callable[[LiveView, Any, Event], None]]] = {
     e.PermissionReplied: LiveView.answered,
     e.QuestionAsked: LiveView.question_asked,
     e.QuestionReplied: LiveView.answered,
+    e.RequestWithdrawn: LiveView.withdrawn,
+    e.AgentConfigured: LiveView.configured,
+    e.AgentState: LiveView.taken_up,
     e.TodosUpdated: LiveView.todos,
     e.LoopUpdated: LiveView.looped,
     e.GoalUpdated: _said(lambda body: f"goal: {body.status} {body.summary or ''}"),

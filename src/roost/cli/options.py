@@ -59,6 +59,14 @@ Begin = Annotated[
     str | None,
     typer.Option("--begin", metavar="COMMAND", help="Run this in its workspace before the agent starts: `make deps`."),
 ]
+Mcp = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--mcp",
+        metavar="FILE|NAME=SERVER",
+        help="A server of tools: a file with `mcpServers`, or NAME=COMMAND, NAME=URL. Repeats.",
+    ),
+]
 Goal = Annotated[
     str | None, typer.Option("--goal", metavar="TEXT", help="What a loop works towards, until the agent says: reached.")
 ]

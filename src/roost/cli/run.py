@@ -8,6 +8,7 @@ import typer
 
 from roost.cli import codes
 from roost.cli.given import files_of, kit_of, loop_of
+from roost.cli.mcp import servers_of
 from roost.cli.options import (
     Attach,
     Attended,
@@ -18,6 +19,7 @@ from roost.cli.options import (
     Goal,
     Iterations,
     Json,
+    Mcp,
     Persona,
     Skills,
     Step,
@@ -69,6 +71,7 @@ def run(
     iterations: Iterations = None,
     step: Step = None,
     attended: Attended = None,
+    mcp: Mcp = None,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Print the session and leave it running.")] = False,
     as_json: Json = False,
     url: Url = None,
@@ -86,10 +89,9 @@ def run(
         task=or_absent(None if task is None and goal else read_task(task)),
         agent=or_absent(agent), model=or_absent(model), label=or_absent(label),
         workspace=place(repo, clone, base, in_place=in_place, template=template),
-        kit=kit_of(skill or (), template, persona, begin),
-        files=files_of(file or ()),
+        kit=kit_of(skill or (), template, persona, begin), files=files_of(file or ()),
         loop=or_absent(loop_of(goal, iterations, step=step, attended=attended)),
-        env=variables_of(env or []),
+        env=variables_of(env or []), mcp=servers_of(mcp or ()),
     )  # fmt: skip
     return anyio.run(_run, _prepare(wanted, url, data), attach or [], detach, as_json, url, data)
 

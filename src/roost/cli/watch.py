@@ -31,6 +31,7 @@ WORDS: Final[dict[type, tuple[Callable[[Any], str], str]]] = {
     e.QuestionAsked: (_asked, "yellow"),
     e.PermissionReplied: (lambda body: f"was answered: {body.reply}", "dim"),
     e.QuestionReplied: (lambda body: f"was answered: {body.reply}", "dim"),
+    e.RequestWithdrawn: (lambda _: "does not ask any more", "dim"),
     e.SessionPaused: (lambda _: "sleeps", "dim"),
     e.SessionFailed: (lambda body: f"could not start: {body.error.message}", "red"),
     e.SessionArchived: (lambda _: "is archived", "dim"),

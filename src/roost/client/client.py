@@ -25,6 +25,7 @@ from roost.model.commands import (
     CreateSession,
     FileRequest,
     LoopRequest,
+    McpRequest,
     PolicyRequest,
     TimeoutsRequest,
     WorkspaceRequest,
@@ -69,11 +70,14 @@ class Given(TypedDict, total=False):
     """What a session is given. `kit`: what it works with: `default_agent`, `enabled_agents`, `skills`, `saved_skills`,
     `skill_buckets`, `repos`, `template`, `wishes`, `command` (`exec`, `mode`). `files`: by their paths in the
     workspace, there before the agent starts; large ones are uploaded first (`put_blob`). `loop`: the task is the first
-    iteration of it: `goal`, `max_iterations`, `auto_continue`, `allow_detached`."""
+    iteration of it: `goal`, `max_iterations`, `auto_continue`, `allow_detached`. `mcp`: servers of tools for the agent:
+    `name`, and `command`, `args`, `env`, or `type` (`http`, `sse`), `url`, `headers`; values of `env` and `headers` are
+    never served."""
 
     kit: KitRequest | Mapping[str, Any]
     files: Mapping[str, bytes | Blob]
     loop: LoopRequest | Mapping[str, Any]
+    mcp: Sequence[McpRequest | Mapping[str, Any]]
 
 
 class AsyncClient(AsyncPeople):
@@ -140,7 +144,8 @@ class AsyncClient(AsyncPeople):
         folder is used as it is), or more: `{"url": ..., "base": ...}` clones a repository and begins at a branch, tag
         or commit of it; without it, an empty folder. `env` is given to the agent and never served, nor are credentials
         in the `url`. `timeouts`: `idle`, `paused`, `parked`, `execution`, in seconds or as `"10m"`; `policy`:
-        `rules`, `headless`, `deadline`, `action`. `key`: your own idempotency key. `kit`, `files`, `loop`: `Given`.
+        `rules`, `headless`, `deadline`, `action`. `key`: your own idempotency key. `kit`, `files`, `loop`, `mcp`:
+        `Given`.
         Raises: AgentUnknown, AgentNotConfigured, WorkspaceInvalid, BodyTooLarge, NotInLibrary, PersonaUnpublished,
         PathOutside.
         """
@@ -161,6 +166,7 @@ class AsyncClient(AsyncPeople):
             kit=as_struct(given.get("kit", {}), KitRequest),
             files=tuple(_file(path, content) for path, content in given.get("files", {}).items()),
             loop=as_struct(given["loop"], LoopRequest) if "loop" in given else UNSET,
+            mcp=tuple(as_struct(server, McpRequest) for server in given.get("mcp", ())),
         )
         return await self.create(body, key=key)
 

@@ -16,6 +16,7 @@ from roost.model.commands import (
     ReplyPermission,
     ReplyQuestion,
     Resume,
+    RunCommand,
     Send,
     Unqueue,
 )
@@ -54,6 +55,13 @@ class AsyncCommanding:
     async def queue(self, given: Input, *, key: str | None = None) -> Accepted:
         """Input that waits for its own run; without anything to wait for it is a prompt. Raises: QueueFull."""
         return await self.start(given, delivery="queue", key=key)
+
+    async def start_command(
+        self, name: str, args: str = "", *, delivery: Delivery = "prompt", key: str | None = None
+    ) -> Accepted:
+        """Run a command of the agent's own, and return once that is recorded. Raises: what `start` raises;
+        CommandNotFound: the agent, which is here, has it not."""
+        return await self._command(RunCommand(name=name, args=args, delivery=delivery), key)
 
     async def unqueue(self, message: str) -> Accepted:
         """Give up an input that waits. Raises: MessageNotFound: it does not wait (any more)."""
@@ -142,6 +150,8 @@ def route_of(command: AnyCommand) -> tuple[str, str, Any]:
             return "POST", "/input", command
         case ChangeLoop():
             return "POST", "/loop", command
+        case RunCommand():
+            return "POST", "/commands", command
         case Unqueue():
             return "DELETE", f"/queue/{command.message}", None
         case ReplyPermission():

@@ -13,6 +13,7 @@ from roost.model.ids import MessageId, RunId, Seq
 from roost.model.info import Participant, RunList, SessionMetrics
 from roost.model.knowing import LOG_TAIL_BYTES, Diagnostics
 from roost.model.messages import Message
+from roost.model.options import AgentCommand, CommandList, SessionOptions
 from roost.model.record import Metrics, Run
 
 
@@ -58,6 +59,14 @@ class AsyncKnowing:
     async def todos(self) -> tuple[Todo, ...]:
         """The agent's plan."""
         return msgspec.json.decode(await self._look("/todos"), type=TodoList).todos
+
+    async def options(self) -> SessionOptions:
+        """How its agent can be set, while it is here, and how it is set; `configure` sets it."""
+        return msgspec.json.decode(await self._look("/options"), type=SessionOptions)
+
+    async def commands(self) -> tuple[AgentCommand, ...]:
+        """The agent's own commands, while it is here; `run_command` runs one."""
+        return msgspec.json.decode(await self._look("/commands"), type=CommandList).commands
 
     async def participants(self, *, disconnected: bool = False) -> tuple[Participant, ...]:
         """Who is here now: the agent, and every open stream and socket. `disconnected`: also the last who left."""

@@ -32,7 +32,7 @@ from roost.model.commands import (
     Update,
 )  # fmt: skip
 from roost.model.envelope import Event
-from roost.model.errors import RunNotFound
+from roost.model.errors import RunNotFound, error_from
 from roost.model.events import PermissionAsked, Rule, StepFinish
 from roost.model.ids import RunId, Seq, SessionId
 from roost.model.info import Accepted, Deleted, Ended, PendingList, Queue, SessionConfig, SessionInfo
@@ -138,6 +138,15 @@ class AsyncSession(AsyncCommanding, AsyncConnecting, AsyncWorkspace, AsyncKnowin
         listener = Listener(self, callbacks, patience=permission_timeout, default=permission_default)
         last, steps = await listener.follow(run, accepted.seq - 1)
         return result_of(self.id, last, steps, await self.messages(before=last.seq + 1))
+
+    async def run_command(self, name: str, args: str = "", *, key: str | None = None) -> str:
+        """Run a command of the agent's own, and wait for the text that its run ends with. Raises: CommandNotFound; what
+        `start` raises; whatever else the run failed of."""
+        accepted = await self.start_command(name, args, key=key)
+        result = await self.result(await self.run_of(accepted), after=accepted.seq - 1)
+        if result.error is not UNSET:
+            raise error_from(result.error.code, result.error.message)
+        return result.text
 
     async def queued(self) -> tuple[Queued, ...]:
         """The inputs that wait, in their order."""

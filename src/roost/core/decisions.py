@@ -50,7 +50,7 @@ def decide(record: Record, command: c.AnyCommand, by: e.Principal) -> Decision:
 def may_wake(command: c.AnyCommand) -> bool:
     """Whether a session that sleeps is woken by this."""
     match command:
-        case c.Send():
+        case c.Send() | c.RunCommand():
             return command.delivery != "queue"
         case c.ChangeLoop():
             return command.action in ("start", "resume")
@@ -157,6 +157,11 @@ def _send(record: Record, command: c.Send, by: e.Principal) -> Decision:
     if record.phase is Phase.PAUSED:
         return Decision([*waking(record, by), *drafts], run, "start")
     return Decision(drafts, run)
+
+
+def _run_command(record: Record, command: c.RunCommand, by: e.Principal) -> Decision:
+    """Raises: what `_send` raises."""
+    return _send(record, command.as_send(), by)
 
 
 def _steer(record: Record, command: c.Send, parts: tuple[e.InputPart, ...], by: e.Principal) -> Decision:
@@ -326,6 +331,7 @@ def _must_be_open(record: Record) -> None:
 
 _DECIDE: Final[dict[type, Callable[[Record, Any, e.Principal], Decision]]] = {
     c.Send: _send,
+    c.RunCommand: _run_command,
     c.Abort: _abort,
     c.Pause: _pause,
     c.Resume: _resume,

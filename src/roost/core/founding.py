@@ -16,6 +16,7 @@ from roost.model.addresses import CREDENTIALS, split_credentials
 from roost.model.envelope import Draft, draft
 from roost.model.errors import AgentNotConfigured, AgentUnknown, InvalidBody
 from roost.model.ids import SessionId, new_message_id, new_run_id
+from roost.model.mcp import split_secrets, without_secrets
 from roost.model.repos import address_of, base_of, others_of
 
 TERMINAL: Final = "terminal"
@@ -47,12 +48,13 @@ def first_events(
         visibility=command.visibility,
         tags=command.tags,
         metadata=command.metadata or UNSET,
-        env=dict.fromkeys(command.env, "***") or UNSET,
+        env=dict.fromkeys(without_secrets(command.env), "***") or UNSET,
         timeouts=timeouts if timeouts != e.Timeouts() else UNSET,
         policy=UNSET if command.policy is UNSET else command.policy.settled(),
         mode=command.mode,
         kit=kit if kit != e.Kit() else UNSET,
         loop=UNSET if command.loop is UNSET else command.loop.settled(),
+        mcp=split_secrets(command.mcp)[0],
     )
     first = check_input(parts) if parts else ()
     begins = _begins_away(first, by) if command.mode == "tui" else _begins(first, by)
@@ -90,9 +92,10 @@ def with_others(spec: e.WorkspaceSpec, kit: e.Kit) -> e.WorkspaceSpec:
     return replace(spec, others=others_of(kit.repos))
 
 
-def credentials_apart(command: c.CreateSession) -> c.CreateSession:
-    """The same with the credentials of the address to clone in its `env`, which is never served. Raises:
-    WorkspaceInvalid."""
+def secrets_apart(command: c.CreateSession) -> c.CreateSession:
+    """The same with the secrets of its servers of tools, and the credentials of the address to clone, in its `env`,
+    which is never served. Raises: WorkspaceInvalid."""
+    command = replace(command, env=command.env | split_secrets(command.mcp)[1])
     if command.workspace.url is UNSET:
         return command
     address, credentials = split_credentials(command.workspace.url)

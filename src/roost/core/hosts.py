@@ -159,6 +159,7 @@ class Hosts:
             state=record.agent_state,
             kit=record.kit,
             begun=record.command is not UNSET and record.command.ended_at is not UNSET,
+            mcp=record.mcp,
         )
 
     async def await_hello(self, session: Session, epoch: Epoch) -> None:

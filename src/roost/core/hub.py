@@ -23,7 +23,7 @@ from roost.core.due import Times
 from roost.core.ending import Ending
 from roost.core.feed import Feed
 from roost.core.forging import Forging
-from roost.core.founding import chosen_agent, credentials_apart, first_events, in_repository, with_others
+from roost.core.founding import chosen_agent, first_events, in_repository, secrets_apart, with_others
 from roost.core.hostlink import Receive, Send
 from roost.core.hosts import Hosts
 from roost.core.keys import Keyring
@@ -218,7 +218,7 @@ class Hub:
     ) -> Session:
         session_id, places = new_session_id(), places_of(command.files)
         kit = await self.library.kit(command.kit, by) if kit is None else kit
-        command = credentials_apart(in_repository(command, kit))
+        command = secrets_apart(in_repository(command, kit))
         spec = await to_thread.run_sync(self._workspaces.resolve, session_id, command.workspace, places)
         spec = await self.library.preparing.begun(with_others(spec, kit), kit)
         session = Session.fresh(self._ground, self._hosts, session_id)

@@ -12,6 +12,7 @@ from msgspec import UNSET, UnsetType
 from roost.model import commands as c
 from roost.model.errors import BodyTooLarge, InvalidBody, RateLimited, TooManyStreams
 from roost.model.events import Principal
+from roost.model.mcp import check_servers, split_secrets
 
 
 class _Bucket(NamedTuple):
@@ -65,7 +66,8 @@ def check_about(command: c.CreateSession) -> None:
     check_label(command.label)
     check_tags(command.tags)
     check_metadata(command.metadata)
-    check_env(command.env)
+    check_servers(command.mcp)
+    check_env(command.env | split_secrets(command.mcp)[1])
 
 
 def check_label(label: str | UnsetType) -> None:
@@ -96,4 +98,7 @@ def check_env(env: Mapping[str, str]) -> None:
         if not name or "=" in name or "\0" in name + value:
             raise InvalidBody("env: names are not empty and hold no `=`, and nothing holds a NUL")
     if sum(len(name.encode()) + len(value.encode()) for name, value in env.items()) > c.MAX_ENV_BYTES:
-        raise BodyTooLarge(f"env: at most {c.MAX_ENV_BYTES} bytes, names and values", limit_bytes=c.MAX_ENV_BYTES)
+        raise BodyTooLarge(
+            f"env: at most {c.MAX_ENV_BYTES} bytes, names and values, with the secrets of `mcp`",
+            limit_bytes=c.MAX_ENV_BYTES,
+        )

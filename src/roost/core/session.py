@@ -8,6 +8,7 @@ import anyio
 from msgspec import UNSET, Raw
 from msgspec.structs import replace
 
+from roost.core.abilities import check_able
 from roost.core.answering import answered_by_policy
 from roost.core.claims import Claim, claim_for
 from roost.core.decision import Decision
@@ -170,8 +171,10 @@ class Session:
     async def handle(self, command: c.AnyCommand, by: Principal, key: str | None = None) -> Accepted:
         """Record a command; whoever must act reads it from the log. With a `key`, a repeat changes nothing.
 
-        Raises: what the command's decision raises (core/decisions.py); IdempotencyMismatch.
+        Raises: what the command's decision raises (core/decisions.py); IdempotencyMismatch; OptionUnknown,
+        CommandNotFound: the agent, which is here, has it not.
         """
+        check_able(command, self.capabilities)
         if may_wake(command):
             await self._let_pause_end(command)
         claim = claim_for(by, key, command, self.id)
@@ -272,7 +275,7 @@ class Session:
 
     async def _let_pause_end(self, command: c.AnyCommand) -> None:
         """What would wake the session waits while it is going to sleep, for so long as that may take."""
-        waits = not isinstance(command, c.Send) or self.record_now.run is UNSET
+        waits = not isinstance(command, c.Send | c.RunCommand) or self.record_now.run is UNSET
         if waits and self.record_now.pause_requested:
             with anyio.move_on_after(PAUSE_SECONDS):
                 await self.wait_paused()

@@ -10,6 +10,7 @@ import anyio.abc
 from anyio import to_thread
 
 from roost.host.tree import Command, Tree
+from roost.model.events import AgentConfigured
 
 MAX_DIAGNOSTIC_BYTES: Final = 4 * 1024 * 1024
 """What one agent says on standard error beyond this is read and thrown away."""
@@ -21,9 +22,17 @@ STDERR: Final = 2
 class AgentHome:
     """Keeps the standard error of agents flowing while `run` runs: one that is not read would stop its agent."""
 
-    def __init__(self, tree: Tree, able: Callable[[dict[str, Any]], None], *, diagnostics: int = STDERR) -> None:
-        """`able`: is told what the agent can do; `diagnostics`: the descriptor that standard error goes to."""
-        self._able = able
+    def __init__(
+        self,
+        tree: Tree,
+        able: Callable[[dict[str, Any]], None],
+        configured: Callable[[AgentConfigured], None],
+        *,
+        diagnostics: int = STDERR,
+    ) -> None:
+        """`able`: is told what the agent can do, `configured`: how it is set; `diagnostics`: the descriptor that
+        standard error goes to."""
+        self._able, self._configured = able, configured
         self._tree, self._diagnostics = tree, diagnostics
         self._tasks: anyio.abc.TaskGroup | None = None
 
@@ -36,6 +45,9 @@ class AgentHome:
 
     def able(self, capabilities: dict[str, Any]) -> None:
         self._able(capabilities)
+
+    def configured(self, how: AgentConfigured) -> None:
+        self._configured(how)
 
     async def launch(self, command: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> Command:
         """Start an agent. Raises: OSError: it cannot be started."""

@@ -36,6 +36,7 @@ from roost.model.envelope import AnyBody, Event, encode_body
 from roost.model.errors import BodyTooLarge, InvalidBody, RoostError, SpoolFull
 from roost.model.events import (
     AbortRequested,
+    AgentConfigured,
     Body,
     CommandUpdated,
     ConfigChanged,
@@ -49,6 +50,7 @@ from roost.model.events import (
     WorkspaceUpdated,
 )  # fmt: skip
 from roost.model.lifecycle import RUN_ENDS
+from roost.model.mcp import whole, without_secrets
 from roost.model.ticket import Ticket
 from roost.ports import Driver, Sandbox, Workspaces
 from roost.processes import HOST_MARK, mark_file, new_host_mark
@@ -94,7 +96,7 @@ class Host:
         self._end = HostEnd(ticket.session, ticket.epoch, self._spool, pid=os.getpid())
         mark = os.environ.get(HOST_MARK) or new_host_mark(ticket.session, ticket.epoch)
         self._tree = Tree(mark, mark_file(self._data, ticket.session), sandbox)
-        self._env = with_credentials(ticket.env, ticket.workspace.url)
+        self._env = with_credentials(without_secrets(ticket.env), ticket.workspace.url)
         self._folder = Once(self._make_folder)
         self._started = Once(self._start)
         self._work_tree = WorkTree()
@@ -111,7 +113,8 @@ class Host:
             grace_seconds=settings.abort_grace_seconds,
         )
         options = {"model": ticket.model, **ticket.options} | ({} if ticket.kit == Kit() else {"kit": ticket.kit})
-        self._home = AgentHome(self._tree, self._can)
+        options |= {"mcp": whole(ticket.mcp, ticket.env)} if ticket.mcp else {}
+        self._home = AgentHome(self._tree, self._can, self._tell)
         self._agent = Agent(driver, env=self._env, options=options, home=self._home)
         self._desk = Desk(ticket.workspace, ready=self._folder, tree=self._tree, env=self._env, say=self._say)
         self._why = Leaving.PAUSED
@@ -191,7 +194,7 @@ class Host:
         self._wire.wake()
 
     async def _make_folder(self) -> Path:
-        return await self._workspaces.prepare(self._ticket.workspace, self._ticket.env, self._tell)
+        return await self._workspaces.prepare(self._ticket.workspace, without_secrets(self._ticket.env), self._tell)
 
     async def _start(self) -> Path:
         """The workspace, made, with the agent started in it."""
@@ -223,8 +226,9 @@ class Host:
         except BodyTooLarge as error:
             log.warning("%s is not told: %s", error, error.details)
 
-    def _tell(self, said: WorkspaceUpdated | CommandUpdated) -> None:
-        """How far the workspace is, for the log. A host that leaves breaks it off itself, and has nothing to tell."""
+    def _tell(self, said: WorkspaceUpdated | CommandUpdated | AgentConfigured) -> None:
+        """How far the workspace is, or how the agent is set, for the log. A host that leaves breaks it off itself, and
+        has nothing to tell."""
         if not self._left.is_set():
             with suppress(SpoolFull):
                 self._runner.outbox.put([encode_body(said)], UNSET)

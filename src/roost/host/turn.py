@@ -1,7 +1,7 @@
 """One run as its driver sees it (ports.Turn)."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from time import monotonic
 
@@ -12,7 +12,7 @@ from roost.host.coalesce import Coalescer
 from roost.host.errands import Errands
 from roost.host.outbox import Outbox
 from roost.host.tree import Command, Tree
-from roost.model.envelope import AnyBody
+from roost.model.envelope import AnyBody, encode_body
 from roost.model.errors import SpoolFull
 from roost.model.events import (
     Blob,
@@ -24,6 +24,7 @@ from roost.model.events import (
     Question,
     QuestionAsked,
     QuestionReplied,
+    RequestWithdrawn,
 )  # fmt: skip
 from roost.model.ids import RequestId, RunId, Seq, new_request_id
 
@@ -119,6 +120,11 @@ class RunTurn:
         self._steers.clear()
         return inputs
 
+    def _withdraw(self, request: RequestId) -> None:
+        with suppress(SpoolFull):  # the run is about to end, and what it has asked with it
+            self.flush()
+            self._outbox.put([encode_body(RequestWithdrawn(request=request))], self.run)
+
     # --- what the host calls ---
 
     def steer(self, seq: Seq, parts: tuple[InputPart, ...]) -> None:
@@ -154,10 +160,15 @@ class RunTurn:
 
     @asynccontextmanager
     async def _asking(self, request: RequestId) -> AsyncGenerator[anyio.Event]:
-        """Registered before the request leaves, so that no reply can pass it."""
+        """Registered before the request leaves, so that no reply can pass it. Who waits no more withdraws it, unless
+        the run is being stopped: then the hub settles what is open."""
         answered = self._waiting[request] = anyio.Event()
         try:
             yield answered
+        except BaseException:
+            if not answered.is_set() and self.stopped is None:
+                self._withdraw(request)
+            raise
         finally:
             self._waiting.pop(request, None)
             self._replies.pop(request, None)

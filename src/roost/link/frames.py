@@ -16,7 +16,7 @@ MAX_FRAME_BYTES = 4 * 1024 * 1024
 MAX_APPEND_EVENTS = 256
 MAX_APPEND_BYTES = 1024 * 1024
 """One append frame holds at most this much, or one event."""
-MAX_CAPABILITIES_BYTES = 16 * 1024
+MAX_CAPABILITIES_BYTES = 64 * 1024
 """What an agent can do, as JSON; more than this is not told."""
 
 

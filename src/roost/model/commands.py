@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from roost.model.durations import seconds
 from roost.model.errors import InvalidBody
-from roost.model.events import InputPart, Loop, Policy, Rule, Skill, TextInput, Timeouts
+from roost.model.events import InputPart, Loop, McpServer, Policy, Rule, Skill, TextInput, Timeouts
 from roost.model.ids import MessageId, RequestId
 from roost.model.library import KitRequest
 
@@ -30,6 +30,7 @@ MAX_GOAL_CHARS = 16 * 1024
 MAX_ITERATIONS = 10_000
 MAX_RULES = 200
 MAX_GLOB_CHARS = 1000
+MAX_COMMAND_CHARS = 200
 
 
 class WorkspaceRequest(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -95,6 +96,10 @@ class FileRequest(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_
     blob: str | UnsetType = UNSET
 
 
+class McpRequest(McpServer, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A server of tools for the agent: `values.McpServer`, with its secrets."""
+
+
 class LoopRequest(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """A loop over runs. What it means: `events.Loop`. Without a `goal` the session's task is it."""
 
@@ -116,7 +121,7 @@ class LoopRequest(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_
 class CreateSession(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """A new session; with `task` (text) or `input` (parts) its first run starts at once. `kit`: what it works with;
     `files` lie in its workspace before its agent starts. `loop`: its task is the first iteration. `mode`: `sandbox`, a
-    host starts its agent; `tui`, its agent comes by itself, from a terminal."""
+    host starts its agent; `tui`, its agent comes by itself, from a terminal. `mcp`: servers of tools for its agent."""
 
     task: str | UnsetType = UNSET
     input: tuple[InputPart, ...] | UnsetType = UNSET
@@ -134,6 +139,7 @@ class CreateSession(Struct, frozen=True, kw_only=True, omit_defaults=True, forbi
     files: tuple[FileRequest, ...] = ()
     loop: LoopRequest | UnsetType = UNSET
     mode: Literal["sandbox", "tui"] = "sandbox"
+    mcp: tuple[McpRequest, ...] = ()
 
 
 class Command(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, tag_field="command"):
@@ -151,6 +157,23 @@ class Send(Command, frozen=True, kw_only=True, tag="send"):
         """The input as parts, whichever way it was given."""
         given = () if self.input is UNSET else self.input
         return given if self.text is UNSET else (TextInput(text=self.text), *given)
+
+
+class RunCommand(Command, frozen=True, kw_only=True, tag="run-command"):
+    """Run a command of the agent's own (`GET .../commands` lists them): input like any other, delivered in the same
+    ways."""
+
+    name: str
+    args: str = ""
+    delivery: Literal["prompt", "steer", "queue"] = "prompt"
+
+    def as_send(self) -> Send:
+        """The same as input. Raises: InvalidBody."""
+        name = self.name.removeprefix("/")
+        if not 0 < len(name) <= MAX_COMMAND_CHARS or any(char.isspace() for char in name):
+            raise InvalidBody(f"name: of a command, 1 to {MAX_COMMAND_CHARS} characters without a space")
+        text = f"/{name} {self.args}".rstrip()
+        return Send(input=(TextInput(text=text, command=name),), delivery=self.delivery)
 
 
 class Abort(Command, frozen=True, kw_only=True, tag="abort"):
@@ -256,6 +279,7 @@ class Unqueue(Command, frozen=True, kw_only=True, tag="unqueue"):
 
 AnyCommand = (
     Send
+    | RunCommand
     | Abort
     | Pause
     | Resume

@@ -3,12 +3,12 @@
 RoostError
 ├── InvalidRequest          the caller sent something that can never work
 │   ├── InvalidBody, InvalidCursor, CursorAhead, BodyTooLarge, MethodNotAllowed, WorkspaceInvalid, AgentUnknown,
-│   │   AgentNotConfigured, NotText, BundleInvalid, RequestTimedOut, PersonaUnpublished
+│   │   AgentNotConfigured, NotText, BundleInvalid, RequestTimedOut, PersonaUnpublished, OptionUnknown
 ├── Refused                 the caller may not do this
 │   ├── Unauthorized, Forbidden, HostRefused, OriginRefused, PathOutside
 ├── Missing                 nothing has this name
 │   ├── SessionNotFound, RunNotFound, MessageNotFound, PermissionNotFound, RouteNotFound, FileMissing,
-│   │   ArtifactNotFound, BlobNotFound, KeyNotFound, NotInLibrary, LoopNotFound
+│   │   ArtifactNotFound, BlobNotFound, KeyNotFound, NotInLibrary, LoopNotFound, CommandNotFound
 ├── Gone
 │   ├── CursorTrimmed, SessionArchived, SessionClosed
 ├── Conflicting             right request, wrong moment
@@ -26,7 +26,7 @@ RoostError
 ├── AgentInstallFailed      on this machine, not by the hub
 └── Fatal                   this hub or host cannot start
     ├── DataLocked, SchemaTooNew, SpoolFull, ProtocolMismatch,
-    │   StartFailed (AgentNotInstalled, AgentUnattended, SandboxUnavailable)
+    │   StartFailed (AgentNotInstalled, AgentUnattended, SandboxUnavailable, McpUnsupported)
 """
 
 from typing import Any, ClassVar
@@ -121,6 +121,12 @@ class PersonaUnpublished(InvalidRequest):
     """This persona was never published, or is archived: no session can work as it. Details: `slug`."""
 
     code = "persona_unpublished"
+
+
+class OptionUnknown(InvalidRequest):
+    """The agent cannot be set to this. Details: `name`, `choices`: what it can be set to, or the names it has."""
+
+    code = "option_unknown"
 
 
 class Refused(RoostError):
@@ -229,6 +235,12 @@ class NotInLibrary(Missing):
     """Nothing in the library that you may see has this id. Details: `kind`, `id`."""
 
     code = "not_in_library"
+
+
+class CommandNotFound(Missing):
+    """The agent has no command of this name. Details: `known`."""
+
+    code = "command_not_found"
 
 
 class Gone(RoostError):
@@ -555,6 +567,12 @@ class SandboxUnavailable(StartFailed):
     Details: `reason`."""
 
     code = "sandbox_unavailable"
+
+
+class McpUnsupported(StartFailed):
+    """This agent cannot use a server of tools that the session was given. Details: `server`, `type`."""
+
+    code = "mcp_unsupported"
 
 
 class ProtocolMismatch(Fatal):

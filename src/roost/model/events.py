@@ -27,11 +27,13 @@ from roost.model.values import (
     Kit,
     Loop,
     LoopStatus,
+    McpServer,
     Persona,
     Policy,
     Principal,
     Question,
     QuestionOption,
+    Refusal,
     Rule,
     RunResult,
     Skill,
@@ -79,6 +81,7 @@ class SessionCreated(Body, frozen=True, kw_only=True, tag="session-created"):
     policy: Policy | UnsetType = UNSET
     kit: Kit | UnsetType = UNSET
     loop: Loop | UnsetType = UNSET
+    mcp: tuple[McpServer, ...] = ()
 
 
 class SessionUpdated(Body, frozen=True, kw_only=True, tag="session-updated"):
@@ -435,6 +438,13 @@ class QuestionReplied(Body, frozen=True, kw_only=True, tag="question-replied"):
     why: Literal["headless", "deadline"] | UnsetType = UNSET
 
 
+class RequestWithdrawn(Body, frozen=True, kw_only=True, tag="request-withdrawn"):
+    """The agent does not ask this any more: a permission or question that was open is settled without an answer."""
+
+    request: RequestId
+    reason: str | UnsetType = UNSET
+
+
 # --- plan and work ----------------------------------------------------------------------------------------------------
 
 
@@ -541,6 +551,16 @@ class AgentState(Body, frozen=True, kw_only=True, tag="agent-state"):
 
     state: dict[str, Any]
     taken_up: TakenUp | UnsetType = UNSET
+
+
+class AgentConfigured(Body, frozen=True, kw_only=True, tag="agent-configured"):
+    """How the agent is set now, as it says itself: `settings` has its mode, model and options by name, all of them.
+    `cause`: it has just `started`, somebody `asked`, or the `agent` has changed it by itself. `refused`: what it was
+    asked to be set to, and is not."""
+
+    settings: dict[str, Any]
+    cause: Literal["started", "asked", "agent"] = "asked"
+    refused: tuple[Refusal, ...] = ()
 
 
 class Native(Body, frozen=True, kw_only=True, tag="native"):

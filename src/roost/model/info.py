@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
-from roost.model.events import Failure, Kit, Policy, Principal, Rule, Timeouts, WorkspaceSpec
+from roost.model.events import Failure, Kit, McpServer, Policy, Principal, Rule, Timeouts, WorkspaceSpec
 from roost.model.ids import Pos, RunId, Seq, SessionId
 from roost.model.initial import InitialRun
 from roost.model.lifecycle import Phase, View, view
@@ -24,7 +24,7 @@ class SessionInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A session in a list or by itself. Times in milliseconds since the epoch. `status`: idle, busy, compacting or
     error. `view`: the lifecycle as the wire shows it. `seq`: the last event's cursor. `capabilities`: what its agent
     says that it can do, while its host is linked; `kit`: what it was given; `command`: what has become of the command
-    in it; lists leave these out."""
+    in it; `mcp`: its servers of tools, their secrets masked; lists leave these out."""
 
     session: SessionId
     label: str
@@ -54,6 +54,7 @@ class SessionInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
     kit: Kit | UnsetType = UNSET
     command: InitialRun | UnsetType = UNSET
     loop: LoopState | UnsetType = UNSET
+    mcp: tuple[McpServer, ...] = ()
 
 
 class SessionList(Struct, frozen=True, kw_only=True):
@@ -231,6 +232,7 @@ def info_of(
         kit=record.kit if detail and record.kit != Kit() else UNSET,
         command=record.command if detail else UNSET,
         loop=record.loop,
+        mcp=record.mcp if detail else (),
     )
 
 

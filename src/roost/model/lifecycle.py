@@ -27,7 +27,7 @@ class Phase(StrEnum):
 
 INPUTS: Final = (e.RunStart, e.Steered, e.Queued, e.Dequeued, e.AbortRequested)
 RUN_ENDS: Final = (e.RunComplete, e.RunAborted, e.RunError)
-ASKED: Final = (e.PermissionAsked, e.QuestionAsked)
+ASKED: Final = (e.PermissionAsked, e.QuestionAsked, e.RequestWithdrawn)
 ANSWERS: Final = (e.PermissionReplied, e.QuestionReplied)
 SAID: Final = (
     e.MessageStart, e.PartStart, e.TextDelta, e.ReasoningDelta, e.ToolInputDelta, e.PartReset, e.PartDone,
@@ -36,7 +36,7 @@ SAID: Final = (
 )  # fmt: skip
 WORKED: Final = (
     e.TodosUpdated, e.GoalUpdated, e.Verification, e.SubtaskStart, e.SubtaskEnd, e.FilesChanged,
-    e.ArtifactPublished, e.WorkspaceUpdated, e.CommandUpdated, e.AgentState, e.Native,
+    e.ArtifactPublished, e.WorkspaceUpdated, e.CommandUpdated, e.AgentState, e.AgentConfigured, e.Native,
 )  # fmt: skip
 SETTINGS: Final = (e.SessionUpdated, e.ConfigChanged)
 

@@ -14,18 +14,15 @@ from msgspec.structs import replace
 
 from roost.model import events as e
 from roost.model.envelope import DELTAS, AnyBody, Event, Unknown
-from roost.model.errors import IllegalTransition, PermissionNotFound
-from roost.model.ids import Epoch, MessageId, RequestId, RunId, Seq, SessionId
+from roost.model.errors import IllegalTransition
+from roost.model.ids import Epoch, MessageId, RunId, Seq, SessionId
 from roost.model.initial import InitialRun, with_news
 from roost.model.lifecycle import CLOSES_EPOCH, MOVES_STATE, NEEDS_RUN, NEXT, RUN_STATUS, Phase, RunStatus, step
 from roost.model.loops import LoopState, judged, looped
 from roost.model.made import Made, with_artifact, with_files
 from roost.model.metrics import Metrics
-from roost.model.rules import always
+from roost.model.pending import Pending, granting, with_asked, without
 from roost.model.tasks import Task, cut, with_end, with_start
-
-MAX_GRANTED: Final = 200
-"""Rules that "always" has made; beyond them the oldest are forgotten, and asked about again."""
 
 
 class Queued(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -61,21 +58,11 @@ class Run(Struct, frozen=True, kw_only=True, omit_defaults=True):
     result: e.RunResult | UnsetType = UNSET
 
 
-class Pending(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A permission or question that waits for a person."""
-
-    request: RequestId
-    seq: Seq
-    at: int
-    asked: e.PermissionAsked | e.QuestionAsked
-    run: RunId | UnsetType = UNSET
-
-
 class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A session, without its conversation. `state_seq`: the last session, run or people event. `open_from`: where a
     replay must begin to rebuild what of the conversation is still open; absent when nothing is. `idle_at`: when the
     session was last ready without a run; `ready_at`: when its host came; `slept_at`: when it was put to sleep (all in
-    ms). `granted`: what "always" has allowed."""
+    ms). `granted`: what "always" has allowed. `settings`: how the agent has said that it is set."""
 
     session: SessionId
     phase: Phase
@@ -114,6 +101,8 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
     todos: tuple[e.Todo, ...] = ()
     tasks: tuple[Task, ...] = ()
     agent_state: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
+    mcp: tuple[e.McpServer, ...] = ()
     made: Made = Made()
     metrics: Metrics = Metrics()
     compacting: bool = False
@@ -215,6 +204,7 @@ def _created(body: e.SessionCreated, event: Event) -> Record:
         policy=e.Policy() if body.policy is UNSET else body.policy,
         kit=e.Kit() if body.kit is UNSET else body.kit,
         loop=UNSET if body.loop is UNSET else LoopState(loop=body.loop, updated_at=event.at),
+        mcp=body.mcp,
         idle_at=event.at,
     )
 
@@ -333,22 +323,12 @@ def _closed(record: Record, _body: e.SessionArchived | e.SessionEnded, _: Event)
 
 
 def _asked(record: Record, body: e.PermissionAsked | e.QuestionAsked, event: Event) -> Record:
-    if any(p.request == body.request for p in record.pending):
-        raise IllegalTransition(f"request {body.request} is pending already")
-    entry = Pending(request=body.request, seq=event.seq, at=event.at, asked=body, run=event.run)
-    return replace(record, pending=(*record.pending, entry))
+    return replace(record, pending=with_asked(record.pending, body, event))
 
 
 def _answered(record: Record, body: e.PermissionReplied | e.QuestionReplied, _: Event) -> Record:
-    wanted = {e.PermissionReplied: e.PermissionAsked, e.QuestionReplied: e.QuestionAsked}[type(body)]
-    if not any(p.request == body.request and type(p.asked) is wanted for p in record.pending):
-        raise PermissionNotFound(f"request {body.request} is not open")
-    granted = record.granted
-    if isinstance(body, e.PermissionReplied) and body.reply == "always":
-        asked = next(p.asked for p in record.pending if p.request == body.request)
-        new = (rule for rule in always(asked) if rule not in granted)
-        granted = (*granted, *new)[-MAX_GRANTED:]
-    return replace(record, pending=tuple(p for p in record.pending if p.request != body.request), granted=granted)
+    left = without(record.pending, body)
+    return replace(record, pending=left, granted=granting(record.granted, record.pending, body))
 
 
 _FOLDS: Final[dict[type, Callable[[Record, Any, Event], Record]]] = {
@@ -375,10 +355,12 @@ _FOLDS: Final[dict[type, Callable[[Record, Any, Event], Record]]] = {
     e.SessionFailed: lambda record, body, _event: replace(record, error=body.error),
     e.PermissionAsked: _asked,
     e.QuestionAsked: _asked,
+    e.RequestWithdrawn: lambda record, body, _event: replace(record, pending=without(record.pending, body)),
     e.PermissionReplied: _answered,
     e.QuestionReplied: _answered,
     e.AgentState: lambda record, body, _event: replace(record, agent_state=body.state),
     e.CommandUpdated: lambda record, body, event: replace(record, command=with_news(record.command, body, event)),
+    e.AgentConfigured: lambda record, body, _event: replace(record, settings=body.settings),
     e.TodosUpdated: lambda record, body, _event: replace(record, todos=body.todos),
     e.SubtaskStart: lambda r, body, ev: replace(r, tasks=with_start(r.tasks, body, ev.at, ev.run)),
     e.SubtaskEnd: lambda r, body, ev: replace(r, tasks=with_end(r.tasks, body, ev.at)),

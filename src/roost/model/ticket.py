@@ -4,7 +4,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from roost.model.events import Kit, WorkspaceSpec
+from roost.model.events import Kit, McpServer, WorkspaceSpec
 from roost.model.ids import Epoch, SessionId
 
 
@@ -26,3 +26,4 @@ class Ticket(Struct, frozen=True, kw_only=True):
     state: dict[str, Any] = {}
     kit: Kit = Kit()
     begun: bool = False
+    mcp: tuple[McpServer, ...] = ()

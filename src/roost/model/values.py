@@ -26,9 +26,10 @@ class Fact(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class TextInput(Fact, frozen=True, kw_only=True, tag="text", tag_field="type"):
-    """Words, given with a prompt."""
+    """Words, given with a prompt. `command`: they run this command of the agent's own (`/NAME ARGUMENTS`)."""
 
     text: str
+    command: str | UnsetType = UNSET
 
 
 class FileInput(Fact, frozen=True, kw_only=True, tag="file", tag_field="type"):
@@ -241,6 +242,28 @@ class Kit(Fact, frozen=True, kw_only=True):
     builder: dict[str, Any] | UnsetType = UNSET
     wishes: dict[str, Any] | UnsetType = UNSET
     command: InitialCommand | UnsetType = UNSET
+
+
+class McpServer(Fact, frozen=True, kw_only=True):
+    """A server of tools for the agent, by the Model Context Protocol: a command that the agent starts (`stdio`), or an
+    address. Values of `env` and `headers`, and what follows `?` in a `url`, are kept in confidence: masked wherever
+    this is logged or served."""
+
+    name: str
+    type: Literal["stdio", "http", "sse"] = "stdio"
+    command: str | UnsetType = UNSET
+    args: tuple[str, ...] = ()
+    env: dict[str, str] = {}
+    url: str | UnsetType = UNSET
+    headers: dict[str, str] = {}
+
+
+class Refusal(Fact, frozen=True, kw_only=True):
+    """What an agent was to be set to and is not. `reason`: with what there is to choose from, if that is known."""
+
+    name: str
+    value: Any = None
+    reason: str
 
 
 class Loop(Fact, frozen=True, kw_only=True):

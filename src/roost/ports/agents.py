@@ -68,7 +68,11 @@ class Home(Protocol):
         ...
 
     def able(self, capabilities: dict[str, Any]) -> None:
-        """From now on the agent can do this, instead of what `Driver.start` returned. At most 16 KiB as JSON."""
+        """From now on the agent can do this, instead of what `Driver.start` returned. At most 64 KiB as JSON."""
+        ...
+
+    def configured(self, how: e.AgentConfigured) -> None:
+        """The agent is set like this now: an event of the log, of no run. Does not wait for the hub."""
         ...
 
 
@@ -90,10 +94,12 @@ class Turn(Protocol):
         ...
 
     async def ask(self, asked: e.PermissionAsked) -> e.PermissionReplied:
-        """Emit the request and wait for its reply, however long, over reconnects."""
+        """Emit the request and wait for its reply, however long, over reconnects. Cancelled, it is withdrawn."""
         ...
 
-    async def ask_question(self, *questions: e.Question) -> e.QuestionReplied: ...
+    async def ask_question(self, *questions: e.Question) -> e.QuestionReplied:
+        """The same with questions."""
+        ...
 
     async def spawn(self, command: Sequence[str] | str, *, cwd: Path | None = None) -> Process:
         """Start a command (a string goes to the shell) in its own group, registered with the host's tree."""
@@ -139,9 +145,10 @@ class Driver(Protocol):
     async def start(
         self, workspace: Path, env: Mapping[str, str], options: Mapping[str, Any], past: Past, home: Home
     ) -> dict[str, Any]:
-        """Get ready; returns what the agent can do, at most 16 KiB as JSON. `options`: `model`, `mode` and whatever
-        else is configured; `kit`, an `events.Kit`, if the session was given something: its files and skills are in
-        their places. Raises: StartFailed; it may be tried again."""
+        """Get ready; returns what the agent can do, at most 64 KiB as JSON (PROTOCOL.md, "Agents"). `options`: `model`,
+        `mode` and whatever else is configured; `kit`, an `events.Kit`, if the session was given something: its files
+        and skills are in their places; `mcp`, its `events.McpServer`s, with their secrets, if there are any. Raises:
+        StartFailed; it may be tried again."""
         ...
 
     async def configure(self, changed: e.ConfigChanged) -> None:

@@ -99,7 +99,8 @@ class Client(People):
         folder is used as it is), or more: `{"url": ..., "base": ...}` clones a repository and begins at a branch, tag
         or commit of it; without it, an empty folder. `env` is given to the agent and never served, nor are credentials
         in the `url`. `timeouts`: `idle`, `paused`, `parked`, `execution`, in seconds or as `"10m"`; `policy`:
-        `rules`, `headless`, `deadline`, `action`. `key`: your own idempotency key. `kit`, `files`, `loop`: `Given`.
+        `rules`, `headless`, `deadline`, `action`. `key`: your own idempotency key. `kit`, `files`, `loop`, `mcp`:
+        `Given`.
         Raises: AgentUnknown, AgentNotConfigured, WorkspaceInvalid, BodyTooLarge, NotInLibrary, PersonaUnpublished,
         PathOutside.
         """

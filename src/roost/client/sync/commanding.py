@@ -41,6 +41,13 @@ class Commanding(Twin):
         """Input that waits for its own run; without anything to wait for it is a prompt. Raises: QueueFull."""
         return self._portal.call(self._async.queue, given, key=key)
 
+    def start_command(
+        self, name: str, args: str = "", *, delivery: Delivery = "prompt", key: str | None = None
+    ) -> Accepted:
+        """Run a command of the agent's own, and return once that is recorded. Raises: what `start` raises;
+        CommandNotFound: the agent, which is here, has it not."""
+        return self._portal.call(self._async.start_command, name, args, delivery=delivery, key=key)
+
     def unqueue(self, message: str) -> Accepted:
         """Give up an input that waits. Raises: MessageNotFound: it does not wait (any more)."""
         return self._portal.call(self._async.unqueue, message)

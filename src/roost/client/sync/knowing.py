@@ -15,6 +15,7 @@ from roost.model.ids import MessageId, RunId, Seq
 from roost.model.info import Participant
 from roost.model.knowing import LOG_TAIL_BYTES, Diagnostics
 from roost.model.messages import Message
+from roost.model.options import AgentCommand, SessionOptions
 from roost.model.record import Metrics, Run
 
 
@@ -52,6 +53,14 @@ class Knowing(Twin):
     def todos(self) -> tuple[Todo, ...]:
         """The agent's plan."""
         return self._portal.call(self._async.todos)
+
+    def options(self) -> SessionOptions:
+        """How its agent can be set, while it is here, and how it is set; `configure` sets it."""
+        return self._portal.call(self._async.options)
+
+    def commands(self) -> tuple[AgentCommand, ...]:
+        """The agent's own commands, while it is here; `run_command` runs one."""
+        return self._portal.call(self._async.commands)
 
     def participants(self, *, disconnected: bool = False) -> tuple[Participant, ...]:
         """Who is here now: the agent, and every open stream and socket. `disconnected`: also the last who left."""

@@ -118,6 +118,11 @@ class Session(Commanding, Connecting, Workspace, Knowing, Exporting):
             **callbacks_in_caller(callbacks),
         )
 
+    def run_command(self, name: str, args: str = "", *, key: str | None = None) -> str:
+        """Run a command of the agent's own, and wait for the text that its run ends with. Raises: CommandNotFound; what
+        `start` raises; whatever else the run failed of."""
+        return self._portal.call(self._async.run_command, name, args, key=key)
+
     def queued(self) -> tuple[Queued, ...]:
         """The inputs that wait, in their order."""
         return self._portal.call(self._async.queued)

@@ -7,9 +7,10 @@ import msgspec
 
 from roost.drivers.acp.agents import AcpAgent, Quirk
 from roost.drivers.acp.raw import table, tables
+from roost.model.options import options_of
 
-MAX_TOLD_BYTES: Final = 15 * 1024
-"""The link takes 16 KiB."""
+MAX_TOLD_BYTES: Final = 60 * 1024
+"""The link takes 64 KiB."""
 MAX_TEXT_CHARS: Final = 200
 """Of a description; longer ones are cut."""
 
@@ -34,6 +35,13 @@ class Abilities:
         self._options: list[dict[str, Any]] = []
         self._commands: list[dict[str, Any]] = []
         self._title: str | None = None
+        self.tools = False
+        """Roost's own tools are offered to it, and one of them asks questions."""
+
+    @property
+    def raw(self) -> Mapping[str, Any]:
+        """As it said it."""
+        return self._raw
 
     @property
     def prompt(self) -> Mapping[str, Any]:
@@ -71,23 +79,36 @@ class Abilities:
                 return False
         return self.told() != before
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """How it is set, by the names that `configure` has for it."""
+        return {option.name: option.value for option in options_of(self._settable)}
+
+    @property
+    def commands(self) -> list[str]:
+        return [str(each.get("name")) for each in self._commands]
+
+    @property
+    def _settable(self) -> dict[str, Any]:
+        return {"modes": self._modes, "models": self._models, "options": self._options}
+
     def told(self) -> dict[str, Any]:
         """What clients are shown (PROTOCOL.md, "Agents"). What would make it too long is left out, the last first."""
         shown: dict[str, Any] = {
             "agent": {"name": self._agent.name, **self._info},
+            "settable": list(self.settings),
             "steer": True,
-            "questions": False,
+            "questions": self.tools,
             "asks": Quirk.NEVER_ASKS not in self._agent.quirks,
             "title": self._title,
-            "modes": self._modes,
-            "models": self._models,
-            "options": self._options,
+            **self._settable,
             "commands": [_command(each) for each in self._commands],
             "acp": self._raw,
         }
         kept: dict[str, Any] = {}
         for name, value in shown.items():
-            if value not in (None, {}, []) and len(msgspec.json.encode(kept | {name: value})) <= MAX_TOLD_BYTES:
+            wanted = name == "settable" or value not in (None, {}, [])
+            if wanted and len(msgspec.json.encode(kept | {name: value})) <= MAX_TOLD_BYTES:
                 kept[name] = value
         return kept
 
@@ -105,6 +126,14 @@ class Abilities:
         if name == "model" and value in _ids(self._models.get("availableModels"), "modelId"):
             return "session/set_model", {"modelId": value}
         return None
+
+    def took(self, method: str, params: Mapping[str, Any]) -> None:
+        """It was set to this and has not refused: many do not say so themselves."""
+        if method == "session/set_mode":
+            self._modes = self._modes | {"currentModeId": params["modeId"]}
+            self._options = [_with_mode(option, params["modeId"]) for option in self._options]
+        elif method == "session/set_model":
+            self._models = self._models | {"currentModelId": params["modelId"]}
 
     def offered(self, name: str) -> str:
         """What there is to choose from, in words."""
@@ -124,6 +153,12 @@ def _values(option: Mapping[str, Any]) -> list[str]:
     for each in tables(option.get("options")):
         found += _ids(each["options"], "value") if "options" in each else _ids([each], "value")
     return found
+
+
+def _with_mode(option: dict[str, Any], mode: str) -> dict[str, Any]:
+    """Some agents tell their modes twice."""
+    same = option.get("category") == "mode" and mode in _values(option)
+    return option | {"currentValue": mode} if same else option
 
 
 def _command(given: Mapping[str, Any]) -> dict[str, Any]:

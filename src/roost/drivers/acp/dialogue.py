@@ -2,9 +2,9 @@
 
 import logging
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import anyio
 import msgspec
@@ -15,23 +15,28 @@ from anyio import to_thread
 import roost
 from roost.drivers.acp.abilities import Abilities
 from roost.drivers.acp.agents import AcpAgent
+from roost.drivers.acp.calls import fitting
 from roost.drivers.acp.exchange import Exchange
 from roost.drivers.acp.finding import find
 from roost.drivers.acp.memory import recollection
 from roost.drivers.acp.peer import Peer
-from roost.drivers.acp.raw import table, tables
+from roost.drivers.acp.raw import table
+from roost.drivers.acp.servers import servers_of
 from roost.drivers.acp.translate import SOURCE
 from roost.installs.places import Installs
 from roost.model import events as e
-from roost.model.errors import AgentFailed, AgentGone, StartFailed
+from roost.model.errors import AgentFailed, AgentGone, CommandNotFound, StartFailed
+from roost.model.options import OURS
 from roost.ports import Home, Past
 
 START_SECONDS: Final = 60.0
 """How long an agent may take to start, and to open its session."""
 MAX_MISSED: Final = 256
 """Updates said between two runs that wait for the next; of more, the first are forgotten."""
-OURS: Final = ("kit", "mcp_servers")
-"""Options that are not the agent's."""
+COMMANDS_SECONDS: Final = 3.0
+"""How long an agent may take to tell that it has a command."""
+MAX_WHY: Final = 1000
+"""Characters of the reason why a setting was refused."""
 CAN: Final = ClientCapabilities(
     fs=FileSystemCapabilities(read_text_file=True, write_text_file=True), terminal=True
 ).model_dump(mode="json", by_alias=True, exclude_none=True)
@@ -67,6 +72,12 @@ class Dialogue:
         self._ground = ground
         self._deaf = False
         self._missed: deque[e.Native] = deque(maxlen=MAX_MISSED)
+        self._ready = False
+        self._news = anyio.Event()
+        """Rung when what the agent is able to do has changed."""
+        self._configuring = anyio.Lock()
+        self._said: dict[str, Any] = {}
+        """The settings that the log knows."""
 
     # --- opening ---
 
@@ -87,7 +98,7 @@ class Dialogue:
                     raise StartFailed(f"{ground.agent.name} does not speak version {PROTOCOL_VERSION} of the protocol")
                 self.abilities = Abilities(ground.agent, answer)
                 await self._take_up(options)
-                await self.configure({"mode": ground.agent.mode, **options})
+                await self.configure({"mode": ground.agent.mode, **options}, "started")
         except TimeoutError:
             await self.close()
             raise StartFailed(f"{ground.agent.name} was not ready within {START_SECONDS:g} s") from None
@@ -109,8 +120,9 @@ class Dialogue:
 
     async def _take_up(self, options: Mapping[str, Any]) -> None:
         """Go on with the agent's own session by the best way that works, and write down which that was."""
-        state, servers = self._ground.past.state, tables(options.get("mcp_servers"))
-        place: dict[str, Any] = {"cwd": str(self._ground.workspace), "mcpServers": servers}
+        state, ground = self._ground.past.state, self._ground
+        servers = servers_of(ground.agent, options.get("mcp", ()), self.abilities.raw, ground.env.get("PATH"))
+        place: dict[str, Any] = {"cwd": str(ground.workspace), "mcpServers": servers}
         known = state.get("session")
         ways = {"resumed": ("session/resume", self.abilities.resumes), "loaded": ("session/load", self.abilities.loads)}
         for taken_up, (method, able) in ways.items():
@@ -141,38 +153,64 @@ class Dialogue:
             self._deaf = False
         return True
 
-    async def configure(self, wanted: Mapping[str, Any]) -> None:
-        """Set this, as far as the agent has it: what it has not, or refuses, is said in the log, and changes nothing.
+    async def configure(self, wanted: Mapping[str, Any], cause: Literal["started", "asked"] = "asked") -> None:
+        """Set this, as far as the agent has it; the log is told how it is set now, and what it has not, or refuses.
         Raises: AgentGone."""
-        for name, value in wanted.items():
-            if value is None or name in OURS:
-                continue
-            call = self.abilities.setting(name, value)
-            if call is None:
-                told = f"{self._ground.agent.name} has no {name} {value!r}; it has: {self.abilities.offered(name)}"
-                await self._native({name: value}, told)
-            else:
-                await self._set(*call)
-        self._ground.home.able(self.abilities.told())
+        async with self._configuring:
+            refused: list[e.Refusal] = []
+            for name, value in wanted.items():
+                if value is None or name in OURS:
+                    continue
+                why = await self._set(name, value)
+                if why is not None:
+                    refused.append(e.Refusal(name=name, value=fitting(value), reason=why))
+            self._ready = True
+            self._ground.home.able(self.abilities.told())
+            self._say_settings(cause, refused)
 
-    async def _set(self, method: str, params: dict[str, Any]) -> None:
+    async def _set(self, name: str, value: Any) -> str | None:
+        """Why it is not set; None: it is."""
+        call = self.abilities.setting(name, value)
+        if call is None:
+            told = f"{self._ground.agent.name} has no {name} {value!r}; it has: {self.abilities.offered(name)}"
+            return told[:MAX_WHY]
+        method, params = call
         try:
             self.abilities.opened(await self.peer.ask(method, sessionId=self.session, **params))
         except AgentGone:
             raise
         except AgentFailed as error:
-            await self._native({"method": method, "params": params}, error.message)
-            return
-        if method == "session/set_mode":
-            self.abilities.update({"sessionUpdate": "current_mode_update", "currentModeId": params["modeId"]})
+            return error.message[:MAX_WHY]
+        self.abilities.took(method, params)
+        return None
+
+    def _say_settings(self, cause: Literal["started", "asked", "agent"], refused: Sequence[e.Refusal] = ()) -> None:
+        """Nothing, if that is no news."""
+        now = self.abilities.settings
+        if now != self._said or refused:
+            self._said = now
+            self._ground.home.configured(e.AgentConfigured(settings=now, cause=cause, refused=tuple(refused)))
 
     # --- the work ---
 
-    async def prompt(self, blocks: list[dict[str, Any]]) -> dict[str, Any]:
-        """One turn of the agent. Raises: AgentFailed, AgentGone."""
-        if self.lesson:
+    async def prompt(self, blocks: list[dict[str, Any]], command: str | None = None) -> dict[str, Any]:
+        """One turn of the agent; `command`: it runs this one of the agent's own, and nothing may stand before that.
+        Raises: AgentFailed, AgentGone; CommandNotFound."""
+        if command is not None:
+            await self._must_have(command)
+        elif self.lesson:
             blocks, self.lesson = [{"type": "text", "text": self.lesson}, *blocks], ""
         return await self.peer.ask("session/prompt", sessionId=self.session, prompt=blocks)
+
+    async def _must_have(self, command: str) -> None:
+        """Agents tell their commands some time after they have opened their session. Raises: CommandNotFound."""
+        with anyio.move_on_after(COMMANDS_SECONDS):
+            while command not in self.abilities.commands:
+                await self._news.wait()
+        known = self.abilities.commands
+        if command not in known:
+            has = ", ".join(known) or "none"
+            raise CommandNotFound(f"{self._ground.agent.name} has no command {command!r}; it has: {has}", known=known)
 
     async def cancel(self) -> None:
         await self.peer.tell("session/cancel", sessionId=self.session)
@@ -195,6 +233,10 @@ class Dialogue:
             return
         if self.abilities.update(update):
             self._ground.home.able(self.abilities.told())
+            self._news.set()
+            self._news = anyio.Event()
+            if self._ready and not self._configuring.locked():
+                self._say_settings("agent")
         if self._deaf:
             return
         cost = table(update.get("cost"))

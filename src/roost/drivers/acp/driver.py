@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -104,17 +104,19 @@ class AcpDriver:
         while True:
             parts = [part for given in inputs for part in given]
             blocks = await blocks_of(parts, exchange.turn, dialogue.abilities.prompt, self._folder())
-            await self._turn(dialogue, exchange, blocks)
+            await self._turn(dialogue, exchange, blocks, _command(parts))
             inputs = [] if exchange.aborted else exchange.joined()
             if not inputs:
                 return exchange.saying.result()
             exchange.again()
 
-    async def _turn(self, dialogue: Dialogue, exchange: Exchange, blocks: list[dict[str, Any]]) -> None:
+    async def _turn(
+        self, dialogue: Dialogue, exchange: Exchange, blocks: list[dict[str, Any]], command: str | None
+    ) -> None:
         charged = dialogue.cost
         answer: dict[str, Any] = {"stopReason": "cancelled"}
         if not exchange.aborted:
-            answer = await dialogue.prompt(blocks)
+            answer = await dialogue.prompt(blocks, command)
         reason = str(answer.get("stopReason"))
         if Quirk.SILENT_FAILURE in self._agent.quirks and reason == "end_turn" and exchange.saying.silent:
             raise AgentFailed(f"{self._agent.name} has ended its turn without a word: its model may have failed")
@@ -132,3 +134,9 @@ class AcpDriver:
         if self._attic is None:
             self._attic = Path(tempfile.mkdtemp(prefix="roost-prompt-"))
         return self._attic
+
+
+def _command(parts: Sequence[e.InputPart]) -> str | None:
+    """The command of the agent's own that this input runs."""
+    first = parts[0] if parts else None
+    return first.command if isinstance(first, e.TextInput) and first.command is not UNSET else None
