@@ -80,6 +80,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Without a run for this long a session sleeps, unless its own `timeouts` say otherwise. 0: never."""
     parked_seconds: float = 86_400.0
     """A host that waits for a person this long is stopped; the input is offered again on waking. 0: never."""
+    ready_seconds: float = 300.0
+    """Quiet for longer than this, a session that has nothing to do is shown as `idle` instead of `ready`."""
     paused_seconds: float = 0.0
     """Asleep for this long, a session counts as history (it can still be woken by its id). 0: never."""
     sse_heartbeat_seconds: float = 15.0

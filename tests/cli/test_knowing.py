@@ -206,11 +206,20 @@ async def test_watch_says_first_who_needs_a_person(roost: Roost, client: AsyncCl
     ask = script({"ask": {"permission": "bash", "patterns": ["make"]}}, {"text": "went on"})
     session = await client.create_session(task=ask, label="needs me")
     await waiting_for(session, "permission-asked")
+    failed = await client.create_session(task=script({"fail": "over"}), label="came to grief")
+    await waiting_for(failed, "run-error")
     told = await roost("watch", "--once")
     assert "needs me" in told.out
     assert "may it bash make" in told.out
-    first = (await roost("watch", "--once", "--json")).lines[0]
-    assert first["session"] == session.id
+    assert told.out.index("came to grief") > told.out.index("needs me")
+    assert "blocked: run-error: " in told.out
+    lines = (await roost("watch", "--once", "--json")).lines
+    assert lines[0]["session"] == session.id
+    assert failed.id in [line["session"] for line in lines]
+    assert "came to grief" not in (await roost("watch", "--once", "--asks")).out
+    blocked = await roost("ls", "--activity", "blocked", "--search", "came to grief")
+    assert [line.split()[:2] for line in blocked.out.splitlines()[1:]] == [[short(failed), "error"]]
+    assert "came to grief" not in (await roost("ls", "--activity", "waiting_input")).out
     await session.abort()
 
 

@@ -194,7 +194,15 @@ async def test_show_says_how_a_session_stands(roost: Roost, client: AsyncClient)
     session = await client.create_session(task=script({"todos": [{"id": "1", "content": "think"}]}, {"text": "done"}))
     await waiting_for(session, "run-complete")
     told = (await roost("show", short(session))).out
-    for said in (session.id, "idle", "scripted", "completed in", "☐ think", "2 messages"):
+    for said in (
+        session.id,
+        "ready for ",
+        "run-complete (protocol)",
+        "scripted",
+        "completed in",
+        "☐ think",
+        "2 messages",
+    ):
         assert said in told
     snapshot = (await roost("show", short(session), "--json")).json
     assert snapshot["record"]["session"] == session.id

@@ -266,6 +266,7 @@ QUERIES = st.fixed_dictionaries(
         "statuses": st.frozensets(st.sampled_from(["active", "paused", "archived", "failed"])),
         "buckets": st.frozensets(st.sampled_from(["running", "paused", "history"])),
         "phases": st.frozensets(st.sampled_from([phase.value for phase in Phase])),
+        "of_live": st.frozensets(st.sampled_from("025")),
         "tags": st.frozensets(st.sampled_from("xyz"), max_size=2),
         "agent": st.just("codex"),
         "owner": st.just("anna"),

@@ -13,11 +13,14 @@ if TYPE_CHECKING:
 
 STATUSES = ("creating", "active", "paused", "resuming", "failed", "archived")
 BUCKETS = ("running", "paused", "provisioning", "history")
+ACTIVITIES = ("active", "ready", "idle", "waiting_input", "blocked", "exited")
 Visibility = Literal["private", "organization", "collaborate"]
 COLUMNS: Final = ("ID", "STATUS", "AGE", "AGENT", "LABEL", "FOLDER")
 Time = str | None
 HOW = "`2h` ago, 2026-11-20, or 2026-11-20T09:30"
 _STYLES = {"busy": "green", "asks": "yellow", "error": "red", "asleep": "dim", "archived": "dim", "failed": "red"}
+_WORDS: Final = {"active": "busy", "waiting_input": "asks", "blocked": "error", "exited": "gone"}
+"""What an agent is at, where people have a shorter word for it."""
 
 
 def _option(flag: str, meaning: str) -> typer.models.OptionInfo:
@@ -36,6 +39,10 @@ Buckets = Annotated[
     list[str] | None,
     typer.Option("--bucket", metavar="|".join(BUCKETS), help="Where lists keep it; repeats: any of them."),
 ]
+Activities = Annotated[
+    list[str] | None,
+    typer.Option("--activity", metavar="|".join(ACTIVITIES), help="What its agent is at; repeats: any of them."),
+]
 Tags = Annotated[list[str] | None, typer.Option("--tag", metavar="TAG", help="With this tag; repeats: all.")]
 Folder = Annotated[Path | None, typer.Option("--folder", metavar="FOLDER", help="In this project folder, or below it.")]
 Seen = Annotated[Visibility | None, typer.Option("--visibility", help="Seen by these.")]
@@ -46,6 +53,7 @@ def ls(
     search: Search = None,
     status: Statuses = None,
     bucket: Buckets = None,
+    activity: Activities = None,
     tag: Tags = None,
     agent: Annotated[str | None, typer.Option("--agent", help="Only those of this agent.")] = None,
     folder: Folder = None,
@@ -62,10 +70,10 @@ def ls(
     url: Url = None,
     data: Data = None,
 ) -> int:
-    """Status: `busy`, `asks` (something waits for a person), `idle`, `error` (the last run failed), `asleep`, and where
-    a session is on its way: `creating`, `resuming`, `failed`, `archived`, `ended`. With --json: `{"sessions", "total"}`
-    in one object; with --counts: `{"total", "statuses", "buckets"}`, where --status, --bucket and times do not
-    count."""
+    """Status: `busy`, `asks` (something waits for a person), `error` (the last run failed), `ready` (done, not long
+    ago), `idle`, `asleep`, and where a session is on its way: `creating`, `resuming`, `failed`, `archived`, `ended`.
+    Who needs you: --activity waiting_input --activity blocked. With --json: `{"sessions", "total"}` in one object; with
+    --counts: `{"total", "statuses", "buckets"}`, where --status, --bucket, --activity and times do not count."""
     import anyio
 
     wanted: dict[str, Any] = {
@@ -75,7 +83,8 @@ def ls(
     if counts:
         return anyio.run(_counts, _given(wanted) | {"hidden": everything}, as_json, url, data)
     wanted |= _moments(created_since, created_before, updated_since, updated_before)
-    wanted |= {"status": status or None, "bucket": bucket or None, "limit": limit or None, "order": order}
+    wanted |= {"status": status or None, "bucket": bucket or None, "activity": activity or None}
+    wanted |= {"limit": limit or None, "order": order}
     archived = everything or bool(status or bucket)
     return anyio.run(_ls, _given(wanted) | {"hidden": everything, "archived": archived}, as_json, url, data)
 
@@ -131,7 +140,9 @@ def status_of(info: "SessionInfo") -> str:
         return "asleep"
     if info.phase != "active":
         return info.phase
-    return "asks" if info.pending else info.status
+    if not info.activity:  # of a hub that is older than this command
+        return "asks" if info.pending else info.status
+    return _WORDS.get(info.activity.state, info.activity.state)
 
 
 def print_table(sessions: "list[SessionInfo]") -> None:

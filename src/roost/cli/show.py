@@ -10,6 +10,7 @@ from roost.cli import codes
 from roost.cli.options import Data, Json, OneSession, Url
 
 if TYPE_CHECKING:
+    from roost.model.activity import ActivityInfo
     from roost.model.events import Kit
     from roost.model.info import SessionInfo
     from roost.model.initial import InitialRun
@@ -62,6 +63,8 @@ def facts(info: "SessionInfo", snapshot: "Snapshot") -> Iterator[tuple[str, str]
     record, place = snapshot.record, info.workspace
     yield "session", f"{info.session}  {info.label}"
     yield "status", f"{status_of(info)} (phase {info.phase}, {info.view.bucket}), epoch {info.epoch}, event {info.seq}"
+    if info.activity:
+        yield "activity", _activity(info.activity)
     yield "agent", info.agent + (f", {info.model}" if info.model else "")
     yield "workspace", f"{place.kind} {place.url or folder(place.path)}" + _made(place.root, place.branch)
     yield "created", f"{age(info.created_at)} ago by {info.owner.user}, last event {age(info.updated_at)} ago"
@@ -90,6 +93,15 @@ def facts(info: "SessionInfo", snapshot: "Snapshot") -> Iterator[tuple[str, str]
     counted, tokens = record.metrics, record.metrics.tokens
     words = f"{counted.messages} messages, {counted.tool_calls} tool calls, {counted.steps} steps"
     yield "counts", words + f", {count(tokens.input)} tokens in, {count(tokens.output)} out, ${counted.cost:.2f}"
+
+
+def _activity(activity: "ActivityInfo") -> str:
+    """What it is at, since when, and how that is known."""
+    from roost.cli.words import age, inline
+
+    since = "" if activity.since is UNSET else f" for {age(activity.since)}"
+    unsure = "" if activity.trust == "valid" else f", {activity.trust}"
+    return f"{activity.state}{since}: {inline(activity.evidence)} ({activity.source}{unsure})"
 
 
 def _given(kit: "Kit") -> str:

@@ -21,6 +21,7 @@ COLLECT_EVERY = 50_000
 
 _IDLE = typer.Option(help="Without a run for so long a session sleeps; 0: never.")
 _PARKED = typer.Option(help="Waiting for a person for so long a host is stopped; 0: never.")
+_READY = typer.Option(help="Quiet for so long a session is shown as idle, no longer as ready.")
 _PAUSED = typer.Option(help="Asleep for so long a session counts as history; 0: never.")
 _REQUEST = typer.Option(help="How long a client may take to send a request.")
 _STREAMS = typer.Option(help="Event streams and sockets that one key may have open.")
@@ -44,6 +45,7 @@ def up(
     start_timeout_seconds: Annotated[float | None, typer.Option(help="How long a host may take to start.")] = None,
     idle_seconds: Annotated[float | None, _IDLE] = None,
     parked_seconds: Annotated[float | None, _PARKED] = None,
+    ready_seconds: Annotated[float | None, _READY] = None,
     paused_seconds: Annotated[float | None, _PAUSED] = None,
     sse_heartbeat_seconds: Annotated[float | None, typer.Option(help="A beat on quiet event streams.")] = None,
     request_seconds: Annotated[float | None, _REQUEST] = None,
@@ -65,13 +67,12 @@ def up(
     from roost.cli.config import read_settings
 
     flags: dict[str, Any] = {
-        "host": host, "port": port, "data": data, "agent": agent, "store": store,
-        "allowed_hosts": allowed_hosts or None, "allowed_origins": allowed_origins or None,
+        "host": host, "port": port, "data": data, "agent": agent, "store": store, "max_file_bytes": max_file_bytes,
+        "allowed_hosts": allowed_hosts or None, "allowed_origins": allowed_origins or None, "log_level": log_level,
         "grace_seconds": grace_seconds, "warm_hosts": warm_hosts, "start_timeout_seconds": start_timeout_seconds,
-        "idle_seconds": idle_seconds, "parked_seconds": parked_seconds, "paused_seconds": paused_seconds,
-        "sse_heartbeat_seconds": sse_heartbeat_seconds, "request_seconds": request_seconds, "max_streams": max_streams,
-        "rate_per_second": rate_per_second, "max_body_bytes": max_body_bytes, "max_file_bytes": max_file_bytes,
-        "log_level": log_level,
+        "idle_seconds": idle_seconds, "parked_seconds": parked_seconds, "ready_seconds": ready_seconds,
+        "paused_seconds": paused_seconds, "sse_heartbeat_seconds": sse_heartbeat_seconds, "max_streams": max_streams,
+        "request_seconds": request_seconds, "rate_per_second": rate_per_second, "max_body_bytes": max_body_bytes,
     }  # fmt: skip
     return serve(read_settings(flags, config=config), as_json=as_json)
 

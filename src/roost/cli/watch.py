@@ -12,6 +12,8 @@ from roost.model import events as e
 
 if TYPE_CHECKING:
     from roost.client import AsyncClient
+    from roost.model.ids import SessionId
+    from roost.model.info import SessionInfo
     from roost.model.stored import FeedEntry
 
 
@@ -32,6 +34,7 @@ WORDS: Final[dict[type, tuple[Callable[[Any], str], str]]] = {
     e.PermissionReplied: (lambda body: f"was answered: {body.reply}", "dim"),
     e.QuestionReplied: (lambda body: f"was answered: {body.reply}", "dim"),
     e.RequestWithdrawn: (lambda _: "does not ask any more", "dim"),
+    e.ActivitySeen: (lambda body: f"on its own screen: {body.state} ({body.evidence})", "yellow"),
     e.SessionPaused: (lambda _: "sleeps", "dim"),
     e.SessionFailed: (lambda body: f"could not start: {body.error.message}", "red"),
     e.SessionArchived: (lambda _: "is archived", "dim"),
@@ -48,8 +51,9 @@ def watch(
     url: Url = None,
     data: Data = None,
 ) -> int:
-    """First what waits for a person, then what happens in all sessions you may see, until Ctrl-C. With --json: open
-    requests, then entries of the feed, one a line."""
+    """First what waits for a person: open requests, then sessions whose last run failed or whose agent waits on its own
+    screen (not with --asks). Then what happens in all sessions you may see, until Ctrl-C. With --json: the requests,
+    the sessions, and entries of the feed, one a line."""
     import anyio
 
     return anyio.run(_watch, asks, once, as_json, url, data)
@@ -63,7 +67,8 @@ async def _watch(asks: bool, once: bool, as_json: bool, url: Url, data: Data) ->
         head = (await client.read_feed("now", limit=1)).head
         labels: dict[str, str] = {}
         pending = await client.pending()
-        if once and not pending and not as_json:
+        stuck = [] if asks else await _stuck(client, {waiting.session for waiting in pending})
+        if once and not pending and not stuck and not as_json:
             print("nothing waits for a person")
         for waiting in pending:
             labels[waiting.session] = waiting.label
@@ -71,6 +76,13 @@ async def _watch(asks: bool, once: bool, as_json: bool, url: Url, data: Data) ->
                 print_struct(waiting)
             else:
                 _say(waiting.request.at, waiting.session, waiting.label, _asked(waiting.request.asked), "yellow")
+        for info in stuck:
+            labels[info.session] = info.label
+            if as_json:
+                print_struct(info)
+            elif info.activity:
+                at = info.activity.since or info.updated_at
+                _say(at, info.session, info.label, f"{info.activity.state}: {info.activity.evidence}", "red")
         if once:
             return codes.OK
         async for entry in client.feed(head):
@@ -82,6 +94,12 @@ async def _watch(asks: bool, once: bool, as_json: bool, url: Url, data: Data) ->
             elif kind in WORDS:
                 await _tell(client, entry, labels)
     return codes.OK
+
+
+async def _stuck(client: "AsyncClient", asking: "set[SessionId]") -> "list[SessionInfo]":
+    """Sessions that need a person, though they have no open request; the oldest first."""
+    found = (await client.list_sessions(activity=["waiting_input", "blocked"], archived=False)).sessions
+    return [info for info in reversed(found) if info.session not in asking]
 
 
 async def _tell(client: "AsyncClient", entry: "FeedEntry", labels: dict[str, str]) -> None:

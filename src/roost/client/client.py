@@ -202,6 +202,7 @@ class AsyncClient(AsyncPeople):
         self,
         *,
         phase: str | Sequence[str] | None = None,
+        activity: str | Sequence[str] | None = None,
         agent: str | None = None,
         hidden: bool = False,
         archived: bool = True,
@@ -210,10 +211,11 @@ class AsyncClient(AsyncPeople):
         limit: int | None = None,
         **filters: Unpack[Filters],
     ) -> SessionList:
-        """The sessions you may see, newest first. `hidden`: those taken off default lists too; `archived=False` leaves
-        archived ones out. More filters: `Filters`."""
+        """The sessions you may see, newest first. `activity`: only those that are at this, or one of these; `hidden`:
+        those taken off default lists too; `archived=False` leaves archived ones out. More filters: `Filters`."""
         params = _filters(filters) | {
             "phase": [phase] if isinstance(phase, str) else phase,
+            "activity": [activity] if isinstance(activity, str) else activity,
             "agent": agent,
             "hidden": hidden or None,
             "archived": None if archived else False,

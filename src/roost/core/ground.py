@@ -11,6 +11,7 @@ from roost.core.log import Log
 from roost.model.events import InputPart, Principal
 from roost.model.ids import Seq, SessionId
 from roost.ports import Bell, Clock, Store
+from roost.settings import Settings
 
 
 class TakeIn(Protocol):
@@ -28,11 +29,15 @@ class Ground(Struct, frozen=True):
     log: Log
     bell: Bell
     clock: Clock
-    paused_seconds: float = 0.0
-    """Asleep for this long, a session that says nothing else counts as history. 0: never."""
+    settings: Settings = Settings()
     blobs: Blobs | None = None
     """Where hosts may have content kept; None: nowhere."""
     take_in: TakeIn | None = None
     """None: inputs refer to nothing."""
     attended: Callable[[SessionId], bool] = lambda _session: True
     """Whether anybody is attached to a session (core/presence.py)."""
+
+    @property
+    def ready_ms(self) -> int:
+        """Quiet for longer, a session is idle."""
+        return int(self.settings.ready_seconds * 1000)

@@ -13,6 +13,7 @@ from anyio import to_thread
 from anyio.abc import TaskGroup
 from msgspec import UNSET, UnsetType
 
+from roost.core.activities import Wanted, narrowed
 from roost.core.backups import Backups
 from roost.core.blobs import Blobs
 from roost.core.building import Building
@@ -102,9 +103,8 @@ class Hub:
         self._blobs = Blobs(Path(settings.data) / "blobs")
         self.shelf = Shelf(self._blobs, self.log, self.find)
         self.presence = here = Presence(clock)
-        self._ground = Ground(
-            store, self.log, bell, clock, settings.paused_seconds, self._blobs, self.shelf.take_in, here.attended
-        )  # fmt: skip
+        take_in, attended = self.shelf.take_in, here.attended
+        self._ground = Ground(store, self.log, bell, clock, settings, self._blobs, take_in, attended)
         self._spools = Spools(Path(settings.data), runtime.alive)
         self._timers = Timers(clock, Times(idle=settings.idle_seconds, parked=settings.parked_seconds))
         self._hosts = Hosts(self._ground, runtime, self._spools, self._timers, settings, tasks)
@@ -256,8 +256,8 @@ class Hub:
         """Those that match and this principal may see, as they are stored."""
         return await self._store.list(self._seen_by(query, by))
 
-    async def list_sessions(self, query: SessionQuery, by: e.Principal) -> SessionList:
-        page = await self.page(query, by)
+    async def list_sessions(self, query: SessionQuery, by: e.Principal, activity: Wanted = None) -> SessionList:
+        page = await self.page(narrowed(query, activity, self._hosts.held.values(), self._ground), by)
         sessions = [self.info(row.record, row.head, detail=False) for row in page.rows]
         return SessionList(sessions=sessions, total=page.total)
 
@@ -329,7 +329,7 @@ class Hub:
     def info(self, record: Record, seq: int, *, detail: bool = True) -> SessionInfo:
         return info_of(
             record, seq=seq, linked=self.linked(record), detail=detail, now=self._clock.now_ms(),
-            paused=self.settings.paused_seconds,
+            paused=self.settings.paused_seconds, ready_ms=self._ground.ready_ms,
         )  # fmt: skip
 
     def open_requests(self, by: e.Principal) -> list[OpenRequest]:

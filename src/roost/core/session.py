@@ -115,8 +115,10 @@ class Session:
 
     def info(self) -> SessionInfo:
         ground = self._ground
-        now, paused = ground.clock.now_ms(), ground.paused_seconds
-        info = info_of(self.record_now, seq=self.seq, linked=self.linked, now=now, paused=paused)
+        now, paused = ground.clock.now_ms(), ground.settings.paused_seconds
+        info = info_of(
+            self.record_now, seq=self.seq, linked=self.linked, now=now, paused=paused, ready_ms=ground.ready_ms
+        )
         return replace(info, capabilities=self.capabilities)
 
     def config(self) -> SessionConfig:

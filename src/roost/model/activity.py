@@ -11,6 +11,8 @@ from typing import Final
 
 from msgspec import UNSET, Struct, UnsetType
 
+from roost.model import events as e
+
 READY_MS: Final = 300_000
 """T: quiet for longer than this, a session that has nothing to do is idle."""
 WINDOW_MS: Final = 30_000
@@ -19,6 +21,7 @@ STRONG_MS: Final = 60_000
 """Evidence up to this old is strong,"""
 WEAK_MS: Final = 300_000
 """and up to this old weak; what is older is stale."""
+MAX_EVIDENCE_CHARS: Final = 200
 
 
 class Activity(StrEnum):
@@ -106,6 +109,12 @@ class ActivityInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
     evidence: str
     since: int | UnsetType = UNSET
     trust: Trust = Trust.VALID
+
+
+def seen_by(body: e.ActivitySeen, at: int) -> ActivityInfo:
+    """What a driver has seen, as the record keeps it."""
+    evidence = body.evidence[:MAX_EVIDENCE_CHARS]
+    return ActivityInfo(state=Activity(body.state), source=Source(body.source), evidence=evidence, since=at)
 
 
 def freshness(at: int | None, now: int) -> Freshness:

@@ -543,6 +543,16 @@ class CommandUpdated(Body, frozen=True, kw_only=True, tag="command-updated"):
     error: Failure | UnsetType = UNSET
 
 
+class ActivitySeen(Body, frozen=True, kw_only=True, tag="activity-seen"):
+    """What the agent was seen to be at, by its own records (`native`) or on its screen (`terminal`), where no other
+    event tells that. Said when it changes; a run that begins or ends, and a new host, make it void. `evidence`: what
+    showed it, at most 200 characters."""
+
+    state: Literal["active", "ready", "idle", "waiting_input", "blocked"]
+    source: Literal["native", "terminal"] = "terminal"
+    evidence: str = ""
+
+
 class AgentState(Body, frozen=True, kw_only=True, tag="agent-state"):
     """What the agent must know to go on in another host: its driver's own words, which nobody else reads. It takes the
     place of the one before. At most 32 KiB as JSON, so no secrets and nothing large. `taken_up`: how an agent that has

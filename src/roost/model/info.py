@@ -9,6 +9,8 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
+from roost.model.activity import ActivityInfo
+from roost.model.doing import doing
 from roost.model.events import Failure, Kit, McpServer, Policy, Principal, Rule, Timeouts, WorkspaceSpec
 from roost.model.ids import Pos, RunId, Seq, SessionId
 from roost.model.initial import InitialRun
@@ -22,15 +24,16 @@ VERSION_DIGITS: Final = 16
 
 class SessionInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A session in a list or by itself. Times in milliseconds since the epoch. `status`: idle, busy, compacting or
-    error. `view`: the lifecycle as the wire shows it. `seq`: the last event's cursor. `capabilities`: what its agent
-    says that it can do, while its host is linked; `kit`: what it was given; `command`: what has become of the command
-    in it; `mcp`: its servers of tools, their secrets masked; lists leave these out."""
+    error. `view`: the lifecycle as the wire shows it. `activity`: what its agent is at. `seq`: the last event's cursor.
+    `capabilities`: what its agent says that it can do, while its host is linked; `kit`: what it was given; `command`:
+    what has become of the command in it; `mcp`: its servers of tools, their secrets masked; lists leave these out."""
 
     session: SessionId
     label: str
     status: str
     phase: str
     view: View
+    activity: ActivityInfo | UnsetType = UNSET
     agent: str
     workspace: WorkspaceSpec
     owner: Principal
@@ -200,16 +203,18 @@ def counts_of(phases: Mapping[str, int]) -> SessionCounts:
 
 
 def info_of(
-    record: Record, *, seq: Seq, linked: bool, now: int = 0, paused: float = 0.0, detail: bool = True
+    record: Record, *, seq: Seq, linked: bool, ready_ms: int, now: int = 0, paused: float = 0.0, detail: bool = True
 ) -> SessionInfo:
     """The served view of a record at `now` (ms). `linked`: its host's link is up; `paused`: the hub's own
-    `timeouts.paused`. Lists leave out `task`, `metadata`, `kit` and `command`."""
+    `timeouts.paused`; `ready_ms`: quiet for longer, it is idle. Lists leave out `task`, `metadata`, `kit` and
+    `command`."""
     return SessionInfo(
         session=record.session,
         label=record.label,
         status=record.status,
         phase=record.phase.value,
         view=view(record.phase, mode=record.mode, linked=linked, slept_out=slept_out(record, now, paused)),
+        activity=doing(record, linked=linked, now=now, ready_ms=ready_ms),
         agent=record.agent,
         workspace=record.workspace,
         owner=record.owner,

@@ -36,7 +36,8 @@ SAID: Final = (
 )  # fmt: skip
 WORKED: Final = (
     e.TodosUpdated, e.GoalUpdated, e.Verification, e.SubtaskStart, e.SubtaskEnd, e.FilesChanged,
-    e.ArtifactPublished, e.WorkspaceUpdated, e.CommandUpdated, e.AgentState, e.AgentConfigured, e.Native,
+    e.ArtifactPublished, e.WorkspaceUpdated, e.CommandUpdated, e.ActivitySeen, e.AgentState, e.AgentConfigured,
+    e.Native,
 )  # fmt: skip
 SETTINGS: Final = (e.SessionUpdated, e.ConfigChanged)
 

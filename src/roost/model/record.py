@@ -13,6 +13,7 @@ from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from roost.model import events as e
+from roost.model.activity import ActivityInfo, seen_by
 from roost.model.envelope import DELTAS, AnyBody, Event, Unknown
 from roost.model.errors import IllegalTransition
 from roost.model.ids import Epoch, MessageId, RunId, Seq, SessionId
@@ -62,7 +63,8 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A session, without its conversation. `state_seq`: the last session, run or people event. `open_from`: where a
     replay must begin to rebuild what of the conversation is still open; absent when nothing is. `idle_at`: when the
     session was last ready without a run; `ready_at`: when its host came; `slept_at`: when it was put to sleep (all in
-    ms). `granted`: what "always" has allowed. `settings`: how the agent has said that it is set."""
+    ms). `granted`: what "always" has allowed. `settings`: how the agent has said that it is set. `seen`: what the
+    driver has seen the agent at since then."""
 
     session: SessionId
     phase: Phase
@@ -103,6 +105,7 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
     agent_state: dict[str, Any] = {}
     settings: dict[str, Any] = {}
     mcp: tuple[e.McpServer, ...] = ()
+    seen: ActivityInfo | UnsetType = UNSET
     made: Made = Made()
     metrics: Metrics = Metrics()
     compacting: bool = False
@@ -171,6 +174,7 @@ def fold_record(record: Record | None, event: Event) -> Record:
         changes["state_seq"] = event.seq
     if kind in CLOSES_EPOCH:  # nobody is left who compacts, pauses or waits for an answer
         changes |= {"epoch": record.epoch + 1, "compacting": False, "pause_requested": False, "pending": ()}
+        changes["seen"] = UNSET
     return replace(after, **changes)
 
 
@@ -243,7 +247,7 @@ def _run_started(record: Record, body: e.RunStart, event: Event) -> Record:
     waiting = tuple(q for q in record.queue if q.message != body.message)
     from_queue = len(waiting) < len(record.queue)
     held = record.queue_held and bool(waiting) and not from_queue  # who takes from the queue has let it go on
-    return replace(record, run=run, queue=waiting, queue_held=held)
+    return replace(record, run=run, queue=waiting, queue_held=held, seen=UNSET)
 
 
 def was_said(record: Record, message: MessageId) -> bool:
@@ -303,19 +307,8 @@ def _run_ended(record: Record, body: e.RunComplete | e.RunAborted | e.RunError, 
         tasks=cut(record.tasks, event.at),
         compacting=False,
         idle_at=event.at,
+        seen=UNSET,
     )
-
-
-def _ready(record: Record, _body: e.RuntimeReady, event: Event) -> Record:
-    return replace(record, idle_at=event.at, ready_at=event.at)
-
-
-def _paused(record: Record, _body: e.SessionPaused, event: Event) -> Record:
-    return replace(record, queue_held=True, slept_at=event.at)
-
-
-def _resuming(record: Record, _body: e.SessionResuming, _: Event) -> Record:
-    return replace(record, queue_held=False)
 
 
 def _closed(record: Record, _body: e.SessionArchived | e.SessionEnded, _: Event) -> Record:
@@ -335,7 +328,7 @@ _FOLDS: Final[dict[type, Callable[[Record, Any, Event], Record]]] = {
     e.SessionUpdated: _updated,
     e.ConfigChanged: _configured,
     e.RuntimeStarting: _starting,
-    e.RuntimeReady: _ready,
+    e.RuntimeReady: lambda record, _body, event: replace(record, idle_at=event.at, ready_at=event.at),
     e.RunStart: _run_started,
     e.RunPhase: _run_phase,
     e.Steered: _steered,
@@ -348,8 +341,8 @@ _FOLDS: Final[dict[type, Callable[[Record, Any, Event], Record]]] = {
     e.GoalUpdated: lambda record, body, _event: replace(record, loop=judged(record.loop, body)),
     e.LoopUpdated: lambda record, body, event: replace(record, loop=looped(record.loop, body, event)),
     e.PauseRequested: lambda record, _body, _event: replace(record, pause_requested=True),
-    e.SessionPaused: _paused,
-    e.SessionResuming: _resuming,
+    e.SessionPaused: lambda record, _body, event: replace(record, queue_held=True, slept_at=event.at),
+    e.SessionResuming: lambda record, _body, _event: replace(record, queue_held=False),
     e.SessionArchived: _closed,
     e.SessionEnded: _closed,
     e.SessionFailed: lambda record, body, _event: replace(record, error=body.error),
@@ -358,6 +351,7 @@ _FOLDS: Final[dict[type, Callable[[Record, Any, Event], Record]]] = {
     e.RequestWithdrawn: lambda record, body, _event: replace(record, pending=without(record.pending, body)),
     e.PermissionReplied: _answered,
     e.QuestionReplied: _answered,
+    e.ActivitySeen: lambda record, body, event: replace(record, seen=seen_by(body, event.at)),
     e.AgentState: lambda record, body, _event: replace(record, agent_state=body.state),
     e.CommandUpdated: lambda record, body, event: replace(record, command=with_news(record.command, body, event)),
     e.AgentConfigured: lambda record, body, _event: replace(record, settings=body.settings),

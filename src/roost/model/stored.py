@@ -81,15 +81,17 @@ class StoredSession(Struct, frozen=True, kw_only=True):
 class SessionQuery(Struct, frozen=True, kw_only=True):
     """Which sessions to list. Unset filters match everything. Newest first by `order`, ties broken by id.
 
-    `phases`: as the log has them. `statuses`, `buckets`: as the wire shows them at the time `at` (ms; 0: nothing has
-    slept out), where `fade_ms` is for how long a session without a timeout of its own may sleep (0: for ever).
-    `include_archived` goes by what is shown, too. `visible_to`: only what this principal may see; None sees all.
-    `tags`: all of them. `folder`: the project folder, or one above it. Of times the first is in, the last is not.
-    `search`: a substring of label, task, or a key or value of the metadata, whatever its case.
+    `phases`: as the log has them. `of_live`: of those in a phase that has a host, only these. `statuses`, `buckets`: as
+    the wire shows them at the time `at` (ms; 0: nothing has slept out), where `fade_ms` is for how long a session
+    without a timeout of its own may sleep (0: for ever). `include_archived` goes by what is shown, too. `visible_to`:
+    only what this principal may see; None sees all. `tags`: all of them. `folder`: the project folder, or one above it.
+    Of times the first is in, the last is not. `search`: a substring of label, task, or a key or value of the metadata,
+    whatever its case.
     """
 
     search: str | None = None
     phases: frozenset[str] | None = None
+    of_live: frozenset[SessionId] | None = None
     statuses: frozenset[str] | None = None
     buckets: frozenset[str] | None = None
     at: int = 0

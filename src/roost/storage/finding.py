@@ -7,6 +7,7 @@ import msgspec
 from msgspec import UNSET
 
 from roost.model.access import may_see
+from roost.model.doing import LIVE
 from roost.model.lifecycle import VIEWS, Phase, standing
 from roost.model.record import Record
 from roost.model.stored import SessionQuery
@@ -91,6 +92,7 @@ def matches(record: Record, query: SessionQuery) -> bool:
     path = folder_of(record)
     return (
         (query.phases is None or record.phase in query.phases)
+        and (query.of_live is None or record.phase not in LIVE or record.session in query.of_live)
         and (wanted is None or shown(record, query.at, query.fade_ms) in wanted)
         and query.tags <= frozenset(record.tags)
         and (query.agent is None or record.agent == query.agent)

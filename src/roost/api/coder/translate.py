@@ -37,7 +37,7 @@ SILENT: Final[frozenset[type]] = frozenset(
         e.WorkspaceUpdated, e.RunPhase, e.AbortRequested, e.Reverted, e.Unreverted, e.PermissionReplied,
         e.QuestionReplied,
         e.TodosUpdated, e.GoalUpdated, e.Verification, e.FilesChanged, e.ArtifactPublished, e.AgentState,
-        e.RequestWithdrawn, e.AgentConfigured,
+        e.RequestWithdrawn, e.AgentConfigured, e.ActivitySeen,
     )
 )  # fmt: skip
 """They have no word for it: clients see it in what REST serves, or as who comes and goes (live.py)."""

@@ -7,6 +7,7 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec.structs import replace
 
 from roost.api.call import RECORDED, Call
+from roost.model.activity import Activity
 from roost.model.commands import CreateSession, Update
 from roost.model.info import Deleted, SessionCounts, SessionInfo, SessionList
 from roost.model.lifecycle import Phase
@@ -71,6 +72,7 @@ async def list_sessions(
     phase: FromQuery[list[Phase] | None] = None,
     status: FromQuery[list[Status] | None] = None,
     bucket: FromQuery[list[Bucket] | None] = None,
+    activity: FromQuery[list[Activity] | None] = None,
     tag: FromQuery[list[str] | None] = None,
     agent: FromQuery[str | None] = None,
     folder: FromQuery[str | None] = None,
@@ -87,16 +89,16 @@ async def list_sessions(
     limit: Annotated[int | None, QueryParameter(ge=0, le=MAX_INT)] = None,
 ) -> SessionList:
     """List the sessions you may see, newest first by `order`. `q`: a substring of label, task, or a key or value of the
-    metadata, whatever its case. `phase`, `status`, `bucket` and `tag` repeat: one of those given, for tags all.
-    `folder`: the project folder or one above it. `hidden=true` shows hidden ones too, `archived=false` leaves archived
-    ones out. Times are ms. Without `limit`: all."""
+    metadata, whatever its case. `phase`, `status`, `bucket`, `activity` and `tag` repeat: one of those given, for tags
+    all. `folder`: the project folder or one above it. `hidden=true` shows hidden ones too, `archived=false` leaves
+    archived ones out. Times are ms. Without `limit`: all."""
     query = _query(
         q=q, phase=phase, status=status, bucket=bucket, tag=tag, agent=agent, folder=folder, owner=owner,
         visibility=visibility, hidden=hidden, archived=archived,
         times=(created_from, created_before, updated_from, updated_before),
     )  # fmt: skip
     page = replace(query, order=order, offset=offset, limit=limit)
-    return await request.hub.list_sessions(page, request.by)
+    return await request.hub.list_sessions(page, request.by, frozenset(activity) if activity else None)
 
 
 @get("/v1/sessions/counts")

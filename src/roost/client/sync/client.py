@@ -153,6 +153,7 @@ class Client(People):
         self,
         *,
         phase: str | Sequence[str] | None = None,
+        activity: str | Sequence[str] | None = None,
         agent: str | None = None,
         hidden: bool = False,
         archived: bool = True,
@@ -161,11 +162,12 @@ class Client(People):
         limit: int | None = None,
         **filters: Unpack[Filters],
     ) -> SessionList:
-        """The sessions you may see, newest first. `hidden`: those taken off default lists too; `archived=False` leaves
-        archived ones out. More filters: `Filters`."""
+        """The sessions you may see, newest first. `activity`: only those that are at this, or one of these; `hidden`:
+        those taken off default lists too; `archived=False` leaves archived ones out. More filters: `Filters`."""
         return self._portal.call(
             self._async.list_sessions,
             phase=phase,
+            activity=activity,
             agent=agent,
             hidden=hidden,
             archived=archived,

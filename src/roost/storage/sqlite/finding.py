@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from roost.model.access import org_of
+from roost.model.doing import LIVE
 from roost.model.ids import Seq
 from roost.model.record import decode_record
 from roost.model.stored import SessionPage, SessionQuery, StoredSession
@@ -38,6 +39,7 @@ _IN_WORDS: Final = _TALLIED | {"folder", "search"}
 _MOVING: Final = frozenset(("updated_from", "updated_before"))
 """Filters whose count changes with every event."""
 _MOST_TOTALS: Final = 500
+_LIVE: Final = frozenset(phase.value for phase in LIVE)
 
 
 class Totals:
@@ -193,12 +195,18 @@ def _plan(connection: sqlite3.Connection, query: SessionQuery) -> _Plan:
     _narrow_by_search(connection, plan)
     _narrow_by_tags(connection, plan)
     _narrow_by_folder(connection, plan)
+    if plan.walks and "live" in plan.names and query.phases is not None and query.phases <= _LIVE:
+        plan.look_at("live")
     return plan
 
 
 def _add_facets(query: SessionQuery, names: list[str], values: dict[str, Any]) -> str:
     """Filters that may let only few through. Returns whose tallies know all of them; empty: no one's."""
     facets: set[str] = set()
+    if query.of_live is not None:
+        names.append("live")
+        values["of_live"] = _list(query.of_live)
+        facets.add("")
     if query.tags:
         names.append("tags")
         values |= {"tags": _list(query.tags), "tag_count": len(query.tags)}
@@ -277,7 +285,7 @@ def _may_fade(connection: sqlite3.Connection, query: SessionQuery) -> bool:
     return bool(own or (hubs and query.fade_ms))
 
 
-def _list(values: frozenset[str]) -> str:
+def _list(values: Iterable[str]) -> str:
     return msgspec.json.encode(sorted(values)).decode()
 
 

@@ -252,6 +252,9 @@ sessions INDEXED BY by_folder;
 -- name: from-few
 (SELECT value AS inside FROM json_each(:few)) CROSS JOIN sessions ON sessions.key = inside;
 
+-- name: from-live
+(SELECT value AS named FROM json_each(:of_live)) CROSS JOIN sessions ON sessions.id = named;
+
 -- name: from-words
 words;
 
@@ -272,6 +275,10 @@ END;
 -- name: where-phases
 -- This and the following are what a list filters by. Only those that are wanted go into a statement.
 phase IN (SELECT value FROM json_each(:phases));
+
+-- name: where-live
+-- What is live is named; what is not, is not asked for here.
+(phase NOT IN ('creating', 'active', 'resuming') OR sessions.id IN (SELECT value FROM json_each(:of_live)));
 
 -- name: where-shown
 {phase} IN (SELECT value FROM json_each(:shown));
