@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from roost.model.errors import MethodNotAllowed as MethodNotAllowed
     from roost.model.errors import Missing as Missing
     from roost.model.errors import NameTaken as NameTaken
+    from roost.model.errors import NativeNotFound as NativeNotFound
     from roost.model.errors import NotAFile as NotAFile
     from roost.model.errors import NotAFolder as NotAFolder
     from roost.model.errors import NotInLibrary as NotInLibrary
@@ -188,6 +189,7 @@ __all__ = [
     "MethodNotAllowed",
     "Missing",
     "NameTaken",
+    "NativeNotFound",
     "NotAFile",
     "NotAFolder",
     "NotInLibrary",
@@ -312,6 +314,7 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "MethodNotAllowed",
         "Missing",
         "NameTaken",
+        "NativeNotFound",
         "NotAFile",
         "NotAFolder",
         "NotInLibrary",

@@ -40,6 +40,7 @@ async def hub_from(settings: Settings) -> AsyncGenerator["Hub"]:
     from roost.forges import forge_of
     from roost.host.preparing import LocalPreparer
     from roost.host.workspace import LocalWorkspaces
+    from roost.natives.places import homes_of
     from roost.runtimes.process.runtime import ProcessRuntime
     from roost.storage import lock_folder, open_store
 
@@ -55,6 +56,7 @@ async def hub_from(settings: Settings) -> AsyncGenerator["Hub"]:
                     preparer=LocalPreparer(), workspaces=LocalWorkspaces(data), agents=agent_names(settings.agents),
                     survey=partial(survey_agents, settings), tasks=tasks, forge=forge_of(settings),
                 )  # fmt: skip
+                hub.homes = lambda agent: homes_of(os.environ | own_env(settings, agent))
                 try:
                     await hub.open()
                     tasks.start_soon(runtime.keep_warm)
@@ -65,6 +67,12 @@ async def hub_from(settings: Settings) -> AsyncGenerator["Hub"]:
         finally:
             with anyio.CancelScope(shield=True):
                 await store.close()
+
+
+def own_env(settings: Settings, agent: str) -> dict[str, str]:
+    """What the settings say of the environment of this agent."""
+    own = settings.agents.get(agent)
+    return {} if own is None else own.env
 
 
 def data_folder(settings: Settings) -> Path:

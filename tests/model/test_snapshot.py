@@ -110,6 +110,10 @@ def a_short_life() -> Story:
     return Story().tell(created(), e.SessionFailed(error=e.Failure(code="start_failed", message="no such folder")))
 
 
+def an_earlier_life() -> Story:
+    return Story().tell(created(), e.SessionImported(origin=e.Origin(agent="claude", id="one", changed_at=1)))
+
+
 @given(logs())
 def test_an_old_snapshot_and_the_events_after_it_make_the_new_snapshot(story: Story) -> None:
     fold = Fold.empty()
@@ -213,13 +217,13 @@ def test_epochs_and_state_only_rise_and_decisions_are_settled_once(story: Story)
 
 
 def test_every_kind_of_event_can_be_cut_after_it() -> None:
-    for story in (a_long_life(), a_short_life()):
+    for story in (lives := (a_long_life(), a_short_life(), an_earlier_life())):
         fold = Fold.empty()
         for cut, event in enumerate(story.events, 1):
             fold.apply(event)
             resumed = _fold(story.events[cut:], Fold.from_snapshot(again(fold.snapshot())))
             assert resumed.snapshot() == story.snapshot
-    lived = [event.body for story in (a_long_life(), a_short_life()) for event in story.events]
+    lived = [event.body for story in lives for event in story.events]
     assert {type(body) for body in lived} == {*BODIES, Unknown}
 
 

@@ -43,6 +43,7 @@ STATUS: Final[dict[str, int]] = {
     "artifact_not_found": 404,
     "blob_not_found": 404,
     "not_in_library": 404,
+    "native_not_found": 404,
     "loop_not_found": 404,
     "command_not_found": 404,
     "gone": 410,

@@ -48,6 +48,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "end": ("roost.cli.end:end", "Destroy what sessions work in, and keep their history."),
     "export": ("roost.cli.export:export", "Write a session into one file."),
     "import": ("roost.cli.import_:import_", "Take a session from such a file, as history."),
+    "native": ("roost.cli.native:native", "List or bring in sessions that agents have had by themselves."),
     "backup": ("roost.cli.backup:backup", "Write the data folder of a running hub into one file."),
     "restore": ("roost.cli.restore:restore", "Make a data folder of a backup."),
     "rm": ("roost.cli.rm:rm", "Delete sessions, and the folders Roost made for them."),

@@ -35,6 +35,7 @@ from roost.model.events import Blob
 from roost.model.ids import Pos, SessionId
 from roost.model.info import Deleted, Health, OpenRequest, OpenRequests, SessionCounts, SessionInfo, SessionList
 from roost.model.library import KitRequest
+from roost.model.natives import ImportNative, NativeList
 from roost.model.stored import FeedEntry
 
 RETRY_SECONDS = 30.0
@@ -193,6 +194,24 @@ class AsyncClient(AsyncPeople):
         Raises: BundleInvalid, SessionExists, BodyTooLarge, StorageFull; Forbidden: not a key of the hub's admin."""
         params = {"new_id": True} if new_id else None
         answer = await self._wire.upload("POST", "/v1/import", bundle, params=params, seconds=BUNDLE_SECONDS)
+        return self.session(msgspec.json.decode(answer, type=SessionInfo).session)
+
+    async def natives(self, *, agent: str | None = None, folder: str | None = None, limit: int = 50) -> NativeList:
+        """Sessions that agents have had by themselves on the hub's machine, the last changed first: of one agent, or
+        begun in one folder. Raises: AgentUnknown; Forbidden: not a key of the hub's admin."""
+        params = {"agent": agent, "folder": folder, "limit": limit}
+        answer = await self._wire.request("GET", "/v1/natives", params=params, seconds=BUNDLE_SECONDS)
+        return msgspec.json.decode(answer, type=NativeList)
+
+    async def import_native(
+        self, agent: str, native: str, *, folder: str | None = None, again: bool = False
+    ) -> AsyncSession:
+        """Such a session as one of the hub's: asleep, with its history, yours; its next prompt goes on in its folder,
+        or in this one, with what the agent itself remembers. `again`: also if it is here already.
+
+        Raises: NativeNotFound, SessionExists, WorkspaceInvalid; Forbidden: not a key of the hub's admin."""
+        body = ImportNative(agent=agent, id=native, folder=or_absent(folder), again=again)
+        answer = await self._wire.request("POST", "/v1/natives/import", body=body, seconds=BUNDLE_SECONDS)
         return self.session(msgspec.json.decode(answer, type=SessionInfo).session)
 
     async def get_session(self, session: str) -> SessionInfo:

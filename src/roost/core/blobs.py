@@ -240,16 +240,30 @@ def blobs_of(parts: Sequence[InputPart]) -> Iterator[str]:
             yield part.url.removeprefix(PREFIX)
 
 
-async def stored(blobs: Blobs, parts: Sequence[InputPart], holder: str) -> tuple[InputPart, ...]:
+async def stored(
+    blobs: Blobs, parts: Sequence[InputPart], holder: str, *, inline_bytes: int = MAX_INLINE_BYTES
+) -> tuple[InputPart, ...]:
     """The same input with long `data:` URLs as blobs that are held. Raises: InvalidBody, BodyTooLarge, StorageFull."""
     kept: list[InputPart] = []
     for part in parts:
-        if isinstance(part, FileInput) and len(part.url) > MAX_INLINE_BYTES and (head := _DATA.match(part.url)):
-            data = await to_thread.run_sync(_decoded, part.url[head.end() :])
-            blob = await blobs.put(_in_pieces(data), holder, part.mime)
+        if isinstance(part, FileInput) and len(part.url) > inline_bytes and (head := _DATA.match(part.url)):
+            blob = await _blob_of(blobs, part.url[head.end() :], part.mime, holder)
             part = replace(part, url=PREFIX + blob.hash)
         kept.append(part)
     return tuple(kept)
+
+
+async def stored_file(blobs: Blobs, url: str, mime: str, holder: str) -> Blob:
+    """What a `data:` URL holds, as a blob that is held. Raises: InvalidBody, BodyTooLarge, StorageFull."""
+    head = _DATA.match(url)
+    if head is None:
+        raise InvalidBody("a file is given as base64 in a `data:` URL")
+    return await _blob_of(blobs, url[head.end() :], mime, holder)
+
+
+async def _blob_of(blobs: Blobs, text: str, mime: str, holder: str) -> Blob:
+    data = await to_thread.run_sync(_decoded, text)
+    return await blobs.put(_in_pieces(data), holder, mime)
 
 
 def _decoded(text: str) -> bytes:

@@ -12,6 +12,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from roost import __version__
+from roost.core.arriving import Arriving
 from roost.core.blobs import Blobs
 from roost.core.bundle import Bundle, Packer, apply
 from roost.core.decisions import decide
@@ -22,7 +23,7 @@ from roost.core.workspace import Workspace
 from roost.model import commands as c
 from roost.model.bundle import BLOBS, END, EVENTS, FORMAT, HEAD, PATCH, VERSION, BundleEnd, BundleHead
 from roost.model.envelope import Draft, Event, committed, encode_event
-from roost.model.errors import BodyTooLarge, BundleInvalid, RoostError, SessionExists, SessionNotFound, StorageFull
+from roost.model.errors import BodyTooLarge, BundleInvalid, RoostError, StorageFull
 from roost.model.events import Principal, WorkspaceSpec
 from roost.model.ids import Seq, SessionId, new_session_id
 from roost.model.record import Record
@@ -37,24 +38,17 @@ AT_ONCE: Final = 256
 
 
 class Bundles:
-    """Exports and imports of a hub. `DATA/imports` holds what is on its way in: `<session>.part` marks a session that
-    is not complete, and goes with it when a hub starts."""
+    """Exports and imports of a hub. `DATA/imports` holds what is on its way in."""
 
     def __init__(self, ground: Ground, blobs: Blobs, workspace: Workspace, keys: Keyring, settings: Settings) -> None:
         self._ground, self._blobs, self._workspace, self._keys = ground, blobs, workspace, keys
         self._place = Path(settings.data) / "imports"
         self._max_bytes = settings.max_file_bytes
-        self._coming: set[SessionId] = set()
-
-    def check(self, session: SessionId) -> None:
-        """Raises: SessionNotFound: it is not complete yet."""
-        if session in self._coming:
-            raise SessionNotFound
+        self.arriving = Arriving(ground, blobs, self._place)
 
     async def tidy(self) -> None:
         """Remove what an import that was killed has left."""
-        for mark in await to_thread.run_sync(lambda: list(self._place.glob("*.part"))):
-            await self._forget(SessionId(mark.stem))
+        await self.arriving.tidy()
         for left in await to_thread.run_sync(lambda: list(self._place.glob("*.new"))):
             left.unlink(missing_ok=True)
 
@@ -109,12 +103,8 @@ class Bundles:
             bundle = Bundle(path, max_file_bytes=self._max_bytes)
             head, fold = await to_thread.run_sync(bundle.check)
             session = new_session_id() if new_id else head.session
-            await self._must_be_new(session)
-            self._coming.add(session)
-            try:
+            async with self.arriving.coming(session):
                 await self._write(bundle, session, fold, by)
-            finally:
-                self._coming.discard(session)
             return session
         finally:
             path.unlink(missing_ok=True)
@@ -138,29 +128,12 @@ class Bundles:
             raise
         return path
 
-    async def _must_be_new(self, session: SessionId) -> None:
-        if session in self._coming:
-            raise SessionExists(session=session)
-        try:
-            await self._ground.store.get(session)
-        except SessionNotFound:
-            return
-        raise SessionExists(session=session)
-
     async def _write(self, bundle: Bundle, session: SessionId, whole: Fold, by: Principal) -> None:
-        mark = self._place / f"{session}.part"
-        mark.touch()
-        try:
-            was, last = whole.record.session, _belonging(whole.record, session, by)
-            await self._write_log(bundle, session, last)
-            await self._write_blobs(bundle, session)
-            await self._close(session, whole, by)
-            await self._keys.note(by, "session-imported", session=session, was=was)
-        except BaseException:
-            with anyio.CancelScope(shield=True):
-                await self._forget(session)
-            raise
-        mark.unlink(missing_ok=True)
+        was, last = whole.record.session, _belonging(whole.record, session, by)
+        await self._write_log(bundle, session, last)
+        await self._write_blobs(bundle, session)
+        await self._close(session, whole, by)
+        await self._keys.note(by, "session-imported", session=session, was=was)
 
     async def _write_log(self, bundle: Bundle, session: SessionId, last: Record) -> None:
         """In commits of the times that the log has. The row says from the first what it will say at last."""
@@ -170,23 +143,7 @@ class Bundles:
             if appends[0].drafts and fold.seq == len(page):
                 await store.create(replace(appends.pop(0), record=last))
             for at in range(0, len(appends), AT_ONCE):
-                await self._append(appends[at : at + AT_ONCE])
-
-    async def _append(self, appends: Sequence[Append]) -> None:
-        """In this order, and together. Raises: what the first that failed raises."""
-        failed: list[RoostError] = []
-
-        async def write(append: Append) -> None:
-            try:
-                await self._ground.store.append(append)
-            except RoostError as error:
-                failed.append(error)
-
-        async with anyio.create_task_group() as tasks:
-            for append in appends:
-                tasks.start_soon(write, append)
-        if failed:
-            raise failed[0]
+                await self.arriving.append(appends[at : at + AT_ONCE])
 
     async def _write_blobs(self, bundle: Bundle, session: SessionId) -> None:
         blobs = bundle.blobs()
@@ -210,15 +167,6 @@ class Bundles:
         if done.head != fold.seq:
             raise BundleInvalid("the log was not written as it is")
         self._ground.bell.ring("feed")
-
-    async def _forget(self, session: SessionId) -> None:
-        """Remove what is there of a session that did not come to its end."""
-        try:
-            await self._ground.store.delete(session, by=None, at=self._ground.clock.now_ms())
-        except SessionNotFound:
-            pass
-        await self._blobs.release(session)
-        (self._place / f"{session}.part").unlink(missing_ok=True)
 
 
 def _belonging(record: Record, session: SessionId, by: Principal) -> Record:

@@ -35,6 +35,7 @@ from roost.core.library import Library
 from roost.core.limits import Limits, check_about
 from roost.core.log import Log
 from roost.core.measures import Measures
+from roost.core.natives import Natives, own_homes
 from roost.core.presence import Presence, lead_of
 from roost.core.reach import Reach
 from roost.core.session import Ground, Session
@@ -46,14 +47,7 @@ from roost.model import access
 from roost.model import commands as c
 from roost.model import events as e
 from roost.model.agents import Agent
-from roost.model.errors import (
-    Forbidden,
-    HubStopping,
-    RoostError,
-    SessionNotFound,
-    StateConflict,
-    WorkspaceDirty,
-)  # fmt: skip
+from roost.model.errors import Forbidden, HubStopping, RoostError, SessionNotFound, StateConflict, WorkspaceDirty
 from roost.model.ids import SessionId, full_id, new_session_id
 from roost.model.info import (
     Accepted,
@@ -69,6 +63,7 @@ from roost.model.info import (
 from roost.model.lifecycle import Phase
 from roost.model.record import Record
 from roost.model.stored import SessionPage, SessionQuery
+from roost.natives.places import Homes
 from roost.ports import Bell, Clock, Forge, Preparer, Runtime, Store, Workspaces
 from roost.settings import Settings
 
@@ -79,6 +74,9 @@ _log = structlog.get_logger("roost.hub")
 
 class Hub:
     """Made by `wiring.hub_from`; lives inside a task group that outlives every request."""
+
+    homes: Callable[[str], Homes] = staticmethod(own_homes)
+    """Where the agent of a name keeps the records of its own sessions (set by wiring)."""
 
     def __init__(
         self,
@@ -135,6 +133,11 @@ class Hub:
     def dismantling(self) -> Dismantling:
         """Sessions are ended here."""
         return Dismantling(self._hosts, self._workspaces)
+
+    @cached_property
+    def natives(self) -> Natives:
+        """Sessions that agents on this machine have had by themselves."""
+        return Natives(self._ground, self.bundles.arriving, self.keys, self._workspaces, self.homes)
 
     @cached_property
     def building(self) -> Building:
@@ -364,7 +367,7 @@ class Hub:
         async with self._loading:
             found = self._known.get(session)
             if found is None or not found.seq or found.deleted:
-                self.bundles.check(session)
+                self.bundles.arriving.check(session)
                 found = await Session.load(self._ground, self._hosts, session)
                 self._known[session] = found
         self._hosts.hold(found)

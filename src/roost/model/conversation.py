@@ -164,6 +164,7 @@ class Conversation:
             session=UNSET if record is None else record.session,
             run=event.run,
             by=event.by,
+            said_at=body.said_at if isinstance(body, e.RunStart) else UNSET,
         )
         parts = tuple(_given(body.message, n, part, event.at) for n, part in enumerate(body.input))
         counted = self.metrics
@@ -221,7 +222,7 @@ class Conversation:
     # --- what is said in a message ------------------------------------------------------------------------------------
 
     def _message_start(self, message: OpenMessage, body: e.MessageStart, _: Event) -> None:
-        given = {n: v for n in ("agent", "model", "parent", "task") if (v := getattr(body, n)) is not UNSET}
+        given = {n: v for n in ("agent", "model", "parent", "task", "said_at") if (v := getattr(body, n)) is not UNSET}
         message.info = replace(message.info, role=body.role, **given)
 
     def _message_done(self, message: OpenMessage, body: e.MessageDone, event: Event) -> None:

@@ -8,7 +8,8 @@ RoostError
 │   ├── Unauthorized, Forbidden, HostRefused, OriginRefused, PathOutside
 ├── Missing                 nothing has this name
 │   ├── SessionNotFound, RunNotFound, MessageNotFound, PermissionNotFound, RouteNotFound, FileMissing,
-│   │   ArtifactNotFound, BlobNotFound, KeyNotFound, NotInLibrary, LoopNotFound, CommandNotFound
+│   │   ArtifactNotFound, BlobNotFound, KeyNotFound, NotInLibrary, NativeNotFound,
+│   │   LoopNotFound, CommandNotFound
 ├── Gone
 │   ├── CursorTrimmed, SessionArchived, SessionClosed
 ├── Conflicting             right request, wrong moment
@@ -241,6 +242,13 @@ class CommandNotFound(Missing):
     """The agent has no command of this name. Details: `known`."""
 
     code = "command_not_found"
+
+
+class NativeNotFound(Missing):
+    """No agent has a session of its own with this id on the hub's machine, or its record cannot be read. Details:
+    `agent`, `id`."""
+
+    code = "native_not_found"
 
 
 class Gone(RoostError):

@@ -28,6 +28,7 @@ from roost.model.values import (
     Loop,
     LoopStatus,
     McpServer,
+    Origin,
     Persona,
     Policy,
     Principal,
@@ -84,6 +85,13 @@ class SessionCreated(Body, frozen=True, kw_only=True, tag="session-created"):
     mcp: tuple[McpServer, ...] = ()
 
 
+class SessionImported(Body, frozen=True, kw_only=True, tag="session-imported"):
+    """The session was begun without Roost: what follows, up to `session-paused`, is its history, written down anew. The
+    times of these events are those of the import; `said_at` tells when something was said."""
+
+    origin: Origin
+
+
 class SessionUpdated(Body, frozen=True, kw_only=True, tag="session-updated"):
     """Only what changed is present. `metadata` merges key by key; `hidden` takes the session off default lists; `kit`
     replaces the kit as a whole."""
@@ -138,8 +146,8 @@ class PauseRequested(Body, frozen=True, kw_only=True, tag="pause-requested"):
 
 
 class SessionPaused(Body, frozen=True, kw_only=True, tag="session-paused"):
-    """Asleep and wakeable. Closes the epoch. `reason`: `requested`, `idle`, `parked`, `interrupted`, `hub-down` or
-    `start-failed`."""
+    """Asleep and wakeable. Closes the epoch. `reason`: `requested`, `idle`, `parked`, `interrupted`, `hub-down`,
+    `start-failed` or `imported`."""
 
     reason: str = "requested"
 
@@ -168,11 +176,13 @@ class SessionEnded(Body, frozen=True, kw_only=True, tag="session-ended"):
 
 
 class RunStart(Body, frozen=True, kw_only=True, tag="run-start"):
-    """One execution begins; `message` is the user message that `input` becomes."""
+    """One execution begins; `message` is the user message that `input` becomes. `said_at`: when it was said (ms), if
+    that was before it was recorded: of imported history."""
 
     message: MessageId
     input: tuple[InputPart, ...]
     delivery: Literal["prompt", "steer", "queue"] = "prompt"
+    said_at: int | UnsetType = UNSET
 
 
 class RunPhase(Body, frozen=True, kw_only=True, tag="run-phase"):
@@ -242,12 +252,14 @@ class Said(Body, frozen=True, kw_only=True):
 
 
 class MessageStart(Said, frozen=True, kw_only=True, tag="message-start"):
-    """A message begins. It need not be said: any other event of a message begins it, as the assistant's."""
+    """A message begins. It need not be said: any other event of a message begins it, as the assistant's. `said_at` as
+    in `run-start`."""
 
     role: Literal["assistant", "user", "system"] = "assistant"
     agent: str | UnsetType = UNSET
     model: str | UnsetType = UNSET
     parent: MessageId | UnsetType = UNSET
+    said_at: int | UnsetType = UNSET
 
 
 class PartStart(Said, frozen=True, kw_only=True, tag="part-start"):

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from roost.model.activity import ActivityInfo
 from roost.model.doing import doing
-from roost.model.events import Failure, Kit, McpServer, Policy, Principal, Rule, Timeouts, WorkspaceSpec
+from roost.model.events import Failure, Kit, McpServer, Origin, Policy, Principal, Rule, Timeouts, WorkspaceSpec
 from roost.model.ids import Pos, RunId, Seq, SessionId
 from roost.model.initial import InitialRun
 from roost.model.lifecycle import Phase, View, view
@@ -57,6 +57,7 @@ class SessionInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
     kit: Kit | UnsetType = UNSET
     command: InitialRun | UnsetType = UNSET
     loop: LoopState | UnsetType = UNSET
+    origin: Origin | UnsetType = UNSET
     mcp: tuple[McpServer, ...] = ()
 
 
@@ -237,6 +238,7 @@ def info_of(
         kit=record.kit if detail and record.kit != Kit() else UNSET,
         command=record.command if detail else UNSET,
         loop=record.loop,
+        origin=record.origin,
         mcp=record.mcp if detail else (),
     )
 

@@ -69,6 +69,7 @@ NEXT: Final[dict[Phase | None, dict[type[e.Body], Phase]]] = {
     Phase.CREATING: {
         **_stay(Phase.CREATING, *_STARTING),
         e.RuntimeReady: Phase.ACTIVE,
+        e.SessionImported: Phase.ACTIVE,
         e.SessionPaused: Phase.PAUSED,
         e.SessionFailed: Phase.FAILED,
         **_CLOSING,
@@ -101,8 +102,8 @@ CLOSES_EPOCH: Final = (e.SessionPaused, e.SessionFailed, e.SessionArchived, e.Se
 """Each of these raises the epoch by one: the host of the epoch before is fenced. `runtime-starting` names its own."""
 MOVES_STATE: Final[frozenset[type]] = frozenset(
     (
-        e.SessionCreated, e.SessionUpdated, e.ConfigChanged, e.RuntimeStarting, e.RuntimeReady, e.RuntimeLost,
-        e.PauseRequested, e.SessionPaused, e.SessionResuming, e.SessionArchived, e.SessionFailed, e.SessionEnded,
+        e.SessionCreated, e.SessionImported, e.SessionUpdated, e.ConfigChanged, e.RuntimeStarting, e.RuntimeReady,
+        e.RuntimeLost, e.PauseRequested, e.SessionPaused, e.SessionResuming, e.SessionArchived, e.SessionFailed, e.SessionEnded,
         *INPUTS, e.RunPhase, *RUN_ENDS, *ASKED, *ANSWERS, e.LoopUpdated,
     )
 )  # fmt: skip

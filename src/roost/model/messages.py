@@ -17,7 +17,7 @@ class MessageInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """All of a message but its parts. `first` is the seq of the event that opened it: its place in the conversation.
     `completed` is absent while it is being said. `parent` is the user message it answers; `task` the sub-agent that
     says it; `by` who sent it, for input. `tokens` and `cost` (US dollars) sum its steps. `summary`: the model sees this
-    instead of what came before."""
+    instead of what came before. `said_at`: when it was said, if that was before it was recorded."""
 
     id: MessageId
     role: Literal["assistant", "user", "system"]
@@ -36,6 +36,7 @@ class MessageInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
     tokens: Tokens | UnsetType = UNSET
     cost: float | UnsetType = UNSET
     summary: bool = False
+    said_at: int | UnsetType = UNSET
 
 
 class SaidPart(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type"):

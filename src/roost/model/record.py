@@ -90,6 +90,7 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
     kit: e.Kit = e.Kit()
     command: InitialRun | UnsetType = UNSET
     loop: LoopState | UnsetType = UNSET
+    origin: e.Origin | UnsetType = UNSET
     granted: tuple[e.Rule, ...] = ()
     idle_at: int = 0
     ready_at: int = 0
@@ -325,6 +326,7 @@ def _answered(record: Record, body: e.PermissionReplied | e.QuestionReplied, _: 
 
 
 _FOLDS: Final[dict[type, Callable[[Record, Any, Event], Record]]] = {
+    e.SessionImported: lambda record, body, _event: replace(record, origin=body.origin),
     e.SessionUpdated: _updated,
     e.ConfigChanged: _configured,
     e.RuntimeStarting: _starting,

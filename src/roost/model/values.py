@@ -199,6 +199,15 @@ class Instructions(Fact, frozen=True, kw_only=True):
     mode: Literal["append", "overwrite"] = "append"
 
 
+class Origin(Fact, frozen=True, kw_only=True):
+    """The session that an agent had by itself, before Roost: `id` is what the agent calls it. `changed_at`: when it was
+    last added to, before it was imported (ms)."""
+
+    agent: str
+    id: str
+    changed_at: int = 0
+
+
 class Persona(Fact, frozen=True, kw_only=True):
     """The published version of a custom agent that a session works as. `thinking`: how long its model may think."""
 

@@ -29,8 +29,9 @@ CODEX_HEAD_LINES: Final = 10
 
 
 class Homes(Struct, frozen=True, kw_only=True):
-    """The folders in which agents keep what is theirs; of opencode, the database file."""
+    """The folders in which agents keep what is theirs; of opencode, the database file. `user`: the home they are in."""
 
+    user: Path
     claude: Path
     codex: Path
     pi: Path
@@ -56,6 +57,7 @@ def homes_of(env: Mapping[str, str]) -> Homes:
     home = Path(env.get("HOME") or Path.home())
     data = Path(env.get("XDG_DATA_HOME") or home / ".local" / "share")
     return Homes(
+        user=home,
         claude=Path(env.get("CLAUDE_CONFIG_DIR") or home / ".claude"),
         codex=Path(env.get("CODEX_HOME") or home / ".codex"),
         pi=Path(env.get("PI_CODING_AGENT_DIR") or home / ".pi" / "agent"),

@@ -33,7 +33,7 @@ NAMELESS: Final = "agent"
 """A sub-agent that was never announced."""
 SILENT: Final[frozenset[type]] = frozenset(
     (
-        e.ConfigChanged, e.RuntimeStarting, e.RuntimeLost, e.PauseRequested, e.SessionPaused, e.SessionResuming,
+        e.ConfigChanged, e.RuntimeStarting, e.RuntimeLost, e.PauseRequested, e.SessionPaused, e.SessionResuming, e.SessionImported,
         e.WorkspaceUpdated, e.RunPhase, e.AbortRequested, e.Reverted, e.Unreverted, e.PermissionReplied,
         e.QuestionReplied,
         e.TodosUpdated, e.GoalUpdated, e.Verification, e.FilesChanged, e.ArtifactPublished, e.AgentState,

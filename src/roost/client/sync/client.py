@@ -22,6 +22,7 @@ from roost.model.commands import CreateSession, PolicyRequest, TimeoutsRequest, 
 from roost.model.events import Blob
 from roost.model.ids import Pos
 from roost.model.info import Deleted, Health, OpenRequest, SessionCounts, SessionInfo, SessionList
+from roost.model.natives import NativeList
 from roost.model.stored import FeedEntry
 
 
@@ -144,6 +145,20 @@ class Client(People):
         Raises: BundleInvalid, SessionExists, BodyTooLarge, StorageFull; Forbidden: not a key of the hub's admin."""
         return Session(
             self._portal, self._portal.call(self._async.import_session, pieces_in_caller(bundle), new_id=new_id)
+        )
+
+    def natives(self, *, agent: str | None = None, folder: str | None = None, limit: int = 50) -> NativeList:
+        """Sessions that agents have had by themselves on the hub's machine, the last changed first: of one agent, or
+        begun in one folder. Raises: AgentUnknown; Forbidden: not a key of the hub's admin."""
+        return self._portal.call(self._async.natives, agent=agent, folder=folder, limit=limit)
+
+    def import_native(self, agent: str, native: str, *, folder: str | None = None, again: bool = False) -> Session:
+        """Such a session as one of the hub's: asleep, with its history, yours; its next prompt goes on in its folder,
+        or in this one, with what the agent itself remembers. `again`: also if it is here already.
+
+        Raises: NativeNotFound, SessionExists, WorkspaceInvalid; Forbidden: not a key of the hub's admin."""
+        return Session(
+            self._portal, self._portal.call(self._async.import_native, agent, native, folder=folder, again=again)
         )
 
     def get_session(self, session: str) -> SessionInfo:
