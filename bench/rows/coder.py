@@ -5,11 +5,14 @@ import json
 import time
 from collections.abc import Callable
 from contextlib import closing
+from statistics import median
 from typing import Any, Final
+
+import psutil
 
 from bench import machine
 from bench.bench import Bench
-from bench.hub import COLD, Hub, client
+from bench.hub import COLD, PATIENCE_SECONDS, Hub, client
 from bench.reader import dial, read_first, read_until
 from bench.script import ENDLESS
 from bench.table import Row, Spread, against
@@ -21,6 +24,9 @@ FRAME_BYTES: Final = 1024
 """What one event is on the wire, on every side."""
 MARK: Final = '"delta":"'
 PROBE_BYTES: Final = 100
+QUIET_SECONDS: Final = 0.5
+QUIET_SHARE: Final = 0.05
+"""A hub that uses less of its core for so long is at rest."""
 TASK: Final = "task_1"
 UPGRADE: Final = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {}\r\n"
 NONCE: Final = "AAAAAAAAAAAAAAAAAAAAAA=="
@@ -69,6 +75,7 @@ def _fanout(bench: Bench, subscribers: int) -> list[Row]:
 def _row(side: str, subscribers: int, ours: list[dict[str, Any]], native: list[dict[str, Any]]) -> Row:
     measured, limit, ratio = against([_rate(run) for run in ours], [_rate(run) for run in native])
     sizes = [round(run["bytes"] / run["deliveries"]) for run in (ours[-1], native[-1])]
+    cpu = median(run["hub_us"] for run in native) / median(run["hub_us"] for run in ours)
     return Row(
         name=f"coder-{side.lower()}-{subscribers}",
         what=f"Coder view, {side}, {subscribers} subscribers, against the native stream",
@@ -78,7 +85,8 @@ def _row(side: str, subscribers: int, ours: list[dict[str, Any]], native: list[d
         ratio=ratio,
         better="more",
         goal=GOAL,
-        note=f"deltas of a sub-agent, frames of {sizes[0]} bytes (native {sizes[1]}); no gap, nothing twice",
+        note=f"deltas of a sub-agent, frames of {sizes[0]} bytes (native {sizes[1]}); no gap, nothing twice; "
+        f"{cpu:.2f} by the CPU time of the hub for each delivery, which other load changes less",
         details={"coder": ours, "native": native},
     )
 
@@ -94,11 +102,33 @@ def _run(bench: Bench, subscribers: int, request: Request) -> dict[str, Any]:
             assert counting.stdout is not None
             if counting.stdout.readline() != b"up\n":
                 raise RuntimeError("not every subscriber was answered")
+            _settle(hub)
             hub.send(session, _deltas(ENDLESS, size))
+            time.sleep(sizes.warm_seconds)
+            began, used = time.monotonic(), _cpu_seconds(hub)
             found: dict[str, Any] = json.loads(counting.stdout.readline())
+            share = (_cpu_seconds(hub) - used) / (time.monotonic() - began)
     if not found["deliveries"] or found["closed"] or found["gaps"] or found["doubles"]:
         raise RuntimeError(f"the stream broke: {found}")
-    return found
+    return found | {"hub_us": share / _rate(found) * 1e6}
+
+
+def _settle(hub: Hub) -> None:
+    """Wait until the hub has nothing more to do: whoever was answered has yet to be given what was before, and to be
+    told of all who came. A flood that begins in between measures that."""
+    until, busy = time.monotonic() + PATIENCE_SECONDS, True
+    while busy:
+        if time.monotonic() > until:
+            raise TimeoutError("the hub does not come to rest")
+        before = _cpu_seconds(hub)
+        time.sleep(QUIET_SECONDS)
+        busy = _cpu_seconds(hub) - before > QUIET_SECONDS * QUIET_SHARE
+
+
+def _cpu_seconds(hub: Hub) -> float:
+    """What the hub has used of its core so far."""
+    used = psutil.Process(hub.process.pid).cpu_times()
+    return used.user + used.system
 
 
 def _probe(hub: Hub, session: str, request: Request) -> int:

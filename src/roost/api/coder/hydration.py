@@ -4,12 +4,14 @@ Their clients echo no cursor, so this must hold what they may have missed. It is
 point; of a long conversation it holds the end, and the replay has all of it.
 """
 
+from itertools import islice
 from typing import Final
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from roost.api.coder.activity import activity_of, stream_of, tasks_of
+from roost.api.coder.arrivals import MAX_SHOWN
 from roost.api.coder.entries import entries_of, newest_messages
 from roost.api.coder.shapes import Activity, Here, Shape, StreamShape, TaskShape
 from roost.api.coder.times import iso
@@ -74,25 +76,28 @@ class SessionSnapshot(Shape, frozen=True, kw_only=True, tag_field="type", tag="s
     stream: StreamShape
 
 
-class Hydration(Struct, frozen=True, kw_only=True):
-    """A session at `seq`, with its entries encoded."""
+class Hydration(Struct, kw_only=True):
+    """A session at `seq`, with its entries encoded. Shared by all who come at the same point: what is the same for all
+    of them is encoded once."""
 
     seq: Seq
     record: Record
     entries: list[Raw]
     stream: StreamShape
     activity: dict[str, Activity]
+    streamed: bytes = b""
 
     def snapshot(self, hub: Hub, session: Session, by: Principal) -> bytes:
-        """The first frame of an event stream."""
+        """The first frame of an event stream: who is here, as many as a frame names."""
         record = self.record
+        here = (one for one in hub.participants(session) if one.connected)
         told = SessionSnapshot(
             session_id=record.session,
             label=record.label,
             status=flags_of(hub, by, record, self.seq).status,
             created_at=iso(record.created_at),
             mode=record.mode,
-            participants=[here_of(one, record) for one in hub.participants(session) if one.connected],
+            participants=[here_of(one, record) for one in islice(here, MAX_SHOWN)],
             task_count=len(record.tasks),
             agent_activity=self.activity,
             stream=self.stream,
@@ -102,14 +107,16 @@ class Hydration(Struct, frozen=True, kw_only=True):
     def for_stream(self) -> bytes:
         """The second frame of an event stream."""
         record = self.record
-        told = Hydrated(
-            session_id=record.session,
-            entries=self.entries,
-            stream=self.stream,
-            tasks=tasks_of(record),
-            task=record.task,
-        )
-        return _encoder.encode(told)
+        if not self.streamed:
+            told = Hydrated(
+                session_id=record.session,
+                entries=self.entries,
+                stream=self.stream,
+                tasks=tasks_of(record),
+                task=record.task,
+            )
+            self.streamed = _encoder.encode(told)
+        return self.streamed
 
     def for_socket(self, *, linked: bool, now: int) -> bytes:
         """The first frame of a socket after `init`. `linked`: the agent is there; `now` in ms."""

@@ -51,15 +51,14 @@ class Page:
     def __init__(self, frames: "list[Frame]", cursor: int) -> None:
         self.frames = frames
         self.cursor = cursor
-        self._rendered: dict[str, Any] = {}
+        self._rendered: dict[tuple[str, frozenset[str]], Any] = {}
 
     def rendered(self, kind: str, by: frozenset[str], render: "Callable[[list[Frame]], T]") -> T:
         """`render` of the frames that are wanted; kept under `kind` and the patterns."""
-        name = f"{kind}:{','.join(sorted(by))}"
-        found = self._rendered.get(name)
+        found = self._rendered.get((kind, by))
         if found is None:
             chosen = [frame for frame in self.frames if frame.kind == PRESENCE or wanted(frame.name, by)]
-            found = self._rendered[name] = render(chosen)
+            found = self._rendered[kind, by] = render(chosen)
         return cast(T, found)
 
 

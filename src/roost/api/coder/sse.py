@@ -9,7 +9,7 @@ from contextlib import aclosing
 from typing import Final, cast
 
 from roost.api.asgi import Receive, Scope, Send, query_of
-from roost.api.coder.live import Frame, Live, Lives, Page
+from roost.api.coder.live import BROADCAST, PRESENCE, Frame, Live, Lives, Page
 from roost.api.coder.told import Told, encoded, patterns
 from roost.api.streams.running import Streams
 from roost.api.streams.visit import Visit
@@ -18,6 +18,8 @@ from roost.core.session import Session
 from roost.model.events import Principal
 
 KIND: Final = "sse"
+_HEADS: Final = {kind: f"event: {kind}\ndata: ".encode() for kind in (BROADCAST, PRESENCE)}
+_TAIL: Final = b"\n\n"
 
 
 async def events(
@@ -61,4 +63,4 @@ def block(kind: str, data: bytes) -> bytes:
 
 
 def _blocks(frames: list[Frame]) -> bytes:
-    return b"".join([block(frame.kind, frame.data) for frame in frames])
+    return b"".join([piece for frame in frames for piece in (_HEADS[frame.kind], frame.data, _TAIL)])
