@@ -13,8 +13,8 @@ KNOWN: Final = """
 ## Agents that Roost knows
 
 Versions are those that the table was written for, and that `roost agents install` fetches into Roost's own folder, with
-a Node of their own. Roost looks there first, then in the `PATH`; `roost agents` says what there is. An agent of your own
-is a table of the settings: [add your own agent](../howto/add-an-agent.md); so is a change to one of these.
+a Node of their own. Roost looks there first, then in the `PATH`; `roost agents` says what there is. An agent of your
+own is a table of the settings: [add your own agent](../howto/add-an-agent.md); so is a change to one of these.
 
 | Agent | Command | Packages | Get it by |
 |---|---|---|---|

@@ -57,6 +57,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "keys": ("roost.cli.keys:keys", "List, add, rotate or revoke API keys."),
     "users": ("roost.cli.users:users", "List who has a key."),
     "audit": ("roost.cli.audit:audit", "Print who did what."),
+    "acp": ("roost.cli.acp:acp", "Be an agent that an editor starts: it has all sessions then."),
     "up": ("roost.cli.up:up", "Serve a hub here until it is stopped."),
     "down": ("roost.cli.down:down", "Put every session to sleep and stop the hub."),
     "doctor": ("roost.cli.doctor:doctor", "Check this machine, the data folder and the hub."),
