@@ -11,6 +11,7 @@ import anyio
 from msgspec import UNSET
 
 from roost.host.tree import Command, Tree
+from roost.model.errors import RoostError
 from roost.model.events import CommandUpdated, Failure
 from roost.model.ticket import Ticket
 
@@ -79,6 +80,8 @@ class Initial:
                 return CommandUpdated(status="ended", exit_code=await self._run(printed), output=_end(printed))
         except TimeoutError:
             return _failed("timed_out", f"it took longer than {seconds:g} s", _end(printed))
+        except RoostError as error:  # no sandbox: the agent, which needs one too, fails with the same
+            return _failed(error.code, error.message)
         except (OSError, ValueError) as error:
             return _failed("start_failed", f"{self._asked.exec[0]} cannot be started: {error}")
 
