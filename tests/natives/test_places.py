@@ -173,9 +173,10 @@ def test_the_facts_that_are_read_reach_back_to_how_the_turn_stands(agent: str, k
 def test_claudes_own_status_is_read_by_its_process_and_its_key_is_not(home: Path, homes: Homes) -> None:
     folder = home / ".claude" / "sessions"
     folder.mkdir()
-    (folder / "7.json").write_text('{"pid": 7, "status": "busy"}', encoding="utf-8")
+    (folder / "7.json").write_text('{"pid": 7, "procStart": "2665645", "status": "busy"}', encoding="utf-8")
     (folder / "7.key").write_text("secret", encoding="utf-8")
     (folder / "8.json").write_text("torn {", encoding="utf-8")
-    found = read_status(homes, (6, 7, 8))
+    found = read_status(homes, {6: "1", 7: "2665645", 8: "2"})
     assert found is not None and found[0]["status"] == "busy" and found[1] > 0
-    assert read_status(homes, (6, 8)) is None
+    assert read_status(homes, {6: "1", 8: "2"}) is None
+    assert read_status(homes, {7: "2665646"}) is None, "left behind by one that was killed"

@@ -1,11 +1,15 @@
 """The last lines of a screen, per agent."""
 
+from pathlib import Path
+
 import pytest
 
 from roost.model.activity import Activity
 from roost.natives.screens import ASKED_WITHIN, LINES, on_screen
 
 ACTIVE, IDLE, WAITS = Activity.ACTIVE, Activity.IDLE, Activity.WAITING_INPUT
+RECORDED = Path(__file__).parents[1] / "golden" / "native" / "screens"
+SHOWS = {"rests": IDLE, "done": IDLE, "interrupted": IDLE, "works": ACTIVE, "asks": WAITS}
 FILL = "\n".join(f"line {number}" for number in range(2 * LINES)) + "\n"
 
 
@@ -38,7 +42,7 @@ def test_every_screen_rests_at_a_prompt_and_asks_with_yes_and_no(agent: str, tex
         ("claude", "WARNING: running in Bypass Permissions mode\n  1. No, exit", WAITS),
         ("claude", "❯ go on\n  ⏵⏵ bypass permissions on (shift+tab to cycle)", ACTIVE),
         ("codex", "approval required: touch x", WAITS),
-        ("codex", "Would you like to run the following command?\n› 1. Yes, proceed (y)", WAITS),
+        ("codex", "Would you like to run the following command?\n› 1. Yes, proceed (y)\n  2. No", WAITS),
         ("codex", "Do you want to proceed?", ACTIVE),
         ("opencode", "Do you want to proceed?", WAITS),
         ("opencode", "Allow bash touch x?", WAITS),
@@ -54,8 +58,23 @@ def test_an_agent_asks_in_its_own_words(agent: str, text: str, expected: Activit
     assert on_screen(agent, text) is expected
 
 
+@pytest.mark.parametrize("path", sorted(RECORDED.glob("*.txt")), ids=lambda path: path.stem)
+def test_a_recorded_screen_is_read(path: Path) -> None:
+    """That of Codex looks the same at work and at rest: then its records must tell."""
+    agent, state = path.stem.split("-")
+    expected = ACTIVE if agent == "codex" and state != "asks" else SHOWS[state]
+    assert on_screen(agent, path.read_text(encoding="utf-8")) is expected
+
+
+def test_a_list_that_somebody_types_is_no_question() -> None:
+    assert on_screen("claude", "❯ 1. read it\n────\n  ? for shortcuts") is ACTIVE
+
+
 def test_a_question_that_has_scrolled_up_is_over() -> None:
     asked = "Do you want to proceed?\n"
     below = "output\n" * (ASKED_WITHIN - 1)
     assert on_screen("claude", asked + below) is WAITS
     assert on_screen("claude", asked + below + "output\n") is ACTIVE
+    answers = "❯ 1. Yes\n  2. No\n"
+    assert on_screen("claude", answers + "output\n" * (LINES - 2)) is WAITS
+    assert on_screen("claude", answers + "output\n" * (LINES - 1)) is ACTIVE

@@ -61,7 +61,7 @@ def _process(sight: Sight, _ready_ms: int) -> Seen | None:
 def _status(sight: Sight, ready_ms: int) -> Seen | None:
     """An interactive Claude Code says `idle`, `busy` or `waiting`, and for what."""
     said = (sight.status or {}).get("status")
-    at = sight.status_at if sight.status is None else moment(sight.status.get("updatedAt")) or sight.status_at
+    at = moment((sight.status or {}).get("statusUpdatedAt")) or sight.status_at
     if said == "busy":
         # it holds for as long as the process lives, whenever it was written
         return Seen(activity=Activity.ACTIVE, source=Source.NATIVE, evidence="status busy")

@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from itertools import islice
 from typing import Final
@@ -47,16 +47,20 @@ def _rows(session: NativeSession) -> tuple[Sequence[Record], int]:
     return [record | {"time_updated": at} for record, at in read if record is not None], int(row[0])
 
 
-def read_status(homes: Homes, pids: Collection[int]) -> tuple[Record, int] | None:
-    """What an interactive Claude Code, one of these processes, keeps of itself while it runs, and when it wrote that
-    (ms). Its neighbour with a key in it is not touched. None: none of them keeps any."""
-    for pid in sorted(pids):
+def read_status(homes: Homes, births: Mapping[int, str]) -> tuple[Record, int] | None:
+    """What an interactive Claude Code, one of these processes, keeps of itself while it runs (its `sessionId` too), and
+    when it wrote that (ms). Its neighbour with a key in it is not touched. None: none of them keeps any.
+
+    `births`: pids that live, and for each the time it was started, as the kernel counts it: what a killed one has left
+    behind is not taken for that of a later process with its pid."""
+    for pid, birth in sorted(births.items()):
         path = homes.claude / "sessions" / f"{pid}.json"
         try:
             with path.open("rb") as file:
                 text, at = file.read(MAX_STATUS_BYTES), os.fstat(file.fileno()).st_mtime_ns // 1_000_000
         except OSError:
             continue
-        if (record := read_line(text)) is not None:
+        record = read_line(text)
+        if record is not None and str(record.get("procStart", birth)) == birth:
             return record, at
     return None
