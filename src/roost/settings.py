@@ -51,6 +51,8 @@ class AgentSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Set for it, beside what it inherits from the hub; what the session's own `env` says wins."""
     insist: bool = False
     """Also if it is known never to ask for a permission: it may do whatever its user can."""
+    tools: bool = True
+    """Roost's own tools are offered to it: to say that a goal is reached, to publish a result, to ask."""
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

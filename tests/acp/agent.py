@@ -16,6 +16,7 @@ import time
 import urllib.request
 from pathlib import Path
 from queue import Queue
+from typing import Any
 
 FLAGS = frozenset(sys.argv[1:])
 HOME = Path(os.environ.get("ACP_AGENT_HOME", "."))
@@ -62,7 +63,7 @@ WIRE = Wire()
 class Session:
     """One conversation. `said` outlives the process."""
 
-    def __init__(self, name: str, said: list[str] | None = None, servers: object = ()):
+    def __init__(self, name: str, said: list[str] | None = None, servers: Any = ()):
         self.name, self.said, self.servers = name, said or [], servers
         self.cancelled = threading.Event()
         self.mode, self.model, self.cost = "ask", "small", 0.0
@@ -86,7 +87,7 @@ class Tools:
 
     def __init__(self, server: dict):
         self.server = server
-        self.child = None
+        self.child: Any = None
 
     def __enter__(self):
         if "command" in self.server:

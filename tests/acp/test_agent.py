@@ -129,13 +129,18 @@ async def test_files_of_a_prompt_reach_the_agent_as_it_can_take_them(client: Asy
         e.FileInput(url="data:text/plain,some%20words", mime="text/plain", filename="b.txt"),
         e.TextInput(text=script({"blocks": True})),
     ]
-    image, resource = json.loads((await (await client.create_session(agent="sees")).send(given)).text)
+    _, image, resource = json.loads((await (await client.create_session(agent="sees")).send(given)).text)
     assert image == {"type": "image", "data": base64.b64encode(png).decode(), "mimeType": "image/png"}
     assert resource["resource"] == {"uri": "file:///b.txt", "mimeType": "text/plain", "text": "some words"}
-    links = json.loads((await (await client.create_session()).send(given)).text)
+    session = await client.create_session()
+    _, *links = json.loads((await session.send(given)).text)
     assert [link["name"] for link in links] == ["a.png", "b.txt"]
-    read = [Path(link["uri"].removeprefix("file://")).read_bytes() for link in links]
-    assert read == [png, text]
+    places = [Path(link["uri"].removeprefix("file://")) for link in links]
+    assert [place.read_bytes() for place in places] == [png, text]
+    root = Path(str((await session.info()).workspace.root))
+    assert all(place.is_relative_to(root / ".roost") for place in places)
+    assert (root / ".roost/.gitignore").read_text().endswith("*\n")
+    await session.delete()  # that is nobody's work
 
 
 async def test_input_that_joins_a_run_is_its_next_turn(client: AsyncClient, tmp_path: Path) -> None:
@@ -152,7 +157,8 @@ async def test_input_that_joins_a_run_is_its_next_turn(client: AsyncClient, tmp_
 async def test_how_an_agent_is_set_is_shown_and_changed(client: AsyncClient) -> None:
     session = await client.create_session(model="large")
     first = json.loads((await session.send(script({"config": True}))).text)
-    assert first == {"mode": "ask", "model": "large", "servers": []}
+    assert [server["name"] for server in first.pop("servers")] == ["roost"]
+    assert first == {"mode": "ask", "model": "large"}
     told = (await session.info()).capabilities
     assert told["acp"]["somethingNew"] == {"x": 1}
     assert told["agent"] == {"name": "test-agent", "version": "1.0"}
@@ -160,7 +166,7 @@ async def test_how_an_agent_is_set_is_shown_and_changed(client: AsyncClient) -> 
     assert [mode["id"] for mode in told["modes"]["availableModes"]] == ["ask", "plan"]
     await session.configure(mode="plan", model="small")
     again = json.loads((await session.send(script({"config": True}))).text)
-    assert again == {"mode": "plan", "model": "small", "servers": []}
+    assert (again["mode"], again["model"]) == ("plan", "small")
     told = (await session.info()).capabilities
     assert (told["modes"]["currentModeId"], told["options"][0]["currentValue"]) == ("plan", "small")
     offered = {option.name: [choice.value for choice in option.choices] for option in (await session.options()).options}
@@ -216,6 +222,40 @@ async def test_a_command_of_the_agent_is_a_run_and_an_unknown_one_is_refused(cli
 
 
 # --- servers of tools ---
+
+
+async def test_an_agent_says_its_goal_publishes_and_asks_by_roosts_own_tools(
+    hub: HubProcess, client: AsyncClient, tmp_path: Path
+) -> None:
+    def call(tool: str, **arguments: object) -> dict[str, object]:
+        return {"tool": {"server": "roost", "tool": tool, "arguments": arguments}}
+
+    (tmp_path / "r.html").write_text("<p>")
+    steps = (
+        call("goal", status="complete", summary="all green"),
+        call("publish_artifact", key="report", path="r.html"),
+        call("publish_artifact", key="note", text="hi"),
+        call("publish_artifact", key="both", path="r.html", text="hi"),
+        call("ask_question", question="Which?", options=["this", "that"]),
+    )
+    session = await client.create_session(workspace=tmp_path, task=script(*steps))
+    await stands(session, lambda info: info.pending == 1)
+    (entry,) = await session.pending()
+    await hub.restart()
+    await session.answer_question(entry.request, [["that"]])
+    await until(session, "run-complete")
+    said = (await session.messages())[-1].text
+    assert said == (
+        "It is written down. report is published. note is published. "
+        "publish_artifact: give either `path` or `text` that "
+    )
+    assert await bodies(session, e.GoalUpdated) == [e.GoalUpdated(status="complete", summary="all green")]
+    assert await session.get_artifact("report") == "<p>"
+    assert [(each.key, each.mime) for each in await session.list_artifacts()] == [
+        ("report", "text/html"),
+        ("note", "text/plain"),
+    ]
+    assert (await session.info()).capabilities["questions"] is True
 
 
 async def test_a_local_server_is_started_with_its_secrets_which_nobody_is_shown(client: AsyncClient) -> None:

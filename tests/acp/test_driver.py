@@ -10,8 +10,10 @@ import pytest
 
 from roost.drivers.acp.agents import AcpAgent, Quirk
 from roost.drivers.acp.driver import AcpDriver
+from roost.drivers.acp.tools import TOLD
 from roost.host.home import AgentHome
 from roost.model import events as e
+from roost.model.agents import AgentCan
 from roost.model.errors import AgentFailed, AgentUnattended, BodyTooLarge
 from roost.processes import born, now
 from tests.acp.conftest import AGENT, script
@@ -34,11 +36,53 @@ async def test_instructions_come_before_the_first_prompt_of_a_session_and_not_ag
     home: AgentHome, tmp_path: Path
 ) -> None:
     kit, past = e.Kit(instructions=e.Instructions(text="be brief")), MemoryPast()
-    for told in (["be brief"], [script({"recall": True})]):
+    for told in ([f"{TOLD}\n\nbe brief"], [script({"recall": True})]):
         driver = AcpDriver(agent("resume"))
         await driver.start(tmp_path, {}, {"kit": kit}, past, home)
         assert json.loads((await driver.run(MemoryTurn(script({"recall": True}), tmp_path))).text or "") == told
         await driver.close()
+
+
+async def test_an_agent_that_takes_no_servers_says_the_same_in_files(home: AgentHome, tmp_path: Path) -> None:
+    driver = AcpDriver(agent(can=AgentCan(wakes="seed")))
+    await driver.start(tmp_path, {}, {}, MemoryPast(), home)
+    write = "mkdir -p .roost/artifacts; echo hi > .roost/artifacts/note.txt; echo '{}' > .roost/goal.json"
+    turn = MemoryTurn(script({"bash": write.format('{"status": "continue"}')}), tmp_path)
+    await driver.run(turn)
+    assert [body for body in turn.said if isinstance(body, e.GoalUpdated)] == [e.GoalUpdated(status="continue")]
+    (published,) = [body for body in turn.said if isinstance(body, e.ArtifactPublished)]
+    assert (published.key, published.mime) == ("note.txt", "text/plain")
+    assert not [*(tmp_path / ".roost").rglob("note.txt"), *(tmp_path / ".roost").glob("goal.json")]
+    wrong = MemoryTurn(script({"bash": write.format("{}")}), tmp_path)
+    assert "Object missing required field `status`" in ((await driver.run(wrong)).text or "")  # its next turn said it
+    await driver.close()
+
+
+async def test_nothing_of_roost_is_offered_where_the_settings_say_so(home: AgentHome, tmp_path: Path) -> None:
+    driver = AcpDriver(agent(tools=False))
+    able = await driver.start(tmp_path, {}, {}, MemoryPast(), home)
+    assert able["questions"] is False
+    turn = MemoryTurn(script({"recall": True}, {"config": True}), tmp_path)
+    assert (await driver.run(turn)).text == '[] {"mode": "ask", "model": "small", "servers": []} '
+    assert not (tmp_path / ".roost").exists()
+    await driver.close()
+
+
+@pytest.mark.parametrize(("flags", "finish"), [(("end_on_reject",), "rejected"), ((), "stop")])
+async def test_a_turn_that_a_rejection_has_ended_shows_that(
+    home: AgentHome, tmp_path: Path, flags: tuple[str, ...], finish: str
+) -> None:
+    def denied(asked: e.PermissionAsked) -> e.PermissionReplied:
+        return e.PermissionReplied(request=asked.request, reply="reject", why="rule")
+
+    driver = AcpDriver(agent(*flags))
+    await driver.start(tmp_path, {}, {}, MemoryPast(), home)
+    turn = MemoryTurn(script({"ask": "rm"}), tmp_path, permit=denied)
+    await driver.run(turn)
+    (asked,) = [body for body in turn.said if isinstance(body, e.PermissionAsked)]
+    assert asked.metadata and asked.metadata["replies"] == ["once", "always", "reject"]
+    assert [body.finish for body in turn.said if isinstance(body, e.MessageDone)] == [finish]
+    await driver.close()
 
 
 async def test_a_silent_end_is_an_error_of_an_agent_that_fails_in_silence(home: AgentHome, tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ async def test_a_line_that_is_too_long_is_left_out_and_the_next_is_read() -> Non
 
 def test_what_clients_are_told_is_bounded_and_the_least_is_left_out() -> None:
     abilities = Abilities(OWN, {"agentCapabilities": {"loadSession": True}})
-    commands = [{"name": f"c{n}", "description": "d" * 300} for n in range(200)]
+    commands = [{"name": f"c{n}", "description": "d" * 300} for n in range(300)]
     abilities.update({"sessionUpdate": "available_commands_update", "availableCommands": commands[:2]})
     assert [command["description"] for command in abilities.told()["commands"]] == ["d" * 200] * 2
     abilities.update({"sessionUpdate": "available_commands_update", "availableCommands": commands})

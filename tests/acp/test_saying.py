@@ -199,7 +199,7 @@ def test_a_permission_names_the_tool_and_what_it_is_for(
     list(saying.call({"toolCallId": "c1", **given}))
     asked = asked_for(saying.calls["c1"], given, saying.message, Path("/w"), [ONCE])
     assert (asked.permission, asked.patterns) == (permission, patterns)
-    assert asked.metadata == {"title": saying.calls["c1"].title, "options": [ONCE]}
+    assert asked.metadata == {"title": saying.calls["c1"].title, "options": [ONCE], "replies": ["once", "always"]}
 
 
 def test_what_is_asked_for_counts_and_not_what_was_said_of_the_call_before() -> None:

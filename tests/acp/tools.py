@@ -39,7 +39,7 @@ class Http(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, *_):
+    def log_message(self, format, *args):  # noqa: A002  # its name in the library
         pass
 
 

@@ -18,6 +18,8 @@ from roost.model.events import WorkspaceSpec, WorkspaceUpdated
 BRANCH: Final = "roost/template"
 """Of the clone in a template's folder."""
 TICK_SECONDS: Final = 0.001
+OWN: Final = ".roost"
+"""The folder of a workspace in which what Roost itself needs lies: nobody's work."""
 
 
 async def copy_prepared(spec: WorkspaceSpec, root: Path, tell: Tell) -> bool:
@@ -88,7 +90,9 @@ def untouched(root: Path) -> bool:
     begun = _begun_ns(root)
     if not begun:
         return False
-    for folder, _, files in os.walk(root):
+    for folder, folders, files in os.walk(root):
+        if Path(folder) == root and OWN in folders:
+            folders.remove(OWN)
         if any(_changed_ns(Path(folder, name)) >= begun for name in ("", *files)):
             return False
     return True

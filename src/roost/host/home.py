@@ -10,6 +10,7 @@ import anyio.abc
 from anyio import to_thread
 
 from roost.host.tree import Command, Tree
+from roost.host.visitors import Door, Heard
 from roost.model.events import AgentConfigured
 
 MAX_DIAGNOSTIC_BYTES: Final = 4 * 1024 * 1024
@@ -48,6 +49,13 @@ class AgentHome:
 
     def configured(self, how: AgentConfigured) -> None:
         self._configured(how)
+
+    async def listen(self, workspace: Path, heard: Heard) -> Sequence[str]:
+        """Raises: OSError."""
+        assert self._tasks is not None, "run comes first"
+        door = await Door.opened(workspace)
+        await self._tasks.start(door.serve, heard)
+        return door.command
 
     async def launch(self, command: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> Command:
         """Start an agent. Raises: OSError: it cannot be started."""

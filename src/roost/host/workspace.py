@@ -16,7 +16,7 @@ from anyio import to_thread
 from msgspec import UNSET, UnsetType
 
 from roost.host.clone import BASE_GLOB, Tell, find_commit, make_clone
-from roost.host.copying import begin, copy_prepared, excluded_changed, forget_begun, repositories_in, untouched
+from roost.host.copying import OWN, begin, copy_prepared, excluded_changed, forget_begun, repositories_in, untouched
 from roost.host.git import GitFailed, ask_git, in_repository, run_git
 from roost.host.given import given_note
 from roost.host.inside import Inside
@@ -89,7 +89,8 @@ class LocalWorkspaces:
         if await anyio.Path(_note(root)).exists():
             return False
         if spec.kind == "folder":
-            return any(await to_thread.run_sync(os.listdir, root)) and not await to_thread.run_sync(untouched, root)
+            names = set(await to_thread.run_sync(os.listdir, root))
+            return bool(names - {OWN}) and not await to_thread.run_sync(untouched, root)
         several = spec.prepared is not UNSET or bool(spec.others)
         inside = await to_thread.run_sync(repositories_in, root) if several else []
         try:

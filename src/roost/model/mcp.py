@@ -7,7 +7,7 @@ its host puts them back (`whole`) and gives them to no other process (`without_s
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from msgspec import UNSET
@@ -85,7 +85,8 @@ def masked(server: McpServer) -> McpServer:
     """As it may be seen."""
     url = server.url if server.url is UNSET or "?" not in server.url else f"{server.url.partition('?')[0]}?{MASK}"
     shown = {"env": dict.fromkeys(server.env, MASK), "headers": dict.fromkeys(server.headers, MASK), "url": url}
-    return McpServer(**asdict(server) | shown)
+    plain: dict[str, Any] = asdict(server) | shown
+    return McpServer(**plain)
 
 
 def whole(servers: Sequence[McpServer], env: Mapping[str, str]) -> tuple[McpServer, ...]:

@@ -3,6 +3,7 @@
 from roost.ports.agents import Driver as Driver
 from roost.ports.agents import Home as Home
 from roost.ports.agents import Past as Past
+from roost.ports.agents import Pipe as Pipe
 from roost.ports.agents import Process as Process
 from roost.ports.agents import Program as Program
 from roost.ports.agents import Turn as Turn

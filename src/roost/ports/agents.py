@@ -1,6 +1,6 @@
 """What a driver is, and what it is given."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -59,8 +59,26 @@ class Program(Protocol):
         ...
 
 
+class Pipe(Protocol):
+    """A program at the other end of a connection."""
+
+    def read(self) -> AsyncIterator[bytes]:
+        """What it says, as it comes, to its end; to be read once."""
+        ...
+
+    async def write(self, data: bytes) -> None:
+        """Raises: OSError: it does not listen any more."""
+        ...
+
+
 class Home(Protocol):
     """What an agent has beside its runs."""
+
+    async def listen(self, workspace: Path, heard: Callable[[Pipe], Awaitable[None]]) -> Sequence[str]:
+        """Let programs that the agent starts talk to its driver. Returns a command; whoever runs it in or below the
+        workspace, also in the sandbox, has its standard input and output connected with a call of `heard`, until that
+        returns or the host goes. Raises: OSError: there is no place for it."""
+        ...
 
     async def launch(self, command: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> Program:
         """Start the agent in its own group. What it says on standard error goes to the session's log of diagnostics.

@@ -28,7 +28,8 @@ class Quirk(StrEnum):
 class AcpAgent(Struct, frozen=True, kw_only=True):
     """How to run one kind of agent. `credentials`: files it signs in with, relative to HOME; the first is there once it
     has been signed in, `keys` are variables that do instead; `login` is its command for that, `sign_in` says so.
-    `hosts`: where its models are. `install`: how to get it. `mode`: what it is set to if the session names none."""
+    `hosts`: where its models are. `install`: how to get it. `mode`: what it is set to if the session names none.
+    `tools`: Roost's own are offered to it."""
 
     name: str
     command: tuple[str, ...]
@@ -42,6 +43,7 @@ class AcpAgent(Struct, frozen=True, kw_only=True):
     mode: str | None = None
     quirks: dict[Quirk, str] = {}
     insist: bool = False
+    tools: bool = True
     can: AgentCan | None = None
 
 
@@ -143,5 +145,7 @@ def acp_agent(name: str, own: AgentSettings | None) -> AcpAgent | None:
     if own is None:
         return row
     if row is None:
-        return AcpAgent(name=name, command=own.command, env=own.env, insist=True) if own.command else None
-    return replace(row, command=own.command or row.command, env=row.env | own.env, insist=own.insist)
+        row = AcpAgent(name=name, command=own.command, env=own.env, insist=True, tools=own.tools)
+        return row if own.command else None
+    command = own.command or row.command
+    return replace(row, command=command, env=row.env | own.env, insist=own.insist, tools=own.tools)

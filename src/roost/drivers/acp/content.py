@@ -3,30 +3,32 @@
 import base64
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from anyio import to_thread
 
+from roost.drivers.acp.reports import FOLDER
+from roost.model.errors import AgentFailed
 from roost.model.events import FileInput, InputPart, TextInput
 from roost.ports import Turn
 
 
-async def blocks_of(
-    parts: Sequence[InputPart], turn: Turn, able: Mapping[str, Any], attic: Path
-) -> list[dict[str, Any]]:
-    """`able`: the agent's `promptCapabilities`. What it cannot take is written into `attic`, and named to it: every
-    agent takes names of files. Raises: BlobNotFound, InvalidBody."""
+async def blocks_of(parts: Sequence[InputPart], turn: Turn, able: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """`able`: the agent's `promptCapabilities`. What it cannot take is put into the workspace, out of git's sight, and
+    named to it: every agent takes names of files. Raises: BlobNotFound, InvalidBody; AgentFailed: there is no place
+    for it."""
     blocks: list[dict[str, Any]] = []
     for number, part in enumerate(parts):
         if isinstance(part, TextInput):
             blocks.append({"type": "text", "text": part.text})
         else:
-            blocks.append(await _file(part, f"file-{number}", turn, able, attic))
+            blocks.append(await _file(part, f"file-{number}", turn, able))
     return blocks
 
 
-async def _file(part: FileInput, name: str, turn: Turn, able: Mapping[str, Any], attic: Path) -> dict[str, Any]:
+async def _file(part: FileInput, name: str, turn: Turn, able: Mapping[str, Any]) -> dict[str, Any]:
     data = await turn.fetch(part)
     kind, mime = part.mime.partition("/")[0], part.mime
     if kind in ("image", "audio") and able.get(kind):
@@ -35,11 +37,23 @@ async def _file(part: FileInput, name: str, turn: Turn, able: Mapping[str, Any],
     if able.get("embeddedContext") and (kind == "text" or mime == "application/json"):
         text = data.decode(errors="replace")
         return {"type": "resource", "resource": {"uri": f"file:///{named}", "mimeType": mime, "text": text}}
-    path = await to_thread.run_sync(_write, attic, named, data)
+    try:
+        path = await to_thread.run_sync(_write, turn.workspace, named, data)
+    except OSError as error:
+        raise AgentFailed(f"{named} could not be put into {FOLDER} of the workspace: {error}") from None
     return {"type": "resource_link", "uri": path.as_uri(), "name": named, "mimeType": mime, "size": len(data)}
 
 
-def _write(attic: Path, name: str, data: bytes) -> Path:
-    path = Path(tempfile.mkdtemp(dir=attic)) / name
+def _write(workspace: Path, name: str, data: bytes) -> Path:
+    """Raises: OSError: something else has the name of a folder, such as a link that leads away."""
+    folder = workspace.resolve() / FOLDER
+    for each in (folder, folder / "prompts"):
+        with suppress(FileExistsError):
+            each.mkdir(mode=0o700)
+        if each.is_symlink() or not each.is_dir():
+            raise NotADirectoryError(f"{each} is no folder")
+    with suppress(FileExistsError), (folder / ".gitignore").open("x") as file:
+        file.write("*\n")
+    path = Path(tempfile.mkdtemp(dir=folder / "prompts")) / name
     path.write_bytes(data)
     return path

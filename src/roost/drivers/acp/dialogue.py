@@ -13,6 +13,7 @@ from acp.schema import ClientCapabilities, FileSystemCapabilities, Implementatio
 from anyio import to_thread
 
 import roost
+from roost.drivers.acp import reports, tools
 from roost.drivers.acp.abilities import Abilities
 from roost.drivers.acp.agents import AcpAgent
 from roost.drivers.acp.calls import fitting
@@ -21,7 +22,7 @@ from roost.drivers.acp.finding import find
 from roost.drivers.acp.memory import recollection
 from roost.drivers.acp.peer import Peer
 from roost.drivers.acp.raw import table
-from roost.drivers.acp.servers import servers_of
+from roost.drivers.acp.servers import own_server, servers_of
 from roost.drivers.acp.translate import SOURCE
 from roost.installs.places import Installs
 from roost.model import events as e
@@ -58,7 +59,8 @@ class Ground(msgspec.Struct, frozen=True):
 class Dialogue:
     """Open it with `open_dialogue`."""
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: Ground, door: Sequence[str] | None) -> None:
+        """`door`: what the agent is to start to reach Roost's tools."""
         self.exchange: Exchange | None = None
         """The run that goes on: it hears what the agent says."""
         self.lesson = ""
@@ -69,7 +71,7 @@ class Dialogue:
         self.peer: Peer
         self.cost = 0.0
         """US dollars, as the agent counts: of its whole session."""
-        self._ground = ground
+        self._ground, self._door = ground, door
         self._deaf = False
         self._missed: deque[e.Native] = deque(maxlen=MAX_MISSED)
         self._ready = False
@@ -97,6 +99,7 @@ class Dialogue:
                 if answer.get("protocolVersion") != PROTOCOL_VERSION:
                     raise StartFailed(f"{ground.agent.name} does not speak version {PROTOCOL_VERSION} of the protocol")
                 self.abilities = Abilities(ground.agent, answer)
+                self.abilities.tools = self._door is not None
                 await self._take_up(options)
                 await self.configure({"mode": ground.agent.mode, **options}, "started")
         except TimeoutError:
@@ -122,7 +125,7 @@ class Dialogue:
         """Go on with the agent's own session by the best way that works, and write down which that was."""
         state, ground = self._ground.past.state, self._ground
         servers = servers_of(ground.agent, options.get("mcp", ()), self.abilities.raw, ground.env.get("PATH"))
-        place: dict[str, Any] = {"cwd": str(ground.workspace), "mcpServers": servers}
+        place: dict[str, Any] = {"cwd": str(ground.workspace), "mcpServers": [*servers, *own_server(self._door)]}
         known = state.get("session")
         ways = {"resumed": ("session/resume", self.abilities.resumes), "loaded": ("session/load", self.abilities.loads)}
         for taken_up, (method, able) in ways.items():
@@ -136,8 +139,13 @@ class Dialogue:
         before = await recollection(self._ground.past)
         kit = options.get("kit")
         given = kit.instructions.text if isinstance(kit, e.Kit) and kit.instructions is not msgspec.UNSET else ""
-        self.lesson = "\n\n".join(text for text in (given, before) if text)
+        self.lesson = "\n\n".join(text for text in (self._tools_told(), given, before) if text)
         self._ground.past.keep({"session": self.session}, "seeded" if before else "new")
+
+    def _tools_told(self) -> str:
+        if not self._ground.agent.tools:
+            return ""
+        return reports.TOLD if self._door is None else tools.TOLD
 
     async def _again(self, method: str, **params: Any) -> bool:
         """Whether the agent has found its session. What it says of it meanwhile is in our log already."""
@@ -263,8 +271,8 @@ class Dialogue:
             await self.exchange.say([body])
 
 
-async def open_dialogue(ground: Ground, options: Mapping[str, Any]) -> Dialogue:
+async def open_dialogue(ground: Ground, options: Mapping[str, Any], door: Sequence[str] | None) -> Dialogue:
     """A process of the agent, ready for prompts. Raises: AgentNotInstalled, StartFailed, AgentFailed."""
-    dialogue = Dialogue(ground)
+    dialogue = Dialogue(ground, door)
     await dialogue.open(options)
     return dialogue

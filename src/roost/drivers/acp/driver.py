@@ -1,24 +1,29 @@
 """Any agent that speaks the Agent Client Protocol (README.md beside this file), as a ports.Driver."""
 
-import shutil
-import tempfile
+import logging
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import anyio
-from anyio import to_thread
 from msgspec import UNSET
 
 from roost.drivers.acp.agents import AcpAgent, Quirk
 from roost.drivers.acp.content import blocks_of
 from roost.drivers.acp.dialogue import Dialogue, Ground, open_dialogue
 from roost.drivers.acp.exchange import Exchange
-from roost.drivers.acp.translate import FINISH, tokens_of
+from roost.drivers.acp.mcp import serve
+from roost.drivers.acp.reports import take_reports
+from roost.drivers.acp.servers import takes
+from roost.drivers.acp.tools import Tools
+from roost.drivers.acp.translate import FINISH, REJECTED, tokens_of
 from roost.installs.places import Installs
 from roost.model import events as e
 from roost.model.errors import AgentFailed, AgentUnattended, RoostError
 from roost.ports import Home, Past, Turn
+
+log = logging.getLogger("roost.drivers.acp")
 
 
 class AcpDriver:
@@ -32,14 +37,16 @@ class AcpDriver:
         self._dialogue: Dialogue | None = None
         self._opening = anyio.Lock()
         self._exchange: Exchange | None = None
-        self._attic: Path | None = None
+        self._tools = Tools(lambda: None if self._exchange is None else self._exchange.turn)
+        self._door: Sequence[str] | None = None
 
     async def start(
         self, workspace: Path, env: Mapping[str, str], options: Mapping[str, Any], past: Past, home: Home
     ) -> dict[str, Any]:
         if Quirk.NEVER_ASKS in self._agent.quirks and not self._agent.insist:
             raise AgentUnattended(f"{self._agent.name} asks for no permission: `insist = true` in its table allows it")
-        self._ground = Ground(self._agent, workspace, env, past, home, self._installs)
+        self._ground = ground = Ground(self._agent, workspace, env, past, home, self._installs)
+        self._door = self._door or await self._offer(ground)
         self._options = dict(options)
         return (await self._open()).abilities.told()
 
@@ -85,14 +92,22 @@ class AcpDriver:
         dialogue, self._dialogue = self._dialogue, None
         if dialogue is not None:
             await dialogue.close()
-        if self._attic is not None:
-            await to_thread.run_sync(shutil.rmtree, self._attic, True)
+
+    async def _offer(self, ground: Ground) -> Sequence[str] | None:
+        """What the agent is to start to reach Roost's tools; None: it is not offered them as a server."""
+        if not self._agent.tools or not takes(self._agent, "stdio"):
+            return None
+        try:
+            return await ground.home.listen(ground.workspace, partial(serve, tools=self._tools))
+        except OSError as error:
+            log.warning("Roost's tools are not offered: %s", error)
+            return None
 
     async def _open(self) -> Dialogue:
         """The agent as it is, or started again."""
         async with self._opening:
             if self._dialogue is None or self._dialogue.peer.gone:
-                self._dialogue = await open_dialogue(self._ground, self._options)
+                self._dialogue = await open_dialogue(self._ground, self._options, self._door)
                 self._ground.home.able(self._dialogue.abilities.told())
             return self._dialogue
 
@@ -103,8 +118,10 @@ class AcpDriver:
         inputs = [exchange.turn.input]
         while True:
             parts = [part for given in inputs for part in given]
-            blocks = await blocks_of(parts, exchange.turn, dialogue.abilities.prompt, self._folder())
+            blocks = await blocks_of(parts, exchange.turn, dialogue.abilities.prompt)
             await self._turn(dialogue, exchange, blocks, _command(parts))
+            if self._agent.tools and self._door is None:
+                exchange.note(await take_reports(exchange.turn, self._tools))
             inputs = [] if exchange.aborted else exchange.joined()
             if not inputs:
                 return exchange.saying.result()
@@ -120,7 +137,7 @@ class AcpDriver:
         reason = str(answer.get("stopReason"))
         if Quirk.SILENT_FAILURE in self._agent.quirks and reason == "end_turn" and exchange.saying.silent:
             raise AgentFailed(f"{self._agent.name} has ended its turn without a word: its model may have failed")
-        finish = FINISH.get(reason, reason)
+        finish = REJECTED if exchange.ended_by_rejection(reason) else FINISH.get(reason, reason)
         spent = dialogue.cost - charged if dialogue.cost >= charged else dialogue.cost  # it counts from 0 again
         tokens = tokens_of(answer)
         if tokens is not None or spent:
@@ -128,12 +145,6 @@ class AcpDriver:
         await exchange.say(exchange.saying.close(finish))
         if spent:
             self._ground.past.keep({"session": dialogue.session, "cost": dialogue.cost})
-
-    def _folder(self) -> Path:
-        """Where files of prompts lie that the agent cannot take otherwise; gone with the host."""
-        if self._attic is None:
-            self._attic = Path(tempfile.mkdtemp(prefix="roost-prompt-"))
-        return self._attic
 
 
 def _command(parts: Sequence[e.InputPart]) -> str | None:

@@ -14,8 +14,9 @@ from acp.schema import RequestPermissionRequest
 
 from roost.drivers.acp import files
 from roost.drivers.acp.calls import MAX_FIELD_BYTES
-from roost.drivers.acp.permissions import CANCELLED, asked_for, feedback, outcome
+from roost.drivers.acp.permissions import CANCELLED, allowed, asked_for, feedback, outcome
 from roost.drivers.acp.terminals import Terminals
+from roost.drivers.acp.tools import CALLS
 from roost.drivers.acp.translate import SOURCE, Media, Said, Saying
 from roost.model import events as e
 from roost.model.errors import RoostError
@@ -36,6 +37,14 @@ class Exchange:
         self._agent = agent
         self._feedback: list[str] = []
         self._asking: set[anyio.CancelScope] = set()
+
+    def note(self, words: Iterable[str]) -> None:
+        """Tell the agent this in its next turn, as it has no other way to learn it."""
+        self._feedback += words
+
+    def ended_by_rejection(self, reason: str) -> bool:
+        """Whether a turn that has ended like this was ended by the agent because something was not allowed."""
+        return not self.aborted and self.saying.rejected and (reason == "cancelled" or self.saying.speechless)
 
     def again(self) -> None:
         """The agent begins another turn of the same run: what it says now is another message."""
@@ -81,6 +90,8 @@ class Exchange:
         else:
             await self.say(self.saying.call(given))
         call = self.saying.calls[given["toolCallId"]]
+        if call.tool == "other" and call.title in CALLS:
+            return allowed(options)
         asked = asked_for(call, given, self.saying.message, self.turn.workspace, options)
         if len(msgspec.json.encode(asked)) > MAX_ASKED_BYTES:
             raise RequestError.invalid_params({"details": f"over {MAX_ASKED_BYTES} bytes to be decided"})
@@ -92,6 +103,8 @@ class Exchange:
                 reply = await self.turn.ask(asked)
             finally:
                 self._asking.discard(scope)
+            if reply.reply == "reject":
+                self.saying.reject()
             if words := feedback(asked, reply):
                 self._feedback.append(words)
             return outcome(reply, options)

@@ -24,7 +24,7 @@ async def read_text_file(workspace: Path, params: dict[str, Any]) -> dict[str, A
     last = None if asked.limit is None else first + asked.limit
 
     def read() -> str:
-        path = _inside(workspace, asked.path)
+        path = inside(workspace, asked.path)
         if path.stat().st_size > MAX_FILE_BYTES:
             raise RequestError.invalid_params({"details": f"{asked.path}: over {MAX_FILE_BYTES} bytes"})
         with path.open(encoding="utf-8", newline="") as file:
@@ -38,7 +38,7 @@ async def write_text_file(workspace: Path, params: dict[str, Any]) -> dict[str, 
     asked = WriteTextFileRequest.model_validate(params)
 
     def write() -> str:
-        path = _inside(workspace, asked.path)
+        path = inside(workspace, asked.path)
         path.parent.mkdir(parents=True, exist_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
         with os.fdopen(os.open(path, flags, 0o666), "wb") as file:
@@ -49,7 +49,7 @@ async def write_text_file(workspace: Path, params: dict[str, Any]) -> dict[str, 
     return {}
 
 
-def _inside(workspace: Path, path: str) -> Path:
+def inside(workspace: Path, path: str) -> Path:
     """Raises: RequestError: it leads out, perhaps by a link."""
     root = workspace.resolve()
     found = (root / path).resolve()

@@ -29,25 +29,38 @@ def asked_for(
     call: ToolCall, given: Mapping[str, Any], message: MessageId, workspace: Path, options: Sequence[Mapping[str, Any]]
 ) -> PermissionAsked:
     """What a person decides: which tool, on what. `given`: the call as the request has it, which counts, whatever was
-    said of the call before. The options are kept as the agent has named them."""
+    said of the call before. The options are kept as the agent has named them, with the replies that they stand for."""
     patterns = _patterns(call, table(given.get("rawInput")) or table(call.input), workspace)
     return PermissionAsked(
         request=new_request_id(),
         permission=call.tool,
         patterns=patterns,
         always=tuple(literal(pattern) for pattern in patterns),
-        metadata={"title": call.title, "options": [dict(option) for option in options]},
+        metadata={
+            "title": call.title,
+            "options": [dict(option) for option in options],
+            "replies": [reply for reply in CHOICES if _chosen(reply, options) is not None],
+        },
         tool=ToolRef(message=message, call=call.call),
     )
 
 
 def outcome(reply: PermissionReplied, options: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Our answer in the agent's words. Nobody answered, or nothing it offers is what was said: cancelled."""
-    for kind in CHOICES.get(reply.reply, ()):
-        for option in options:
-            if option.get("kind") == kind:
-                return {"outcome": {"outcome": "selected", "optionId": option["optionId"]}}
-    return CANCELLED
+    chosen = _chosen(reply.reply, options)
+    return CANCELLED if chosen is None else {"outcome": {"outcome": "selected", "optionId": chosen["optionId"]}}
+
+
+def allowed(options: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The answer to what need not be asked."""
+    chosen = _chosen("once", options) or _chosen("always", options)
+    return CANCELLED if chosen is None else {"outcome": {"outcome": "selected", "optionId": chosen["optionId"]}}
+
+
+def _chosen(reply: str, options: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The option that says this, and no more than that needs."""
+    kinds = CHOICES.get(reply, ())
+    return next((option for kind in kinds for option in options if option.get("kind") == kind), None)
 
 
 def feedback(asked: PermissionAsked, reply: PermissionReplied) -> str | None:

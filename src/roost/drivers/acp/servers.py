@@ -1,12 +1,13 @@
 """The servers of tools that a session was given, as an agent is told of them; what it cannot use is refused. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from shutil import which
 from typing import Any
 
 from roost.drivers.acp.agents import AcpAgent
 from roost.drivers.acp.raw import table
 from roost.model.errors import McpUnsupported
+from roost.model.mcp import OWN
 from roost.model.values import McpServer
 
 
@@ -15,6 +16,11 @@ def servers_of(
 ) -> list[dict[str, Any]]:
     """`raw`: the agent's capabilities as it said them; `path`: where it finds commands. Raises: McpUnsupported."""
     return [_told(agent, server, table(raw.get("mcpCapabilities")), path) for server in given]
+
+
+def own_server(door: Sequence[str] | None) -> list[dict[str, Any]]:
+    """Roost's own, if it is offered."""
+    return [] if door is None else [{"name": OWN, "command": door[0], "args": list(door[1:]), "env": []}]
 
 
 def _told(agent: AcpAgent, server: McpServer, able: Mapping[str, Any], path: str | None) -> dict[str, Any]:

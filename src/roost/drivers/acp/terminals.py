@@ -3,7 +3,6 @@
 import codecs
 from collections.abc import Awaitable, Callable
 from itertools import count
-from pathlib import Path
 from typing import Any, Final
 
 import anyio
@@ -11,6 +10,7 @@ import anyio.abc
 from acp import RequestError
 from acp.schema import CreateTerminalRequest
 
+from roost.drivers.acp.files import inside
 from roost.ports import Process, Turn
 
 MAX_OUTPUT_CHARS: Final = 1024 * 1024
@@ -77,7 +77,7 @@ class Terminals:
         if len(self._open) >= MAX_TERMINALS:
             raise RequestError.invalid_params({"details": f"at most {MAX_TERMINALS} terminals at a time"})
         try:
-            process = await self._turn.spawn(_words(asked), cwd=Path(asked.cwd) if asked.cwd else None)
+            process = await self._turn.spawn(_words(asked), cwd=inside(self._turn.workspace, asked.cwd or "."))
         except (OSError, ValueError) as error:
             raise RequestError.invalid_params({"details": str(error)}) from None
         most = MAX_OUTPUT_CHARS if asked.output_byte_limit is None else asked.output_byte_limit

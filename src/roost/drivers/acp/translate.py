@@ -21,6 +21,8 @@ FINISH: Final[Mapping[str, str]] = {
     "cancelled": "aborted",
 }
 """What the end of a message is called here, by the protocol's reason for the end of a turn."""
+REJECTED: Final = "rejected"
+"""The same of a turn that the agent ended because something was not allowed."""
 SOURCE: Final = "acp"
 MAX_RESULT_CHARS: Final = 32 * 1024
 _TOOL: Final = frozenset(
@@ -63,6 +65,8 @@ class Saying:
         self.calls: dict[str, ToolCall] = {}
         self.context: dict[str, Any] = {}
         """How much of what the model can see is used, and of how much, in tokens."""
+        self.rejected, self.speechless = False, False
+        """Something was not allowed in this turn; and since then not a word was said, and nothing begun."""
         self._agent = agent
         self._printed: dict[str, str] = {}
         self._opened = False
@@ -74,6 +78,9 @@ class Saying:
     def silent(self) -> bool:
         """Not a word has been said, and nothing done."""
         return not self._opened
+
+    def reject(self) -> None:
+        self.rejected = self.speechless = True
 
     def result(self) -> e.RunResult:
         """Of a run whose last turn this was."""
@@ -102,6 +109,7 @@ class Saying:
         if name not in self.calls:
             yield from self._open()
             yield from self._pause()
+            self.speechless = False
             self.calls[name] = ToolCall(self.message, name, self._printed)
         yield from self.calls[name].update(given)
 
@@ -168,6 +176,7 @@ class Saying:
             yield from self._pause()
             self._text = new_part_id(), kind
             yield e.PartStart(message=self.message, part=self._text[0], kind=kind)
+        self.speechless = False
         part = self._text[0]
         if kind == "reasoning":
             yield e.ReasoningDelta(message=self.message, part=part, delta=text)
