@@ -57,6 +57,7 @@ class _Prompt:
         self.message: MessageId | UnsetType = UNSET
         self.end: Event | None = None
         self.given_up = False
+        self.known = anyio.Event()
         self.stop = "end_turn"
         self.over = anyio.Event()
         self._accepted, self._waiting = accepted, Waiting(accepted)
@@ -64,6 +65,7 @@ class _Prompt:
     def hear(self, event: Event) -> None:
         if event.seq == self._accepted.seq and isinstance(event.body, e.Queued):
             self.message = event.body.message
+            self.known.set()
         if self.run is UNSET:
             try:
                 self.run = self._waiting.run_after(event)
@@ -71,6 +73,8 @@ class _Prompt:
                 self.given_up = True
                 self.over.set()
                 return
+        if self.run is not UNSET:
+            self.known.set()
         if self.run is not UNSET and ends(event, self.run):
             self.end = event
             self.over.set()
@@ -82,6 +86,8 @@ class Attached:
     def __init__(self, session: AsyncSession, info: SessionInfo, editor: Editor) -> None:
         self.session = session
         self.choices = Choices()
+        self.cancels = 0
+        """How often the editor has cancelled: a prompt that is still on its way may be meant."""
         self._editor = editor
         self._teller = Teller(_root(info))
         self._seq = info.seq
@@ -247,16 +253,22 @@ class Attached:
 
     # --- doing ---
 
-    async def prompt(self, parts: list[InputPart]) -> tuple[str, RunId | UnsetType]:
-        """Hand it over and wait for the end of its run: the protocol's reason for that, and the run. Raises:
-        RequestError: the run has failed; StreamLost; what `AsyncSession.start` raises."""
+    async def prompt(self, parts: list[InputPart], cancels: int) -> tuple[str, RunId | UnsetType]:
+        """Hand it over and wait for the end of its run: the protocol's reason for that, and the run. `cancels`: as many
+        as there were when the editor said it. Raises: RequestError: the run has failed; StreamLost; what
+        `AsyncSession.start` raises."""
         async with self._turn:
+            if cancels != self.cancels:
+                return "cancelled", UNSET
             try:
                 accepted = await self.session.start(parts)
             except SessionBusy:
                 accepted = await self.session.start(parts, delivery="queue")
             prompt = _Prompt(accepted)
             self._prompts.append(prompt)
+        if cancels != self.cancels:
+            await prompt.known.wait()
+            await self._stop([prompt])
         await prompt.over.wait()
         if prompt.end is None:
             if prompt.given_up:
@@ -281,7 +293,11 @@ class Attached:
 
     async def cancel(self) -> None:
         """Stop the open run, and give up what the editor has queued."""
-        for prompt in self._prompts:
+        self.cancels += 1
+        await self._stop(self._prompts)
+
+    async def _stop(self, prompts: list[_Prompt]) -> None:
+        for prompt in prompts:
             if prompt.run is UNSET and prompt.message is not UNSET:
                 with suppress(RoostError):
                     await self.session.unqueue(prompt.message)
@@ -291,6 +307,7 @@ class Attached:
     def _end(self) -> None:
         """Nobody hears any more how prompts end."""
         for prompt in self._prompts:
+            prompt.known.set()
             prompt.over.set()
 
 

@@ -167,10 +167,11 @@ class Face:
 
     async def prompt(self, asked: schema.PromptRequest) -> dict[str, Any]:
         attached = self._of(asked.session_id)
+        cancels = attached.cancels
         parts = await parts_of(asked.prompt, self._client)
         if asked.session_id in self._unnamed:
             await self._name(attached, parts)
-        reason, run = await attached.prompt(parts)
+        reason, run = await attached.prompt(parts, cancels)
         answer: dict[str, Any] = {"stopReason": reason}
         return answer if run is UNSET else answer | {"usage": await _usage(attached), "_meta": {META: {"run": run}}}
 
