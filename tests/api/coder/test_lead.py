@@ -282,14 +282,17 @@ async def test_a_driver_is_told_the_session_file_of_the_one_before(hub: Served) 
     query = "driverMode=rpc&driverInstanceId="
     async with leading(hub, query + "one") as (lead, session):
         head = session.seq
-        for line in ("{}", "[]"):
+        header = '{"type": "session", "version": 3, "id": "0198-a", "cwd": "/srv/shop"}'
+        for line in ('{"type": "message", "id": "7"}', "[]", "no json", header, '{"type": "session", "id": 7}'):
             await say(lead, type="session_entry", path="/tmp/a.jsonl", line=line)
-        await say(lead, type="session_write", path="/tmp/a.jsonl", content="{}")
+        await say(lead, type="session_write", path="/tmp/a.jsonl", content=f"{header}\n[]")
         await say(lead, type="session_entry", path="x" * 4097, line="")
         await until(lead, lambda frame: frame.get("type") == "protocol_error")
-        assert session.seq == head + 1  # where it lies is said once
+        assert session.seq == head + 2  # where it lies, and whose it is: each said once
     async with connected(hub, f"sessionId={session.id}&{query}two") as socket:
-        assert (await heard(socket))["resume"] == {"sessionFile": "/tmp/a.jsonl"}
+        assert (await heard(socket))["resume"] == {
+            "sessionFile": "/tmp/a.jsonl", "piSessionId": "0198-a", "cwd": "/srv/shop",
+        }  # fmt: skip
 
 
 async def test_a_lead_hears_who_watches_and_what_its_session_is_called(hub: Served) -> None:

@@ -57,10 +57,14 @@ class Init(Shape, frozen=True, kw_only=True, tag_field="type", tag="init"):
 
 
 def init_of(
-    record: Record, role: Role, agents: Sequence[Struct] = (), agent: str | None = None, resume: str | None = None
+    record: Record,
+    role: Role,
+    agents: Sequence[Struct] = (),
+    agent: str | None = None,
+    resume: dict[str, str] | UnsetType = UNSET,
 ) -> Init:
-    """`agents`: those a lead may hand tasks to; `agent`: the role of a sub-agent; `resume`: the session file of the
-    driver before."""
+    """`agents`: those a lead may hand tasks to; `agent`: the role of a sub-agent; `resume`: of the driver before
+    (session_file.py)."""
     model = pi.model_of(record.model)
     return Init(
         role=role,
@@ -72,7 +76,7 @@ def init_of(
         task=record.task,
         model=UNSET if model is None else ModelName(**model),
         agent_role=agent or UNSET,
-        resume=UNSET if resume is None else {"sessionFile": resume},
+        resume=resume,
     )
 
 

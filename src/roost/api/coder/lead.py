@@ -20,6 +20,7 @@ from roost.api.coder.connection import BEAT, Connection, bytes_of
 from roost.api.coder.facts import text_of
 from roost.api.coder.live import Live, Lives, Page
 from roost.api.coder.reporting import UNREAD, Report
+from roost.api.coder.session_file import followed, resume_of
 from roost.api.coder.sub_agent import SubAgent
 from roost.api.coder.told import patterns
 from roost.api.framing import allow
@@ -52,9 +53,6 @@ UNTYPED: Final = "(at the terminal)"
 MAX_DIALOGS: Final = 100
 """Open dialogs of a driver that are remembered; older ones cannot be answered any more."""
 MAX_OWN: Final = 100
-MAX_PATH_CHARS: Final = 4096
-SESSION_FILE: Final = "sessionFile"
-"""What a driver keeps for the one that comes after it (`agent-state`)."""
 MAX_FRAME_BYTES: Final = 32 * 1024 * 1024
 """Of a lead: it also sends what its model is given, images among it."""
 RPC: Final = "rpc"
@@ -76,10 +74,6 @@ class _UiRequest(Struct, frozen=True):
 
 class _Tool(Struct, frozen=True):
     name: str = ""
-
-
-class _SessionFile(Struct, frozen=True):
-    path: str
 
 
 class _Rename(Struct, frozen=True):
@@ -227,7 +221,7 @@ class _Leading:
         self._report.resume((await self._session.snapshot()).messages, self._open_run())
         agents = await agents_for(self._hub, self._by)
         record = self._session.record_now
-        init = frames.init_of(record, "lead", agents, resume=record.agent_state.get(SESSION_FILE))
+        init = frames.init_of(record, "lead", agents, resume=resume_of(record.agent_state))
         await self._connection.greet(self._session, init)
         self._greeted.set()
         while (message := await self._connection.receive())["type"] == "websocket.receive":
@@ -323,13 +317,11 @@ class _Leading:
         return frames.text(frames.Actions(id=frames.head_of(frame).id))
 
     async def _session_file(self, frame: bytes) -> str:
-        """The file is the driver's own, and the log holds what was said; where it lies is kept for the next one."""
-        path = frames.outlined(frame, _SessionFile).path
-        if len(path) > MAX_PATH_CHARS:
-            raise InvalidRequest(f"path: at most {MAX_PATH_CHARS} characters")
+        """Said once: most lines of a session file change nothing of what the next driver is told."""
         state = self._session.record_now.agent_state
-        if state.get(SESSION_FILE) != path:
-            await self._lead.append([e.AgentState(state=state | {SESSION_FILE: path})], UNSET)
+        changed = followed(state, frame)
+        if changed != state:
+            await self._lead.append([e.AgentState(state=changed)], UNSET)
         return ""
 
     async def _ignored(self, _: bytes) -> str:
