@@ -26,7 +26,7 @@ demo: setup ## see a session survive a killed hub, without any key or agent
 	@$(BIN)/python demo/run.py $(ARGS)
 
 test: setup ## all tests except the long ones; more options: make test ARGS="-k cursor -x"
-	@scripts/need git:git
+	@scripts/need git:git bwrap:bubblewrap
 	@$(PYTEST) -m "not long and not agents" $(ARGS)
 
 test-fast: setup ## the same without the tests that start or kill processes
@@ -38,7 +38,7 @@ test-long: setup ## the tests that take minutes
 	@$(BIN)/python -m pytest -m long $(ARGS)
 
 test-agents: setup ## real agents with a model that is not, where there is no network; installs them first
-	@scripts/need unshare:util-linux ip:iproute2
+	@scripts/need unshare:util-linux ip:iproute2 bwrap:bubblewrap
 	@$(BIN)/python -m tests.agents.installed
 	@scripts/alone $(BIN)/python -m pytest -m agents $(ARGS)
 

@@ -18,7 +18,7 @@ settings.load_profile("roost")
 
 FIXTURES_MAY_TAKE_SECONDS = 30
 LIMIT = pytest.StashKey[float]()
-WITH_PROCESSES = frozenset({"behaviour", "bench", "cli", "demo", "docs", "fuzz", "testing"})
+WITH_PROCESSES = frozenset({"behaviour", "bench", "cli", "demo", "docs", "fuzz", "sandbox", "testing"})
 """Rooms of tests that start hubs, hosts and commands: minutes in all. `make test-fast` leaves them out."""
 
 
@@ -43,6 +43,7 @@ def strangers_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path
         for name in ours:
             patch.delenv(name)
         patch.setenv("ROOST_DATA", str(home / "roost"))
+        patch.setenv("ROOST_SANDBOX", "none")  # agents under test share files with it; tests/sandbox encloses them
         patch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
         patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
         yield home

@@ -20,8 +20,11 @@ own is a table of the settings: [add your own agent](../howto/add-an-agent.md); 
 |---|---|---|---|
 """
 FILES: Final = """
-| Agent | Signs in with, in its HOME | Talks to |
-|---|---|---|
+In a [sandbox](../explanation/sandbox.md) it has of its user's HOME the files that it signs in with, and copies of those
+that it is set up with, and reaches these hosts:
+
+| Agent | Signs in with | Set up with | Talks to |
+|---|---|---|---|
 """
 QUIRKS: Final = """
 What they do that the protocol does not say, and what Roost makes of it:
@@ -30,7 +33,8 @@ What they do that the protocol does not say, and what Roost makes of it:
 |---|---|---|
 """
 FOLLOWS: Final = {
-    "never_asks": "it starts only with `insist = true` in its table of the settings: nobody is asked before it acts",
+    "never_asks": "it runs in a sandbox; without one it starts only with `insist = true` in its table of the settings: "
+    "nobody is asked before it acts",
     "not_loadable": "it is never asked to load a session; a new one is `seeded`",
     "silent_failure": "such a turn ends the run with `agent_failed`",
 }
@@ -40,7 +44,7 @@ def page() -> str:
     title, _, text = (ROOT / SOURCE).read_text(encoding="utf-8").partition("\n\n")
     rows = list(AGENTS.values())
     known = KNOWN + "\n".join(_known(row) for row in rows)
-    files = FILES + "\n".join(f"| `{row.name}` | {_listed(row.credentials)} | {_listed(row.hosts)} |" for row in rows)
+    files = FILES + "\n".join(_files(row) for row in rows)
     quirks = QUIRKS + "\n".join(line for row in rows for line in _quirks(row))
     modes = "\n".join(
         f"`{row.name}` is set to the mode `{row.mode}` unless the session names another." for row in rows if row.mode
@@ -52,6 +56,10 @@ def page() -> str:
 def _known(row: AcpAgent) -> str:
     packages = ", ".join(f"`{name}@{version}`" for name, version in PINS.of(row.name).packages.items())
     return f"| `{row.name}` | `{' '.join(row.command)}` | {packages} | `{row.install}` |"
+
+
+def _files(row: AcpAgent) -> str:
+    return f"| `{row.name}` | {_listed(row.credentials)} | {_listed(row.configuration)} | {_listed(row.hosts)} |"
 
 
 def _listed(names: tuple[str, ...]) -> str:

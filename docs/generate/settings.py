@@ -4,7 +4,7 @@ import ast
 import inspect
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Final, get_args, get_origin
+from typing import Final, Literal, get_args, get_origin
 
 import msgspec
 from msgspec import NODEFAULT
@@ -75,6 +75,7 @@ MEANINGS: Final = {
     "ROOST_MARK": "A mark `<session>.<epoch>.<nonce>`: which host the process belongs to.",
     "ROOST_RUN": "A mark: the run that the process works for.",
     "ROOST_COMMAND": "A mark: the command that the process belongs to.",
+    "ROOST_WALL": "A mark: the process is a wall of a sandbox, around others.",
 }
 HEAD: Final = "| Setting | Environment | Flag | Type | Default | Meaning |\n|---|---|---|---|---|---|\n"
 
@@ -143,6 +144,8 @@ def _text(node: ast.stmt) -> str:
 def _type(field: FieldInfo) -> str:
     if get_origin(field.type) in LISTS:
         return LISTS[get_origin(field.type)]
+    if get_origin(field.type) is Literal:
+        return ", ".join(f"`{word}`" for word in get_args(field.type))
     if field.name.endswith("_bytes"):
         return "bytes"
     kinds = [each for each in get_args(field.type) if each is not type(None)] or [field.type]

@@ -1,5 +1,7 @@
 """Every setting, once. Read at the edge (`read_settings`), frozen afterwards, handed down as an argument."""
 
+from typing import Literal
+
 from msgspec import Struct
 
 
@@ -50,7 +52,12 @@ class AgentSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     env: dict[str, str] = {}
     """Set for it, beside what it inherits from the hub; what the session's own `env` says wins."""
     insist: bool = False
-    """Also if it is known never to ask for a permission: it may do whatever its user can."""
+    """Without a sandbox too, though it is known never to ask for a permission: it may do whatever its user can."""
+    hosts: tuple[str, ...] = ()
+    """Where else its models are, `HOST`, `HOST:PORT` or a URL: let through to a sandbox with the network `model`, which
+    an agent that has such hosts gets by itself. On the loopback, a port is reached as it is outside."""
+    paths: tuple[str, ...] = ()
+    """What it may read in a sandbox beside the system: files and folders, absolute or `~/..`."""
     tools: bool = True
     """Roost's own tools are offered to it: to say that a goal is reached, to publish a result, to ask."""
 
@@ -98,6 +105,17 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The largest request, but for files."""
     max_file_bytes: int = 1024 * 1024 * 1024
     """The largest file that is put into a workspace."""
+    sandbox: Literal["auto", "none", "bubblewrap"] = "auto"
+    """What encloses agents and their tools: `auto`, the best there can be here; `bubblewrap`, or a session does not
+    start; `none`. A session may say otherwise."""
+    network: Literal["auto", "none", "model", "full"] = "auto"
+    """What they reach from inside: `auto`, what their agent needs; `none`; `model`, its model hosts alone; `full`."""
+    sandbox_memory_bytes: int = 0
+    """What everything inside one sandbox may use together. 0: without limit,"""
+    sandbox_processes: int = 4096
+    """how many processes there may be at a time,"""
+    sandbox_cpus: float = 0.0
+    """and how many cores they may use."""
     log_level: str = "info"
     """`debug`, `info`, `warning` or `error`. The log of the hub is its stderr."""
     agents: dict[str, AgentSettings] = {}

@@ -22,7 +22,9 @@ from roost.model.ticket import Ticket
 from roost.settings import AgentSettings, LinkSettings, Settings
 
 if TYPE_CHECKING:
+    from roost.core.enclosing import Enclosing
     from roost.core.hub import Hub
+    from roost.ports import Sandbox
 
 
 @asynccontextmanager
@@ -55,6 +57,7 @@ async def hub_from(settings: Settings) -> AsyncGenerator["Hub"]:
                     settings, store=store, bell=LocalBell(), clock=SystemClock(), runtime=runtime,
                     preparer=LocalPreparer(), workspaces=LocalWorkspaces(data), agents=agent_names(settings.agents),
                     survey=partial(survey_agents, settings), tasks=tasks, forge=forge_of(settings),
+                    enclosing=await enclosing_from(settings),
                 )  # fmt: skip
                 hub.homes = lambda agent: homes_of(os.environ | own_env(settings, agent))
                 try:
@@ -73,6 +76,16 @@ def own_env(settings: Settings, agent: str) -> dict[str, str]:
     """What the settings say of the environment of this agent."""
     own = settings.agents.get(agent)
     return {} if own is None else own.env
+
+
+async def enclosing_from(settings: Settings) -> "Enclosing":
+    """What settles how sessions are enclosed; it has looked at what there can be on this machine."""
+    from roost.core.enclosing import Enclosing
+    from roost.sandboxes import load_probe
+
+    enclosing = Enclosing(settings, load_probe("bubblewrap"))
+    await enclosing.look()
+    return enclosing
 
 
 def data_folder(settings: Settings) -> Path:
@@ -145,15 +158,27 @@ async def host_from_ticket(ticket: Ticket) -> int:
     from roost.drivers import load_driver
     from roost.host.host import Host, Leaving
     from roost.host.workspace import LocalWorkspaces
-    from roost.model.sandbox import Enclosure
-    from roost.sandboxes import load_sandbox
 
     seconds = msgspec.convert(ticket.settings, LinkSettings).clone_seconds
     workspaces = LocalWorkspaces(Path(ticket.data), clone_seconds=seconds)
     own = msgspec.convert(ticket.agent_settings, AgentSettings) if ticket.agent_settings else None
-    sandbox = load_sandbox("none")(Enclosure())
+    sandbox = sandbox_from(ticket, own)
     host = Host(ticket, load_driver(ticket.agent, own, data=Path(ticket.data)), workspaces, sandbox)
     return 3 if await host.run() is Leaving.REFUSED else 0
+
+
+def sandbox_from(ticket: Ticket, own: AgentSettings | None) -> "Sandbox":
+    """What encloses the agent of this host."""
+    from roost.drivers import needs_of
+    from roost.model.sandbox import Enclosure
+    from roost.sandboxes import load_sandbox
+
+    asked, data = ticket.sandbox, Path(ticket.data)
+    if asked.kind != "bubblewrap":
+        return load_sandbox("none")(Enclosure(reason=ticket.unenclosed or msgspec.UNSET))
+    needs = needs_of(ticket.agent, own, data)
+    place = data / "sandboxes" / ticket.session
+    return load_sandbox("bubblewrap")(asked, needs, spec=ticket.workspace, data=data, place=place)
 
 
 def read_ticket(descriptor: int) -> Ticket | None:

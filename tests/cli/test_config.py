@@ -15,7 +15,8 @@ from tests.cli.conftest import Roost
 @pytest.fixture(autouse=True)
 def no_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.delenv("ROOST_DATA", raising=False)
+    for name in ("ROOST_DATA", "ROOST_SANDBOX"):
+        monkeypatch.delenv(name, raising=False)
 
 
 def write(tmp_path: Path, text: str) -> Path:

@@ -59,7 +59,7 @@ async def check_all(url: str | None, data: Path | None) -> list[Check]:
 
 def check_machine(root: Path) -> Iterator[Check]:
     """What can be seen without the hub."""
-    yield from (python(), git(), *variables(), *data_folder(root))
+    yield from (python(), git(), sandbox(), *variables(), *data_folder(root))
     if root.is_dir():
         yield from (lock(root), store(root), orphans(root), spools(root))
 
@@ -77,6 +77,19 @@ def git() -> Check:
         return fail("git", "not found", "install git: without it no session gets a worktree")
     said = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout.strip()
     return ok("git", said or path)
+
+
+def sandbox() -> Check:
+    """Whether agents can be enclosed here, found out by trying."""
+    from roost.sandboxes import load_probe
+
+    found = load_probe("bubblewrap")()
+    if found.reason:
+        return warn("sandbox", f"none: {found.reason}; an agent can do what its user can", found.todo)
+    if not found.limits:
+        todo = "let the hub make control groups: docs/explanation/sandbox.md says how"
+        return warn("sandbox", "bubblewrap, but no limits for all inside together", todo)
+    return ok("sandbox", f"bubblewrap, with limits for {', '.join(found.limits)}")
 
 
 def variables() -> Iterator[Check]:

@@ -23,6 +23,9 @@ MAY_BE_0: Final = {
     "paused_seconds": "never",
     "rate_per_second": "without limit",
     "warm_hosts": "none",
+    "sandbox_memory_bytes": "without limit",
+    "sandbox_processes": "without limit",
+    "sandbox_cpus": "without limit",
 }
 """Numbers that may be 0, and what that means."""
 AMOUNTS: Final = ("_seconds", "_bytes", "_streams")
@@ -43,7 +46,7 @@ ENVIRONMENT: Final[dict[str, tuple[str, str]]] = {
 }
 """Every variable that is a setting: the table it belongs to, and its name there."""
 OTHER_VARIABLES: Final = frozenset(
-    {"ROOST_URL", "ROOST_API_KEY", "ROOST_CONFIG", "ROOST_MARK", "ROOST_RUN", "ROOST_COMMAND"}
+    {"ROOST_URL", "ROOST_API_KEY", "ROOST_CONFIG", "ROOST_MARK", "ROOST_RUN", "ROOST_COMMAND", "ROOST_WALL"}
 )
 
 

@@ -28,6 +28,7 @@ from roost.cli.options import (
     variables_of,
 )  # fmt: skip
 from roost.cli.terminal import print_struct
+from roost.cli.walls import Cpus, Memory, Network, Processes, Sandbox, sandbox_of
 
 if TYPE_CHECKING:
     from roost.client import AsyncSession
@@ -71,6 +72,11 @@ def run(
     iterations: Iterations = None,
     step: Step = None,
     attended: Attended = None,
+    sandbox: Sandbox = None,
+    network: Network = None,
+    memory: Memory = None,
+    cpus: Cpus = None,
+    processes: Processes = None,
     mcp: Mcp = None,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Print the session and leave it running.")] = False,
     as_json: Json = False,
@@ -92,6 +98,7 @@ def run(
         kit=kit_of(skill or (), template, persona, begin), files=files_of(file or ()),
         loop=or_absent(loop_of(goal, iterations, step=step, attended=attended)),
         env=variables_of(env or []), mcp=servers_of(mcp or ()),
+        sandbox=sandbox_of(sandbox, network, memory, cpus, processes),
     )  # fmt: skip
     return anyio.run(_run, _prepare(wanted, url, data), attach or [], detach, as_json, url, data)
 

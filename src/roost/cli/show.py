@@ -57,16 +57,16 @@ def facts(info: "SessionInfo", snapshot: "Snapshot") -> Iterator[tuple[str, str]
     from roost.cli.given import loop_words
     from roost.cli.live import ways_to_answer
     from roost.cli.ls import status_of
-    from roost.cli.words import age, count, folder
+    from roost.cli.words import age, count
     from roost.model.ids import short_id
 
-    record, place = snapshot.record, info.workspace
+    record = snapshot.record
     yield "session", f"{info.session}  {info.label}"
     yield "status", f"{status_of(info)} (phase {info.phase}, {info.view.bucket}), epoch {info.epoch}, event {info.seq}"
     if info.activity:
         yield "activity", _activity(info.activity)
     yield "agent", info.agent + (f", {info.model}" if info.model else "")
-    yield "workspace", f"{place.kind} {place.url or folder(place.path)}" + _made(place.root, place.branch)
+    yield from _place(info)
     yield "created", f"{age(info.created_at)} ago by {info.owner.user}, last event {age(info.updated_at)} ago"
     yield "seen by", SEEN[info.visibility]
     if info.tags:
@@ -123,6 +123,15 @@ def _begun(run: "InitialRun") -> str:
         return f"{run.error.message} ({run.error.code})\n{run.output or ''}"
     code = "" if run.exit_code is UNSET else f", exit code {run.exit_code}"
     return run.status + code + (f"\n{run.output}" if run.exit_code and run.output else "")
+
+
+def _place(info: "SessionInfo") -> Iterator[tuple[str, str]]:
+    from roost.cli.walls import enclosure_words
+    from roost.cli.words import folder
+
+    place = info.workspace
+    yield from enclosure_words(info.sandbox)
+    yield "workspace", f"{place.kind} {place.url or folder(place.path)}" + _made(place.root, place.branch)
 
 
 def _made(root: object, branch: object) -> str:

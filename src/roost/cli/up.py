@@ -53,6 +53,11 @@ def up(
     rate_per_second: Annotated[float | None, _RATE] = None,
     max_body_bytes: Annotated[int | None, typer.Option(help="The largest request, but for files.")] = None,
     max_file_bytes: Annotated[int | None, typer.Option(help="The largest file put into a workspace.")] = None,
+    sandbox: Annotated[str | None, typer.Option(help="What encloses agents: auto, bubblewrap or none. [auto]")] = None,
+    network: Annotated[str | None, typer.Option(help="Reached from inside: auto, none, model or full. [auto]")] = None,
+    sandbox_memory_bytes: Annotated[int | None, typer.Option(help="Of everything in one sandbox; 0: any.")] = None,
+    sandbox_processes: Annotated[int | None, typer.Option(help="In one sandbox at a time; 0: any.")] = None,
+    sandbox_cpus: Annotated[float | None, typer.Option(help="Cores for one sandbox; 0: all.")] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error; the log is on stderr.")] = None,
     config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Settings, as TOML.")] = None,
     as_json: Json = False,
@@ -73,6 +78,8 @@ def up(
         "idle_seconds": idle_seconds, "parked_seconds": parked_seconds, "ready_seconds": ready_seconds,
         "paused_seconds": paused_seconds, "sse_heartbeat_seconds": sse_heartbeat_seconds, "max_streams": max_streams,
         "request_seconds": request_seconds, "rate_per_second": rate_per_second, "max_body_bytes": max_body_bytes,
+        "sandbox": sandbox, "network": network, "sandbox_memory_bytes": sandbox_memory_bytes,
+        "sandbox_processes": sandbox_processes, "sandbox_cpus": sandbox_cpus,
     }  # fmt: skip
     return serve(read_settings(flags, config=config), as_json=as_json)
 

@@ -36,6 +36,7 @@ from roost.model.ids import Pos, SessionId
 from roost.model.info import Deleted, Health, OpenRequest, OpenRequests, SessionCounts, SessionInfo, SessionList
 from roost.model.library import KitRequest
 from roost.model.natives import ImportNative, NativeList
+from roost.model.sandbox import SandboxRequest
 from roost.model.stored import FeedEntry
 
 RETRY_SECONDS = 30.0
@@ -73,11 +74,12 @@ class Given(TypedDict, total=False):
     workspace, there before the agent starts; large ones are uploaded first (`put_blob`). `loop`: the task is the first
     iteration of it: `goal`, `max_iterations`, `auto_continue`, `allow_detached`. `mcp`: servers of tools for the agent:
     `name`, and `command`, `args`, `env`, or `type` (`http`, `sse`), `url`, `headers`; values of `env` and `headers` are
-    never served."""
+    never served. `sandbox`: what encloses the agent: `kind`, `network`, `memory` (bytes), `processes`, `cpus`."""
 
     kit: KitRequest | Mapping[str, Any]
     files: Mapping[str, bytes | Blob]
     loop: LoopRequest | Mapping[str, Any]
+    sandbox: SandboxRequest | Mapping[str, Any]
     mcp: Sequence[McpRequest | Mapping[str, Any]]
 
 
@@ -167,6 +169,7 @@ class AsyncClient(AsyncPeople):
             kit=as_struct(given.get("kit", {}), KitRequest),
             files=tuple(_file(path, content) for path, content in given.get("files", {}).items()),
             loop=as_struct(given["loop"], LoopRequest) if "loop" in given else UNSET,
+            sandbox=as_struct(given.get("sandbox", {}), SandboxRequest),
             mcp=tuple(as_struct(server, McpRequest) for server in given.get("mcp", ())),
         )
         return await self.create(body, key=key)

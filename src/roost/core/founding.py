@@ -54,6 +54,7 @@ def first_events(
         mode=command.mode,
         kit=kit if kit != e.Kit() else UNSET,
         loop=UNSET if command.loop is UNSET else command.loop.settled(),
+        sandbox=UNSET if (sandbox := command.sandbox.settled()) == e.SandboxSpec() else sandbox,
         mcp=split_secrets(command.mcp)[0],
     )
     first = check_input(parts) if parts else ()

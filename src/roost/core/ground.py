@@ -7,6 +7,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from roost.core.blobs import Blobs
+from roost.core.enclosing import UNENCLOSED, Enclosing
 from roost.core.log import Log
 from roost.model.events import InputPart, Principal
 from roost.model.ids import Seq, SessionId
@@ -36,6 +37,7 @@ class Ground(Struct, frozen=True):
     """None: inputs refer to nothing."""
     attended: Callable[[SessionId], bool] = lambda _session: True
     """Whether anybody is attached to a session (core/presence.py)."""
+    enclosing: Enclosing = UNENCLOSED
 
     @property
     def ready_ms(self) -> int:

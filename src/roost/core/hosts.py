@@ -144,6 +144,7 @@ class Hosts:
     async def _ticket(self, session: Session) -> Ticket:
         token = await self.token(session)
         record = session.record_now
+        sandbox, unenclosed = await self._ground.enclosing.ordered(record)
         return Ticket(
             session=session.id,
             epoch=session.epoch,
@@ -158,6 +159,8 @@ class Hosts:
             options=record.options,
             state=record.agent_state,
             kit=record.kit,
+            sandbox=sandbox,
+            unenclosed=unenclosed,
             begun=record.command is not UNSET and record.command.ended_at is not UNSET,
             mcp=record.mcp,
         )
@@ -219,7 +222,7 @@ class Hosts:
         if hello.epoch != record.epoch or record.phase not in _LIVE:
             raise StaleEpoch(epoch=record.epoch)
         if record.phase is not Phase.ACTIVE:
-            ready = draft(RuntimeReady(epoch=hello.epoch, pid=hello.pid), by=HUB)
+            ready = draft(RuntimeReady(epoch=hello.epoch, pid=hello.pid, sandbox=hello.sandbox), by=HUB)
             await session.decide(lambda now: _ready(now, hello.epoch, ready))
             if session.epoch != hello.epoch:
                 raise StaleEpoch(epoch=session.epoch)

@@ -21,6 +21,7 @@ from roost.core.bundles import Bundles
 from roost.core.claims import Claim, claim_for
 from roost.core.dismantling import Dismantling
 from roost.core.due import Times
+from roost.core.enclosing import UNENCLOSED, Enclosing
 from roost.core.ending import Ending
 from roost.core.feed import Feed
 from roost.core.forging import Forging
@@ -92,30 +93,29 @@ class Hub:
         survey: Callable[[], Sequence[Agent]] = tuple,
         tasks: TaskGroup,
         forge: Forge | None = None,
+        enclosing: Enclosing = UNENCLOSED,
     ) -> None:
         """`survey`: looks what there is of each agent on this machine; it blocks."""
         self.settings, self.ready, self.stopping, self.survey = settings, False, anyio.Event(), survey
-        self.log = Log(store, bell)
+        self.log, self.enclosing = Log(store, bell), enclosing
         self._store, self._bell, self._clock, self._runtime, self._workspaces = store, bell, clock, runtime, workspaces
         self._agents, self._tasks = tuple(agents), tasks
         self._blobs = Blobs(Path(settings.data) / "blobs")
         self.shelf = Shelf(self._blobs, self.log, self.find)
         self.presence = here = Presence(clock)
         take_in, attended = self.shelf.take_in, here.attended
-        self._ground = Ground(store, self.log, bell, clock, settings, self._blobs, take_in, attended)
+        self._ground = Ground(store, self.log, bell, clock, settings, self._blobs, take_in, attended, self.enclosing)
         self._spools = Spools(Path(settings.data), runtime.alive)
         self._timers = Timers(clock, Times(idle=settings.idle_seconds, parked=settings.parked_seconds))
         self._hosts = Hosts(self._ground, runtime, self._spools, self._timers, settings, tasks)
         self.workspace = Workspace(Reach(self._ground, self._hosts, self._timers, settings), settings)
         self.library = Library(store, clock, preparer, Path(settings.data), tasks)
-        self.forging = Forging(forge)
-        self.knowing = Knowing(store, runtime, Path(settings.data))
+        self.forging, self.knowing = Forging(forge), Knowing(store, runtime, Path(settings.data))
         self.limits = Limits(max_streams=settings.max_streams, rate=settings.rate_per_second)
         self.keys = Keyring(store, clock, self.presence.end_key)
-        self.ending = Ending(self._hosts, self.keys, bell)
+        self.ending, self.feed = Ending(self._hosts, self.keys, bell), Feed(store, bell, self._known_record)
         self.bundles = Bundles(self._ground, self._blobs, self.workspace, self.keys, settings)
         self.backups = Backups(store, clock, self.keys, Path(settings.data))
-        self.feed = Feed(store, bell, self._known_record)
         self.measures = Measures(store, self.feed, self._hosts, self.presence, self.log.appends)
         self._known, self._loading = WeakValueDictionary[SessionId, Session](), anyio.Lock()
 
@@ -226,6 +226,7 @@ class Hub:
         spec = await self.library.preparing.begun(with_others(spec, kit), kit)
         session = Session.fresh(self._ground, self._hosts, session_id)
         agent = chosen_agent(command, self.settings.agent, self._agents)
+        await self.enclosing.check(command)
         async with self.shelf.given(command, session_id, by) as (taken, files):
             kit = msgspec.structs.replace(kit, files=files)
             drafts = first_events(session_id, taken, kit, spec, agent, by)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from roost.drivers.acp.agents import AGENTS, acp_agent
+from roost.drivers.acp.needs import needs_of as needs_of
 from roost.drivers.acp.survey import survey
 from roost.installs.places import Installs
 from roost.model.agents import Agent

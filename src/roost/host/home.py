@@ -44,6 +44,10 @@ class AgentHome:
             task_status.started()
             await anyio.sleep_forever()
 
+    @property
+    def sandboxed(self) -> bool:
+        return self._tree.sandboxed
+
     def able(self, capabilities: dict[str, Any]) -> None:
         self._able(capabilities)
 

@@ -94,6 +94,7 @@ class Host:
             reserve_bytes=settings.spool_reserve_bytes,
         )
         self._end = HostEnd(ticket.session, ticket.epoch, self._spool, pid=os.getpid())
+        self._end.sandbox = sandbox.enclosure
         mark = os.environ.get(HOST_MARK) or new_host_mark(ticket.session, ticket.epoch)
         self._tree = Tree(mark, mark_file(self._data, ticket.session), sandbox)
         self._env = with_credentials(without_secrets(ticket.env), ticket.workspace.url)

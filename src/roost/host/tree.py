@@ -176,6 +176,10 @@ class Tree:
         )
         return Command(process, marks[COMMAND_MARK], walled=WALL_MARK in enclosed.env)
 
+    @property
+    def sandboxed(self) -> bool:
+        return self._sandbox is not None and self._sandbox.enclosure.kind != "none"
+
     async def kill_run(self, run: RunId) -> None:
         """End every command of this run and what it started: SIGTERM to the groups, then SIGKILL to all."""
         await to_thread.run_sync(_end_run, run)

@@ -8,6 +8,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from roost.model.envelope import Event
 from roost.model.errors import InvalidBody
 from roost.model.ids import Epoch, RunId, Seq, SessionId
+from roost.model.sandbox import Enclosure
 from roost.model.unreadable import UNREADABLE
 
 PROTOCOL = 1
@@ -26,7 +27,7 @@ class Frame(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="fr
 
 class Hello(Frame, frozen=True, kw_only=True, tag="hello"):
     """Host: who I am. `produced`: the last producer_seq it has made; `read`: its cursor in the session's log;
-    `capabilities`: what its agent can do, once it knows."""
+    `capabilities`: what its agent can do, once it knows; `sandbox`: what encloses it."""
 
     protocol: int
     session: SessionId
@@ -36,6 +37,7 @@ class Hello(Frame, frozen=True, kw_only=True, tag="hello"):
     read: Seq = 0
     version: str = ""
     capabilities: dict[str, Any] = {}
+    sandbox: Enclosure | UnsetType = UNSET
 
 
 class Welcome(Frame, frozen=True, kw_only=True, tag="welcome"):

@@ -38,6 +38,7 @@ from roost.model.envelope import Event, encode_body
 from roost.model.errors import BodyTooLarge
 from roost.model.events import MAX_BODY_BYTES, Native
 from roost.model.ids import Epoch, RunId, Seq, SessionId
+from roost.model.sandbox import Enclosure
 from roost.model.unreadable import MAX_NESTING, UNREADABLE, too_deep
 
 WINDOW_FRAMES = 8
@@ -65,6 +66,8 @@ class HostEnd:
         self.read: Seq = 0
         """The cursor in the session's log: every command up to it has been handed over by `receive`."""
         self.capabilities: dict[str, Any] = {}
+        self.sandbox: Enclosure | UnsetType = UNSET
+        """What encloses the agent."""
         self._able: dict[str, Any] = {}
         """The capabilities that this connection has been told."""
         self._pid, self._version = pid, version
@@ -109,6 +112,7 @@ class HostEnd:
             read=self.read,
             version=self._version,
             capabilities=self.capabilities,
+            sandbox=self.sandbox,
         )
 
     def disconnected(self) -> None:

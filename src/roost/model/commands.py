@@ -13,6 +13,7 @@ from roost.model.errors import InvalidBody
 from roost.model.events import InputPart, Loop, McpServer, Policy, Rule, Skill, TextInput, Timeouts
 from roost.model.ids import MessageId, RequestId
 from roost.model.library import KitRequest
+from roost.model.sandbox import SandboxRequest
 
 MAX_LABEL_CHARS = 200
 MAX_TAGS = 50
@@ -139,6 +140,7 @@ class CreateSession(Struct, frozen=True, kw_only=True, omit_defaults=True, forbi
     files: tuple[FileRequest, ...] = ()
     loop: LoopRequest | UnsetType = UNSET
     mode: Literal["sandbox", "tui"] = "sandbox"
+    sandbox: SandboxRequest = SandboxRequest()
     mcp: tuple[McpRequest, ...] = ()
 
 

@@ -565,7 +565,8 @@ class AgentNotInstalled(StartFailed):
 
 
 class AgentUnattended(StartFailed):
-    """This agent asks for no permission. Allow that in the settings: `insist = true` in its table `[agents.NAME]`."""
+    """This agent asks for no permission, and no sandbox encloses it. Have one (`roost doctor` says how), or allow it in
+    the settings: `insist = true` in its table `[agents.NAME]`."""
 
     code = "agent_unattended"
 

@@ -16,6 +16,7 @@ from roost.model.ids import Epoch, MessageId, PartId, RequestId, Seq, SessionId,
 from roost.model.values import (
     Action,
     Blob,
+    Enclosure,
     Fact,
     Failure,
     FileChange,
@@ -37,6 +38,7 @@ from roost.model.values import (
     Refusal,
     Rule,
     RunResult,
+    SandboxSpec,
     Skill,
     Template,
     TextInput,
@@ -82,6 +84,7 @@ class SessionCreated(Body, frozen=True, kw_only=True, tag="session-created"):
     policy: Policy | UnsetType = UNSET
     kit: Kit | UnsetType = UNSET
     loop: Loop | UnsetType = UNSET
+    sandbox: SandboxSpec | UnsetType = UNSET
     mcp: tuple[McpServer, ...] = ()
 
 
@@ -124,11 +127,12 @@ class RuntimeStarting(Body, frozen=True, kw_only=True, tag="runtime-starting"):
 
 
 class RuntimeReady(Body, frozen=True, kw_only=True, tag="runtime-ready"):
-    """The host of this epoch has said hello."""
+    """The host of this epoch has said hello. `sandbox`: what encloses its agent."""
 
     epoch: Epoch
     pid: int | UnsetType = UNSET
     capabilities: dict[str, Any] | UnsetType = UNSET
+    sandbox: Enclosure | UnsetType = UNSET
 
 
 class RuntimeLost(Body, frozen=True, kw_only=True, tag="runtime-lost"):

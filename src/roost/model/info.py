@@ -17,6 +17,7 @@ from roost.model.initial import InitialRun
 from roost.model.lifecycle import Phase, View, view
 from roost.model.loops import LoopState
 from roost.model.record import Metrics, Pending, Queued, Record, Run
+from roost.model.sandbox import Enclosure
 
 VERSION_DIGITS: Final = 16
 """Of the hash that names a configuration."""
@@ -54,6 +55,7 @@ class SessionInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
     queue_held: bool = False
     error: Failure | UnsetType = UNSET
     capabilities: dict[str, Any] = {}
+    sandbox: Enclosure | UnsetType = UNSET
     kit: Kit | UnsetType = UNSET
     command: InitialRun | UnsetType = UNSET
     loop: LoopState | UnsetType = UNSET
@@ -220,6 +222,7 @@ def info_of(
         workspace=record.workspace,
         owner=record.owner,
         visibility=record.visibility,
+        sandbox=record.enclosure,
         created_at=record.created_at,
         updated_at=record.updated_at,
         seq=seq,

@@ -23,6 +23,7 @@ from roost.model.loops import LoopState, judged, looped
 from roost.model.made import Made, with_artifact, with_files
 from roost.model.metrics import Metrics
 from roost.model.pending import Pending, granting, with_asked, without
+from roost.model.sandbox import Enclosure, SandboxSpec
 from roost.model.tasks import Task, cut, with_end, with_start
 
 
@@ -63,8 +64,8 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A session, without its conversation. `state_seq`: the last session, run or people event. `open_from`: where a
     replay must begin to rebuild what of the conversation is still open; absent when nothing is. `idle_at`: when the
     session was last ready without a run; `ready_at`: when its host came; `slept_at`: when it was put to sleep (all in
-    ms). `granted`: what "always" has allowed. `settings`: how the agent has said that it is set. `seen`: what the
-    driver has seen the agent at since then."""
+    ms). `granted`: what "always" has allowed. `settings`: how the agent has said that it is set. `sandbox`: what was
+    asked for; `enclosure`: what its last host has put up. `seen`: what the driver has seen the agent at since then."""
 
     session: SessionId
     phase: Phase
@@ -92,6 +93,8 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
     loop: LoopState | UnsetType = UNSET
     origin: e.Origin | UnsetType = UNSET
     granted: tuple[e.Rule, ...] = ()
+    sandbox: SandboxSpec = SandboxSpec()
+    enclosure: Enclosure | UnsetType = UNSET
     idle_at: int = 0
     ready_at: int = 0
     slept_at: int = 0
@@ -208,6 +211,7 @@ def _created(body: e.SessionCreated, event: Event) -> Record:
         timeouts=e.Timeouts() if body.timeouts is UNSET else body.timeouts,
         policy=e.Policy() if body.policy is UNSET else body.policy,
         kit=e.Kit() if body.kit is UNSET else body.kit,
+        sandbox=SandboxSpec() if body.sandbox is UNSET else body.sandbox,
         loop=UNSET if body.loop is UNSET else LoopState(loop=body.loop, updated_at=event.at),
         mcp=body.mcp,
         idle_at=event.at,
@@ -312,6 +316,10 @@ def _run_ended(record: Record, body: e.RunComplete | e.RunAborted | e.RunError, 
     )
 
 
+def _ready(record: Record, body: e.RuntimeReady, event: Event) -> Record:
+    return replace(record, enclosure=body.sandbox, idle_at=event.at, ready_at=event.at)
+
+
 def _closed(record: Record, _body: e.SessionArchived | e.SessionEnded, _: Event) -> Record:
     return replace(record, queue=())
 
@@ -330,7 +338,7 @@ _FOLDS: Final[dict[type, Callable[[Record, Any, Event], Record]]] = {
     e.SessionUpdated: _updated,
     e.ConfigChanged: _configured,
     e.RuntimeStarting: _starting,
-    e.RuntimeReady: lambda record, _body, event: replace(record, idle_at=event.at, ready_at=event.at),
+    e.RuntimeReady: _ready,
     e.RunStart: _run_started,
     e.RunPhase: _run_phase,
     e.Steered: _steered,

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from roost.model.events import Kit, McpServer, WorkspaceSpec
 from roost.model.ids import Epoch, SessionId
+from roost.model.sandbox import SandboxSpec
 
 
 class Ticket(Struct, frozen=True, kw_only=True):
@@ -25,5 +26,7 @@ class Ticket(Struct, frozen=True, kw_only=True):
     options: dict[str, Any] = {}
     state: dict[str, Any] = {}
     kit: Kit = Kit()
+    sandbox: SandboxSpec = SandboxSpec()
+    unenclosed: str = ""
     begun: bool = False
     mcp: tuple[McpServer, ...] = ()

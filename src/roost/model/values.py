@@ -275,6 +275,31 @@ class Refusal(Fact, frozen=True, kw_only=True):
     reason: str
 
 
+class SandboxSpec(Fact, frozen=True, kw_only=True):
+    """What is asked for. `auto`: the best there is; of the network what the agent needs. `memory` in bytes, `processes`
+    at a time, `cpus` in cores: of everything inside together; absent: the hub's default; 0: no limit."""
+
+    kind: Literal["auto", "none", "bubblewrap"] | UnsetType = UNSET
+    network: Literal["auto", "none", "model", "full"] | UnsetType = UNSET
+    memory: int | UnsetType = UNSET
+    processes: int | UnsetType = UNSET
+    cpus: float | UnsetType = UNSET
+
+
+class Enclosure(Fact, frozen=True, kw_only=True):
+    """What encloses an agent. `network`: nothing is reached from inside, its model hosts alone, or whatever its user
+    reaches. `reason`: why there is no sandbox, though none was refused; `unapplied`: limits that were asked for and
+    that this machine cannot set, each with its reason."""
+
+    kind: Literal["none", "bubblewrap"] = "none"
+    network: Literal["none", "model", "full"] = "full"
+    memory: int | UnsetType = UNSET
+    processes: int | UnsetType = UNSET
+    cpus: float | UnsetType = UNSET
+    reason: str | UnsetType = UNSET
+    unapplied: tuple[str, ...] = ()
+
+
 class Loop(Fact, frozen=True, kw_only=True):
     """What a loop over runs works towards. `max_iterations`: absent, no end. `auto_continue`: the next iteration begins
     by itself, else a person is waited for. `allow_detached`: also while nobody watches."""

@@ -74,6 +74,11 @@ class Pipe(Protocol):
 class Home(Protocol):
     """What an agent has beside its runs."""
 
+    @property
+    def sandboxed(self) -> bool:
+        """Whether something encloses it and its tools."""
+        ...
+
     async def listen(self, workspace: Path, heard: Callable[[Pipe], Awaitable[None]]) -> Sequence[str]:
         """Let programs that the agent starts talk to its driver. Returns a command; whoever runs it in or below the
         workspace, also in the sandbox, has its standard input and output connected with a call of `heard`, until that

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from subprocess import DEVNULL, PIPE
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Final
 
 import anyio
 from anyio.abc import Process
@@ -22,6 +22,8 @@ from roost.testing.leaving import end_hosts
 ROOST = (sys.executable, "-m", "roost")
 READY_SECONDS = 20.0
 GONE_SECONDS = 30.0
+QUIET: Final[dict[str, Any]] = {"port": 0, "agent": "scripted", "warm_hosts": 0, "sandbox": "none"}
+"""Settings of a hub for tests."""
 
 
 class HubProcess:
@@ -121,9 +123,10 @@ async def _first_line(process: Process) -> str:
 @asynccontextmanager
 async def hub_process(data: Path | None = None, **settings: Any) -> AsyncGenerator[HubProcess]:
     """A hub with the agent `scripted` as default, on a free port. When the block ends, hub, hosts and, unless you named
-    `data`, the folder are gone. `settings`: fields of `Settings`."""
+    `data`, the folder are gone. `settings`: fields of `Settings`; agents have no sandbox unless these say so, since a
+    test and its agents share files."""
     with TemporaryDirectory(prefix="roost-") as temporary:
-        hub = HubProcess(data or Path(temporary), {"port": 0, "agent": "scripted", "warm_hosts": 0} | settings)
+        hub = HubProcess(data or Path(temporary), QUIET | settings)
         try:
             await hub.start()
             yield hub

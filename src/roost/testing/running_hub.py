@@ -17,6 +17,7 @@ from roost.client import AsyncClient
 from roost.client.address import HubFile
 from roost.core.hub import Hub
 from roost.settings import Settings
+from roost.testing.hub_process import QUIET
 from roost.testing.leaving import end_hosts
 from roost.wiring import hub_from
 
@@ -92,10 +93,10 @@ def _publish(file: Path, hub: HubFile) -> None:
 @asynccontextmanager
 async def running_hub(data: Path | None = None, **settings: Any) -> AsyncGenerator[RunningHub]:
     """A hub with the agent `scripted` as default, on a free port. When the block ends, hub, hosts and, unless you named
-    `data`, the folder are gone. `settings`: fields of `Settings`."""
+    `data`, the folder are gone. `settings`: as for `hub_process`."""
     with TemporaryDirectory(prefix="roost-") as temporary:
         folder = data or Path(temporary)
-        wanted: dict[str, Any] = {"data": str(folder), "port": 0, "agent": "scripted", "warm_hosts": 0} | settings
+        wanted: dict[str, Any] = {"data": str(folder), **QUIET} | settings
         async with anyio.create_task_group() as tasks:
             running = RunningHub(Settings(**wanted), tasks)
             await running.start()

@@ -18,6 +18,7 @@ from roost.model.errors import SessionArchived
 from roost.model.ids import Seq
 from roost.model.info import Participant
 from roost.model.record import Record
+from roost.model.sandbox import granted
 
 TRANSPORTS: Final = {"sse": "sse"}
 """How somebody is connected, by our word for it. All else is a WebSocket, a host's link too."""
@@ -149,10 +150,11 @@ def loop_of(record: Record) -> shapes.LoopShape | None:
 
 
 def diagnostics_of(record: Record) -> dict[str, Any] | UnsetType:
-    """`unapplied`: what was asked of the runtime and could not be done: a host process takes what the machine gives it.
+    """`unapplied`: what was asked of the runtime and is not in force: a sandbox limits memory, cpu and network.
     Repositories are not cloned into a folder that the session did not get of Roost. `command`: what has become of the
     initial one."""
-    wishes = [] if record.kit.wishes is UNSET else sorted(record.kit.wishes)
+    wished = {} if record.kit.wishes is UNSET else record.kit.wishes
+    wishes = sorted(name for name in wished if not granted(name, wished, record.enclosure))
     others = range(1 + len(record.workspace.others), len(record.kit.repos))
     unapplied = [*wishes, *(f"repos[{number}]" for number in others)]
     found: dict[str, Any] = {"unapplied": unapplied} if unapplied else {}

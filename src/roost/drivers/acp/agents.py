@@ -18,7 +18,7 @@ class Quirk(StrEnum):
     """What an agent does that the protocol does not say; a row gives the reason."""
 
     NEVER_ASKS = "never_asks"
-    """It asks for no permission. Without a sandbox it starts only if the settings insist."""
+    """It asks for no permission. It runs in a sandbox, or if the settings insist."""
     NOT_LOADABLE = "not_loadable"
     """It says that it can load its sessions, and cannot be relied upon: a new one is seeded from our log."""
     SILENT_FAILURE = "silent_failure"
@@ -35,6 +35,8 @@ class AcpAgent(Struct, frozen=True, kw_only=True):
     command: tuple[str, ...]
     env: dict[str, str] = {}
     credentials: tuple[str, ...] = ()
+    configuration: tuple[str, ...] = ()
+    programs: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
     login: tuple[str, ...] = ()
     sign_in: str = ""
@@ -52,7 +54,9 @@ _ROWS: Final = (
         name="claude",
         command=("claude-agent-acp",),
         env={"DISABLE_AUTOUPDATER": "1"},
-        credentials=(".claude/.credentials.json", ".claude.json"),
+        credentials=(".claude/.credentials.json",),
+        configuration=(".claude.json", ".claude/settings.json"),
+        programs=("claude",),
         keys=("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"),
         login=("claude", "auth", "login"),
         sign_in="roost agents login claude, or set ANTHROPIC_API_KEY",
@@ -69,7 +73,9 @@ _ROWS: Final = (
     AcpAgent(
         name="codex",
         command=("codex-acp",),
-        credentials=(".codex/auth.json", ".codex/config.toml"),
+        credentials=(".codex/auth.json",),
+        configuration=(".codex/config.toml",),
+        programs=("codex",),
         keys=("OPENAI_API_KEY", "CODEX_API_KEY"),
         login=("codex", "login"),
         sign_in="roost agents login codex, or set OPENAI_API_KEY",
@@ -87,7 +93,8 @@ _ROWS: Final = (
         name="opencode",
         command=("opencode", "acp"),
         env={"OPENCODE_DISABLE_AUTOUPDATE": "1"},
-        credentials=(".local/share/opencode/auth.json", ".config/opencode/opencode.json"),
+        credentials=(".local/share/opencode/auth.json",),
+        configuration=(".config/opencode/opencode.json",),
         keys=("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY"),
         login=("opencode", "auth", "login"),
         sign_in="roost agents login opencode, or set the key of a provider",
@@ -106,7 +113,8 @@ _ROWS: Final = (
         name="gemini",
         command=("gemini", "--acp"),
         env={"NO_BROWSER": "1"},
-        credentials=(".gemini/oauth_creds.json", ".gemini/google_accounts.json", ".gemini/settings.json"),
+        credentials=(".gemini/oauth_creds.json", ".gemini/google_accounts.json"),
+        configuration=(".gemini/settings.json",),
         keys=("GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_APPLICATION_CREDENTIALS"),
         login=("gemini",),
         sign_in="roost agents login gemini, or set GEMINI_API_KEY",
@@ -122,7 +130,9 @@ _ROWS: Final = (
         name="pi",
         command=("pi-acp",),
         env={"PI_SKIP_VERSION_CHECK": "1"},
-        credentials=(".pi/agent/auth.json", ".pi/agent/models.json", ".pi/agent/settings.json"),
+        credentials=(".pi/agent/auth.json",),
+        configuration=(".pi/agent/models.json", ".pi/agent/settings.json"),
+        programs=("pi",),
         keys=("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY"),
         login=("pi",),
         sign_in="roost agents login pi and say /login, or set the key of a provider",

@@ -43,8 +43,11 @@ class AcpDriver:
     async def start(
         self, workspace: Path, env: Mapping[str, str], options: Mapping[str, Any], past: Past, home: Home
     ) -> dict[str, Any]:
-        if Quirk.NEVER_ASKS in self._agent.quirks and not self._agent.insist:
-            raise AgentUnattended(f"{self._agent.name} asks for no permission: `insist = true` in its table allows it")
+        if Quirk.NEVER_ASKS in self._agent.quirks and not self._agent.insist and not home.sandboxed:
+            raise AgentUnattended(
+                f"{self._agent.name} asks for no permission, and no sandbox encloses it (`roost doctor` says why): "
+                "`insist = true` in its table allows that"
+            )
         self._ground = ground = Ground(self._agent, workspace, env, past, home, self._installs)
         self._door = self._door or await self._offer(ground)
         self._options = dict(options)

@@ -1,0 +1,66 @@
+"""What git needs of the main repository so that a worktree's commits work, and nothing that its user's git would obey.
+
+Only what the log says of the workspace is believed: its own `.git` may say anything, an agent has written it."""
+
+from pathlib import Path
+
+from msgspec import UNSET
+
+from roost.model.events import WorkspaceSpec
+from roost.sandboxes.bubblewrap.walls import Walls
+
+OBEYED = ("config", "config.worktree", "hooks", "info", "objects/info", "HEAD", "index")
+"""Of a repository: what says what its git does, or where its own work tree stands. Read-only."""
+OBEYED_IN_FOLDER = ("config", "config.worktree", "hooks")
+
+
+def open_repository(walls: Walls, spec: WorkspaceSpec, workspace: Path) -> None:
+    """Blocks. A clone is the agent's own; of a folder its user's git obeys what it did before."""
+    if spec.kind == "folder" and spec.path is not UNSET:
+        _keep(walls, workspace / ".git", OBEYED_IN_FOLDER)
+    if spec.kind != "worktree" or spec.path is UNSET:
+        return
+    common = _common(Path(spec.path) / ".git")
+    if common is None:
+        return
+    walls.write(common)
+    _keep(walls, common, OBEYED)
+    walls.read(common / "worktrees")
+    if own := _own(common, workspace):
+        walls.write(own)
+        for name in ("commondir", "gitdir", "config.worktree"):
+            walls.read(own / name)
+
+
+def _keep(walls: Walls, git: Path, names: tuple[str, ...]) -> None:
+    if not git.is_dir() or git.is_symlink():
+        return
+    if not (git / "hooks").is_symlink():
+        (git / "hooks").mkdir(exist_ok=True)  # or one could be made there
+    for name in names:
+        walls.read(git / name)
+
+
+def _common(git: Path) -> Path | None:
+    """The folder that all worktrees of a repository share. Of a worktree, as git finds it; it is the user's own."""
+    if git.is_dir():
+        return git.resolve()
+    try:
+        own = Path(git.read_text().removeprefix("gitdir:").strip())
+        own = own if own.is_absolute() else git.parent / own
+        common = own / (own / "commondir").read_text().strip()
+    except OSError:
+        return None
+    return common.resolve() if (common / "objects").is_dir() else None
+
+
+def _own(common: Path, workspace: Path) -> Path | None:
+    """Where the repository keeps what is this worktree's alone."""
+    mine = {str(workspace / ".git"), str(workspace.resolve() / ".git")}
+    for place in sorted((common / "worktrees").glob("*")):
+        try:
+            if (place / "gitdir").read_text().strip() in mine:
+                return place
+        except OSError:
+            continue
+    return None
