@@ -173,6 +173,11 @@ def test_another_lock_makes_an_agent_outdated_and_a_lost_node_makes_it_missing(
         ("damaged", "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE."),
         ("not_published", "npm error code ETARGET\nnpm error notarget No matching version found for x@1"),
         ("not_published", "npm error code E404\nnpm error 404 Not Found"),
+        (
+            "unreachable",
+            "WARNING: Retrying: Failed to establish a new connection\nERROR: No matching distribution found",
+        ),
+        ("other", "npm http fetch GET 200 a/network ENOTFOUND 1ms\nnpm error code EUNKNOWN"),
         ("refused", "npm error code E401\nnpm error Unable to authenticate"),
         ("unreachable", "npm error code ENOTFOUND\nnpm error network request to x failed"),
         ("unreachable", "npm error code EAI_AGAIN"),

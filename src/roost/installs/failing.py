@@ -12,12 +12,12 @@ _NO_NETWORK: Final = "E(AI_AGAIN|NOTFOUND|CONNREFUSED|CONNRESET|TIMEDOUT|HOSTUNR
 SIGNS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     ("disk_full", re.compile(r"\bENOSPC\b|\bEDQUOT\b|No space left on device|Disk quota exceeded")),
     ("damaged", re.compile(r"\bEINTEGRITY\b|DO NOT MATCH THE HASHES|hash mismatch", re.IGNORECASE)),
-    ("not_published", re.compile(r"\bE404\b|\bETARGET\b|No matching distribution|not found in the package registry")),
-    ("refused", re.compile(r"\bE40[13]\b|\bENEEDAUTH\b")),
     (
         "unreachable",
         re.compile(rf"\b{_NO_NETWORK}\b|\bE50\d\b|network|Failed to establish|Could not connect|error sending request"),
     ),
+    ("not_published", re.compile(r"\bE404\b|\bETARGET\b|No matching distribution|not found in the package registry")),
+    ("refused", re.compile(r"\bE40[13]\b|\bENEEDAUTH\b")),
 )
 """What happened, and how it is recognised; the first that fits."""
 ADVICE: Final[Mapping[str, str]] = {
@@ -33,18 +33,20 @@ ADVICE: Final[Mapping[str, str]] = {
 
 def failed_by(said: str) -> str:
     """One of `SIGNS`, or `other`."""
-    return next((why for why, sign in SIGNS if sign.search(said)), "other")
+    text = "\n".join(_lines(said))
+    return next((why for why, sign in SIGNS if sign.search(text)), "other")
 
 
 def told(said: str) -> str:
-    """The end of it in one line, with what to do about it."""
-    lines = [line.removeprefix("npm error").strip() for line in said.splitlines() if not _is_noise(line)]
-    words = " ".join(" ".join(lines).split())
+    """It in one line, as far as it fits, with what to do about it."""
+    words = " ".join(" ".join(line.removeprefix("npm error") for line in _lines(said)).split())
     if len(words) > MAX_SAID_CHARS:
         words = words[:MAX_SAID_CHARS] + " ..."
     advice = ADVICE.get(failed_by(said))
     return f"{words or 'it says nothing'}" + (f". {advice[0].upper()}{advice[1:]}" if advice else "")
 
 
-def _is_noise(line: str) -> bool:
-    return line.startswith(("npm http", "npm warn", "npm verbose", "npm notice")) or "complete log of this run" in line
+def _lines(said: str) -> list[str]:
+    """Without what is no error."""
+    noise = ("npm http", "npm warn", "npm verbose", "npm notice")
+    return [line for line in said.splitlines() if not line.startswith(noise) and "complete log of this run" not in line]

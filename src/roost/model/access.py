@@ -31,6 +31,11 @@ def may_act(visibility: str, owner: Principal, by: Principal) -> bool:
     return is_owner(owner, by) or (visibility == "collaborate" and org_of(owner) == org_of(by))
 
 
+def may_see_machine(by: Principal) -> bool:
+    """Where on the hub's machine something lies is for keys without an organisation: those of whoever runs it."""
+    return by.kind == "service" or org_of(by) == ""
+
+
 def may_see_fact(fact: dict[str, Any] | UnsetType, by: Principal) -> bool:
     """Whether a deletion may be told: its fact says whose the session was, and who might see it."""
     if by.kind == "service":

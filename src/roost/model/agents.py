@@ -3,6 +3,7 @@
 from typing import Literal
 
 from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
 
 Where = Literal["built-in", "roost", "path", "settings"]
 """Where an agent comes from: Roost itself, its own folder of agents, the PATH of the hub, or a command of the
@@ -49,3 +50,8 @@ class Agent(Struct, frozen=True, kw_only=True):
 
 class AgentList(Struct, frozen=True, kw_only=True):
     agents: tuple[Agent, ...]
+
+
+def without_places(agent: Agent) -> Agent:
+    """As it is told to whom the machine is none of their business."""
+    return replace(agent, path=UNSET, login=UNSET)

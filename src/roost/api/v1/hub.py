@@ -10,7 +10,8 @@ from msgspec import Struct
 
 from roost.api.call import STREAM, Call
 from roost.api.cursors import feed_cursor
-from roost.model.agents import AgentList
+from roost.model import access
+from roost.model.agents import AgentList, without_places
 from roost.model.ids import Pos
 from roost.model.stored import FeedEntry
 
@@ -43,7 +44,8 @@ async def list_feed(
 @get("/v1/agents")
 async def list_agents(request: Call) -> AgentList:
     """The agents this hub can run: which are installed and signed in on its machine, and how to get the others."""
-    return AgentList(agents=tuple(await to_thread.run_sync(request.hub.survey)))
+    found = await to_thread.run_sync(request.hub.survey)
+    return AgentList(agents=tuple(found if access.may_see_machine(request.by) else map(without_places, found)))
 
 
 @post("/v1/shutdown", status_code=202)
