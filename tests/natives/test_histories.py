@@ -29,10 +29,12 @@ from roost.model.messages import Message, ToolPart
 from roost.model.snapshot import Fold
 from roost.natives.database import open_database
 from roost.natives.history import reading
+from roost.natives.history.carrying import carry
 from roost.natives.history.reading import AGENTS, history, lines, look, told
 from roost.natives.history.telling import MAX_PICTURES, MAX_PROMPT_BYTES, MAX_TEXT_CHARS
 from roost.natives.history.values import MAX_FIELD_BYTES
 from roost.natives.places import NativeSession, homes_of, sessions_of
+from tests.natives.recorded import make_home
 
 SAMPLES = Path(__file__).parents[1] / "golden" / "native"
 WRITE = os.environ.get("ROOST_TEST_GOLDEN") == "write"
@@ -521,3 +523,58 @@ def test_what_a_sub_agent_said_and_secrets_beside_it_are_not_taken_for_sessions(
     os.mkfifo(project / "two.jsonl")  # whoever opened one of these would wait for ever
     (found,) = sessions_of("claude", homes_of({"CLAUDE_CONFIG_DIR": str(home)}))
     assert (found.id, found.path, look(found).messages) == ("one", path, 2)
+
+
+# --- a home of its own ------------------------------------------------------------------------------------------------
+
+
+def test_the_record_of_a_session_is_carried_into_another_home_alone(tmp_path: Path) -> None:
+    """And what it says there is the same."""
+    home, own = make_home(tmp_path), tmp_path / "own"
+    for agent, files in (("claude", 1), ("codex", 1), ("pi", 1), ("opencode", 1)):
+        (there,) = sessions_of(agent, homes_of({"HOME": str(home)}))
+        other = there.path.with_name("other.jsonl")
+        other.write_text("{}\n")
+        assert carry(there, home, own / agent)
+        assert len([path for path in (own / agent).rglob("*") if path.is_file()]) == files
+        (here,) = sessions_of(agent, homes_of({"HOME": str(own / agent)}))
+        names, again = dict[str, str](), dict[str, str]()
+        told = [named(each.raw.decode(), names) for each in history(there)[1]]
+        assert [named(each.raw.decode(), again) for each in history(here)[1]] == told
+        assert not carry(there, tmp_path / "elsewhere", own / "no")
+    assert not (own / "no").exists()
+
+
+def test_what_sub_agents_said_is_carried_too_but_no_links(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    path = written(tmp_path / "home" / "one.jsonl", _user("go"))
+    (tmp_path / "secret").write_text("hidden")
+    (tmp_path / "home" / "one" / "subagents").mkdir(parents=True)
+    written(tmp_path / "home" / "one" / "subagents" / "agent-a.jsonl", _user("look"))
+    (tmp_path / "home" / "one" / "link").symlink_to(tmp_path / "secret")
+    assert carry(session_in(path), tmp_path / "home", tmp_path / "own")
+    found = sorted(str(path.relative_to(tmp_path / "own")) for path in (tmp_path / "own").rglob("*") if path.is_file())
+    assert found == ["one.jsonl", "one/subagents/agent-a.jsonl"]
+
+
+def test_of_a_database_no_other_session_and_no_secret_is_carried(tmp_path: Path) -> None:
+    home = make_home(tmp_path)
+    (native,) = sessions_of("opencode", homes_of({"HOME": str(home)}))
+    with closing(sqlite3.connect(native.path)) as agent:
+        agent.execute("INSERT INTO account VALUES ('a', 'mail', 'url', 'TOKEN', 'TOKEN', 0, 0, 0)")
+        agent.execute(
+            "INSERT INTO credential (id, label, value, time_created, time_updated) VALUES ('c', 'l', 'TOKEN', 0, 0)"
+        )
+        for name, parent in (("ses_child", native.id), ("ses_other", None)):
+            agent.execute("CREATE TEMP TABLE one AS SELECT * FROM session WHERE id = ?", (native.id,))
+            agent.execute("UPDATE one SET id = ?, parent_id = ?", (name, parent))
+            agent.execute("INSERT INTO session SELECT * FROM one")
+            agent.execute("DROP TABLE one")
+        agent.commit()
+    assert carry(native, home, tmp_path / "own")
+    copy = tmp_path / "own" / native.path.relative_to(home)
+    with closing(sqlite3.connect(copy)) as carried:
+        assert {name for (name,) in carried.execute("SELECT id FROM session")} == {native.id, "ses_child"}
+        assert carried.execute("SELECT count(*) FROM account").fetchone() == (0,)
+        assert carried.execute("SELECT count(*) FROM part").fetchone() == (25,)
+    assert b"TOKEN" not in copy.read_bytes()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import anyio
+import structlog
 from anyio import to_thread
 from msgspec import UNSET
 from msgspec.structs import replace
@@ -48,6 +49,8 @@ KNOWN: Final = 2000
 """Sessions whose beginnings are remembered, so that lists look into those that have changed alone."""
 BROKEN: Final = (OSError, sqlite3.Error)
 """What reading raises of a record that is gone, or is something else."""
+
+_log = structlog.get_logger("roost.natives")
 
 
 class Natives:
@@ -190,13 +193,14 @@ class Natives:
         await self._arriving.append([end])
 
     def _carry(self, native: NativeSession, session: SessionId) -> None:
-        """Into the home that the agent has if it is enclosed, where it finds no other records. Blocks."""
+        """Into the home that the agent has if it is enclosed, where it finds no other records; without them it is told
+        what our log holds. Blocks."""
         own = self._arriving.place.parent / "sandboxes" / session / "home"
         try:
             carry(native, self._homes(native.agent).user, own)
-        except BaseException:
+        except BROKEN as error:
+            _log.warning("the agent's record is not carried along", session=session, detail=str(error))
             shutil.rmtree(own.parent, ignore_errors=True)
-            raise
 
     async def _settled(self, told: Draft, session: SessionId) -> Draft:
         """The same with its pictures as blobs of the session. What is no picture after all is kept as it is."""
