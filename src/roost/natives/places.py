@@ -66,12 +66,14 @@ def homes_of(env: Mapping[str, str]) -> Homes:
     )
 
 
-def sessions_of(agent: str, homes: Homes, folder: Path | None = None) -> list[NativeSession]:
-    """The agent's sessions, the newest first: all, or those that began in `folder`, whatever links lead there.
+def sessions_of(agent: str, homes: Homes, folder: Path | None = None, *, since: int = 0) -> list[NativeSession]:
+    """The agent's sessions, the newest first: all, or those that began in `folder`, whatever links lead there; those
+    alone that have changed at `since` (ms) or later, for which no file is opened that has not.
 
     Raises: KeyError: no records of such an agent are known."""
     wanted = None if folder is None else os.path.realpath(folder)
-    found = (session for session in LOOKS[agent](homes, wanted) if wanted is None or _began_in(session, wanted))
+    told = LOOKS[agent](homes, wanted, since)
+    found = (session for session in told if wanted is None or _began_in(session, wanted))
     return sorted(found, key=lambda session: (-session.changed_at, session.id))
 
 
@@ -86,17 +88,17 @@ def claude_slug(folder: str) -> str:
     return slug[:CLAUDE_SLUG_UNITS]
 
 
-def _claude(homes: Homes, wanted: str | None) -> Iterator[NativeSession]:
+def _claude(homes: Homes, wanted: str | None, since: int) -> Iterator[NativeSession]:
     """One file per session, named by its id; those of its sub-agents begin with `agent-`."""
     slug = None if wanted is None else claude_slug(wanted)
     for project in _entries(homes.claude / "projects", folders=True):
         if slug is None or project.name == slug or (len(slug) == CLAUDE_SLUG_UNITS and project.name.startswith(slug)):
             for path in _entries(project, ending=".jsonl"):
                 if not path.name.startswith("agent-"):
-                    yield from _session("claude", path, lambda records, path=path: (path.stem, _first(records, "cwd")))
+                    yield from _session("claude", path, since, lambda r, path=path: (path.stem, _first(r, "cwd")))
 
 
-def _codex(homes: Homes, _wanted: str | None) -> Iterator[NativeSession]:
+def _codex(homes: Homes, _wanted: str | None, since: int) -> Iterator[NativeSession]:
     def told(records: list[Record]) -> tuple[str | None, str | None]:
         for record in records:
             payload = record.get("payload", record)
@@ -105,20 +107,20 @@ def _codex(homes: Homes, _wanted: str | None) -> Iterator[NativeSession]:
         return None, None
 
     for path in _below(homes.codex / "sessions", CODEX_DEPTH):
-        yield from _session("codex", path, told, lines=CODEX_HEAD_LINES)
+        yield from _session("codex", path, since, told, lines=CODEX_HEAD_LINES)
 
 
-def _pi(homes: Homes, _wanted: str | None) -> Iterator[NativeSession]:
+def _pi(homes: Homes, _wanted: str | None, since: int) -> Iterator[NativeSession]:
     def told(records: list[Record]) -> tuple[str | None, str | None]:
         first = records[0] if records and records[0].get("type") == "session" else {}
         return _text(first, "id"), _text(first, "cwd")
 
     for project in _entries(homes.pi / "sessions", folders=True):
         for path in _entries(project, ending=".jsonl"):
-            yield from _session("pi", path, told, lines=1)
+            yield from _session("pi", path, since, told, lines=1)
 
 
-def _gemini(homes: Homes, wanted: str | None) -> Iterator[NativeSession]:
+def _gemini(homes: Homes, wanted: str | None, since: int) -> Iterator[NativeSession]:
     """The folder is known only by its hash, but where a file beside the chats names it."""
 
     def told(records: list[Record], root: str | None) -> tuple[str | None, str | None]:
@@ -132,39 +134,46 @@ def _gemini(homes: Homes, wanted: str | None) -> Iterator[NativeSession]:
         with suppress(OSError, UnicodeDecodeError):
             root = (project / ".project_root").read_text(encoding="utf-8").strip() or None
         for path in _entries(project / "chats", ending=".jsonl"):
-            yield from _session("gemini", path, lambda records, root=root: told(records, root))
+            yield from _session("gemini", path, since, lambda records, root=root: told(records, root))
 
 
-def _opencode(homes: Homes, _wanted: str | None) -> Iterator[NativeSession]:
+def _opencode(homes: Homes, _wanted: str | None, since: int) -> Iterator[NativeSession]:
     """Sub-agents' sessions, which have a parent, are left out."""
-    query = "SELECT id, directory, time_updated FROM session WHERE parent_id IS NULL"
+    query = "SELECT id, directory, time_updated FROM session WHERE parent_id IS NULL AND time_updated >= ?"
     if not homes.opencode.is_file():
         return
     with suppress(sqlite3.Error, OSError), closing(open_database(homes.opencode)) as database:
-        for number, directory, changed_at in database.execute(query).fetchall():
+        for number, directory, changed_at in database.execute(query, (since,)).fetchall():
             yield NativeSession(
                 agent="opencode", id=number, path=homes.opencode, changed_at=changed_at, folder=directory
             )
 
 
-LOOKS: Final[Mapping[str, Callable[[Homes, str | None], Iterator[NativeSession]]]] = {
+LOOKS: Final[Mapping[str, Callable[[Homes, str | None, int], Iterator[NativeSession]]]] = {
     "claude": _claude,
     "codex": _codex,
     "gemini": _gemini,
     "opencode": _opencode,
     "pi": _pi,
 }
-"""For each agent whose records we know: all its sessions, or at least those of a folder (links resolved)."""
+"""For each agent whose records we know: all its sessions, or at least those of a folder (links resolved), that have
+changed at a time or later (ms)."""
 
 
 def _session(
-    agent: str, path: Path, told: Callable[[list[Record]], tuple[str | None, str | None]], lines: int = HEAD_LINES
+    agent: str,
+    path: Path,
+    since: int,
+    told: Callable[[list[Record]], tuple[str | None, str | None]],
+    lines: int = HEAD_LINES,
 ) -> Iterator[NativeSession]:
     """One or none: `told` gives id and folder from the first records."""
     with suppress(OSError):
+        stat = path.stat()
+        if stat.st_mtime_ns // 1_000_000 < since:
+            return
         number, folder = told(list(head(path, limit=lines)))
         if number is not None:
-            stat = path.stat()
             yield NativeSession(
                 agent=agent,
                 id=number,
