@@ -176,7 +176,7 @@ def sandbox_from(ticket: Ticket, own: AgentSettings | None) -> "Sandbox":
     asked, data = ticket.sandbox, Path(ticket.data)
     if asked.kind != "bubblewrap":
         return load_sandbox("none")(Enclosure(reason=ticket.unenclosed or msgspec.UNSET))
-    needs = needs_of(ticket.agent, own, data)
+    needs = needs_of(ticket.agent, own, data, ticket.mcp)
     place = data / "sandboxes" / ticket.session
     return load_sandbox("bubblewrap")(asked, needs, spec=ticket.workspace, data=data, place=place)
 

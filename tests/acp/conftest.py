@@ -35,7 +35,10 @@ CHARACTERS = {
 async def hub(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[HubProcess]:
     folder = tmp_path_factory.mktemp("agents")
     config = folder / "config.toml"
-    tables = ['[agents.missing]\ncommand = ["no-such-agent"]\n']
+    tables = [
+        '[agents.missing]\ncommand = ["no-such-agent"]\n',
+        f"[agents.enclosed]\ncommand = {json.dumps([sys.executable, str(AGENT)])}\n",
+    ]
     for name, flags in CHARACTERS.items():
         command = json.dumps([sys.executable, str(AGENT), *flags])
         tables.append(f'[agents.{name}]\ncommand = {command}\nenv = {{ ACP_AGENT_HOME = "{folder}" }}\n')

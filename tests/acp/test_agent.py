@@ -274,6 +274,20 @@ async def test_a_local_server_is_started_with_its_secrets_which_nobody_is_shown(
     assert (await session.send(script({"tool": call}))).text == "hello s3cret-value "  # also after a sleep
 
 
+async def test_roosts_tools_and_its_own_server_are_reached_from_a_sandbox_without_a_network(
+    client: AsyncClient, tmp_path: Path
+) -> None:
+    local = {"name": "local", "command": sys.executable, "args": [str(TOOLS)], "env": {"TOKEN": "s3cret-value"}}
+    echo = {"server": "local", "tool": "echo", "arguments": {"text": "hello"}}
+    goal = {"server": "roost", "tool": "goal", "arguments": {"status": "continue"}}
+    session = await client.create_session(
+        agent="enclosed", workspace=tmp_path, sandbox={"kind": "bubblewrap", "network": "none"}, mcp=[local]
+    )
+    result = await session.send(script({"tool": echo}, {"tool": goal}))
+    assert (result.text, result.error) == ("hello s3cret-value It is written down. ", UNSET)
+    assert await bodies(session, e.GoalUpdated) == [e.GoalUpdated(status="continue")]
+
+
 async def test_a_server_elsewhere_is_reached_with_its_headers_by_an_agent_that_can(
     client: AsyncClient, http_tools: str
 ) -> None:

@@ -10,11 +10,13 @@ import pytest
 from roost.drivers.acp.abilities import MAX_TOLD_BYTES, Abilities
 from roost.drivers.acp.agents import AGENTS, AcpAgent, Quirk, acp_agent
 from roost.drivers.acp.memory import INTRODUCTION, MAX_CHARS, MAX_MESSAGE_CHARS, recollection
+from roost.drivers.acp.needs import needs_of
 from roost.drivers.acp.peer import lines
 from roost.drivers.acp.terminals import Terminal
 from roost.model import events as e
 from roost.model.envelope import Event, encode_body
 from roost.model.ids import MessageId, PartId, RunId
+from roost.model.values import McpServer
 from roost.settings import AgentSettings
 from tests.contract.turns import Finished, MemoryPast
 
@@ -135,6 +137,19 @@ async def test_what_was_said_last_is_told_as_far_as_it_fits() -> None:
     long = await recollection(Log(("q", "a" + "x" * MAX_MESSAGE_CHARS + "z")))
     assert "[...]" in long
     assert long.rstrip().endswith("z")
+
+
+def test_a_sandbox_shows_the_servers_of_a_session_and_lets_their_addresses_through(tmp_path: Path) -> None:
+    script = tmp_path / "server.js"
+    script.touch()
+    local = McpServer(name="a", command="node", args=(str(script), "/no/such/file", "-v"))
+    away = McpServer(name="b", type="http", url="https://example.org:8443/mcp?***")
+    for agent, hosts in (("claude", {*AGENTS["claude"].hosts, "https://example.org:8443/mcp"}), ("own", set[str]())):
+        needs = needs_of(agent, AgentSettings(command=("own",)), tmp_path, (local, away))
+        assert "node" in needs.programs
+        assert str(script) in needs.paths
+        assert "/no/such/file" not in needs.paths
+        assert set(needs.hosts) == hosts  # of an agent whose hosts are not known the network is not narrowed
 
 
 def test_every_row_names_where_to_get_its_agent() -> None:
