@@ -180,10 +180,11 @@ def at_work(age_ms: int, ready_ms: int = READY_MS) -> Activity:
 
 def at_rest(age_ms: int, ready_ms: int = READY_MS) -> Activity:
     """Of an agent whose last sign was that it is done: `ready` up to T, then `idle`; never `active`."""
-    return Activity.READY if age_ms <= ready_ms else Activity.IDLE
+    return _READY if age_ms <= ready_ms else _IDLE
 
 
-_RANK: Final = (Activity.ACTIVE, Activity.READY, Activity.IDLE)
+_READY, _IDLE = Activity.READY, Activity.IDLE
+_RANK: Final = (Activity.ACTIVE, _READY, _IDLE)
 _ACTIONABLE: Final = (Activity.WAITING_INPUT, Activity.BLOCKED)
 
 

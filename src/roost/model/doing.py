@@ -17,6 +17,8 @@ from roost.model.record import Record
 
 LIVE: Final = frozenset((Phase.CREATING, Phase.ACTIVE, Phase.RESUMING))
 """Phases in which there is a host, or one is about to come. In all others a session's agent has `exited`."""
+_PAUSED, _ACTIVE, _FAILED, _PROTOCOL = Phase.PAUSED, Phase.ACTIVE, RunStatus.FAILED, Source.PROTOCOL
+"""Looked up once: lists ask this of every session, and to find a name in an enum takes longer than all the rest."""
 _GONE_BY: Final = {
     Phase.PAUSED: "session-paused",
     Phase.FAILED: "session-failed",
@@ -36,14 +38,18 @@ def doing(record: Record, *, linked: bool, now: int, ready_ms: int = READY_MS) -
     """At `now` (ms). `linked`: the link of its host is up; where it is not, what the log says last may be so no more.
     `ready_ms`: T."""
     if record.phase not in LIVE:
-        since = record.slept_at if record.phase is Phase.PAUSED else UNSET
+        since = record.slept_at if record.phase is _PAUSED else UNSET
         return _of(Activity.EXITED, Source.RUNTIME, _GONE_BY[record.phase], since)
-    if record.phase is not Phase.ACTIVE:
+    if record.phase is not _ACTIVE:
         since = record.run.started_at if record.run is not UNSET else UNSET
         return _of(Activity.ACTIVE, Source.RUNTIME, "runtime-starting", since)
     if record.mode == "tui" and not linked:  # such a host comes by itself, and nobody waits for it
         return _of(Activity.EXITED, Source.RUNTIME, "runtime-lost")
-    found = next(info for look in _LOOKS if (info := look(record, now, ready_ms)) is not None)
+    for look in _LOOKS:
+        if (found := look(record, now, ready_ms)) is not None:
+            break
+    else:
+        found = _resting(record, now, ready_ms)
     return found if linked else replace(found, trust=Trust.STALE)
 
 
@@ -81,18 +87,18 @@ def _seen(record: Record, now: int, ready_ms: int) -> ActivityInfo | None:
 def _failed(record: Record, _now: int, _ready_ms: int) -> ActivityInfo | None:
     """The agent takes input all the same; but somebody should know."""
     run = record.last_run
-    if run is UNSET or run.status is not RunStatus.FAILED:
+    if run is UNSET or run.status is not _FAILED:
         return None
     code = "" if run.error is UNSET else f": {run.error.code}"
     return _of(Activity.BLOCKED, Source.PROTOCOL, f"run-error{code}", run.ended_at)
 
 
-def _resting(record: Record, now: int, ready_ms: int) -> ActivityInfo | None:
+def _resting(record: Record, now: int, ready_ms: int) -> ActivityInfo:
     """Since the last run ended, or the host came, whichever was later."""
     run = record.last_run
     ended = run is not UNSET and run.ended_at == record.idle_at
     evidence = _ENDED_BY[run.status] if run is not UNSET and ended else "runtime-ready"
-    return _of(at_rest(now - record.idle_at, ready_ms), Source.PROTOCOL, evidence, record.idle_at)
+    return _of(at_rest(now - record.idle_at, ready_ms), _PROTOCOL, evidence, record.idle_at)
 
 
 _LOOKS: Final[tuple[Callable[[Record, int, int], ActivityInfo | None], ...]] = (
@@ -101,5 +107,4 @@ _LOOKS: Final[tuple[Callable[[Record, int, int], ActivityInfo | None], ...]] = (
     _running,
     _seen,
     _failed,
-    _resting,
 )

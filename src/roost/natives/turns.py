@@ -1,5 +1,5 @@
-"""How the turn stands that an agent was told to begin just now, by its own records: where a screen cannot say when it is
-done. Reads only; `Turns.look` blocks.
+"""How the turn stands that an agent was told to begin just now, by its own records: where a screen cannot say when it
+is done. Reads only; `Turns.look` blocks.
 """
 
 import sqlite3
