@@ -26,19 +26,19 @@ demo: setup ## see a session survive a killed hub, without any key or agent
 	@$(BIN)/python demo/run.py $(ARGS)
 
 test: setup ## all tests except the long ones; more options: make test ARGS="-k cursor -x"
-	@scripts/need git:git bwrap:bubblewrap
+	@scripts/need git:git bwrap:bubblewrap tmux:tmux
 	@$(PYTEST) -m "not long and not agents" $(ARGS)
 
 test-fast: setup ## the same without the tests that start or kill processes
-	@scripts/need git:git
+	@scripts/need git:git tmux:tmux
 	@$(PYTEST) -m "not long and not fire and not process and not agents" $(ARGS)
 
 test-long: setup ## the tests that take minutes
-	@scripts/need git:git
+	@scripts/need git:git tmux:tmux
 	@$(BIN)/python -m pytest -m long $(ARGS)
 
 test-agents: setup ## real agents with a model that is not, where there is no network; installs them first
-	@scripts/need unshare:util-linux ip:iproute2 bwrap:bubblewrap
+	@scripts/need unshare:util-linux ip:iproute2 bwrap:bubblewrap tmux:tmux
 	@$(BIN)/python -m tests.agents.installed
 	@scripts/alone $(BIN)/python -m pytest -m agents $(ARGS)
 

@@ -33,7 +33,7 @@ class TicketRuntime(ProcessRuntime):
         with os.fdopen(descriptor, "wb") as file:
             file.write(msgspec.json.encode(ticket) + b"\n")
 
-    async def kill(self, session: SessionId) -> None:
+    async def kill(self, session: SessionId, *, screen: bool = True) -> None:
         self._given.pop(session, None)
 
     async def alive(self, session: SessionId, epoch: Epoch) -> bool:

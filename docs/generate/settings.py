@@ -76,6 +76,7 @@ MEANINGS: Final = {
     "ROOST_RUN": "A mark: the run that the process works for.",
     "ROOST_COMMAND": "A mark: the command that the process belongs to.",
     "ROOST_WALL": "A mark: the process is a wall of a sandbox, around others.",
+    "ROOST_SCREEN": "A mark: the session whose screen the process runs on.",
 }
 HEAD: Final = "| Setting | Environment | Flag | Type | Default | Meaning |\n|---|---|---|---|---|---|\n"
 

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from roost.model.errors import CursorAhead as CursorAhead
     from roost.model.errors import CursorTrimmed as CursorTrimmed
     from roost.model.errors import DataLocked as DataLocked
+    from roost.model.errors import DriverUnknown as DriverUnknown
     from roost.model.errors import Fatal as Fatal
     from roost.model.errors import Fencing as Fencing
     from roost.model.errors import FileMissing as FileMissing
@@ -96,6 +97,8 @@ if TYPE_CHECKING:
     from roost.model.errors import RunNotFound as RunNotFound
     from roost.model.errors import SandboxUnavailable as SandboxUnavailable
     from roost.model.errors import SchemaTooNew as SchemaTooNew
+    from roost.model.errors import ScreenLost as ScreenLost
+    from roost.model.errors import ScreenMissing as ScreenMissing
     from roost.model.errors import SessionArchived as SessionArchived
     from roost.model.errors import SessionAsleep as SessionAsleep
     from roost.model.errors import SessionBusy as SessionBusy
@@ -152,6 +155,7 @@ __all__ = [
     "CursorAhead",
     "CursorTrimmed",
     "DataLocked",
+    "DriverUnknown",
     "Event",
     "EventPage",
     "Fatal",
@@ -211,6 +215,8 @@ __all__ = [
     "RunNotFound",
     "SandboxUnavailable",
     "SchemaTooNew",
+    "ScreenLost",
+    "ScreenMissing",
     "SendResult",
     "SequenceBroken",
     "Session",
@@ -284,6 +290,7 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "CursorAhead",
         "CursorTrimmed",
         "DataLocked",
+        "DriverUnknown",
         "Fatal",
         "Fencing",
         "FileMissing",
@@ -335,6 +342,8 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "RunNotFound",
         "SandboxUnavailable",
         "SchemaTooNew",
+        "ScreenLost",
+        "ScreenMissing",
         "SessionArchived",
         "SessionAsleep",
         "SessionBusy",

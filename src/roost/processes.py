@@ -21,6 +21,8 @@ from roost.model.ids import Epoch, SessionId
 HOST_MARK = "ROOST_MARK"
 RUN_MARK = "ROOST_RUN"
 COMMAND_MARK = "ROOST_COMMAND"
+SCREEN_MARK = "ROOST_SCREEN"
+"""Names the session of a screen (drivers/terminal): it outlives a host that dies, and the next one takes it up."""
 WALL_MARK = "ROOST_WALL"
 """In the environment of a process that is a wall around others: it goes when they have gone, and is not asked to."""
 KILL_SECONDS = 5.0
@@ -36,6 +38,16 @@ def clean_environment() -> dict[str, str]:
 def mark_file(data: Path, session: SessionId) -> Path:
     """The file that everything a session's hosts start holds open."""
     return data.resolve() / "hosts" / f"{session}.mark"
+
+
+def screen_folder(data: Path, session: SessionId) -> Path:
+    """Where what outlives a session's hosts has its sockets; gone with it."""
+    return data.resolve() / "screens" / session
+
+
+def screens_of(data: Path) -> list[SessionId]:
+    """Sessions that have such a folder."""
+    return [SessionId(folder.name) for folder in sorted((data.resolve() / "screens").glob("*"))]
 
 
 def new_host_mark(session: SessionId, epoch: Epoch) -> str:
@@ -116,6 +128,17 @@ def descendants(pid: int) -> list[psutil.Process]:
 
 def with_descendants(roots: list[psutil.Process]) -> list[psutil.Process]:
     return [*roots, *(child for root in roots for child in descendants(root.pid))]
+
+
+def but_screens(found: Collection[psutil.Process]) -> list[psutil.Process]:
+    """Without screens, and all that runs on them."""
+    screens: list[psutil.Process] = []
+    for process in found:
+        with suppress(psutil.Error, OSError):
+            if SCREEN_MARK in process.environ():
+                screens.append(process)
+    spared = set(with_descendants(screens))
+    return [process for process in found if process not in spared]
 
 
 def living(processes: list[psutil.Process]) -> list[psutil.Process]:

@@ -49,6 +49,11 @@ class AgentSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     command: tuple[str, ...] = ()
     """What starts the agent; it speaks the Agent Client Protocol on its standard input and output. The first word is
     found in the `PATH` of the hub, or is absolute."""
+    terminal: tuple[str, ...] = ()
+    """What starts it with a screen of its own, for sessions with the driver `terminal`."""
+    ready: str = ""
+    """A pattern (a regular expression) of a line that its screen shows when it waits for input. Without one it is done
+    when its screen stands still for 2 s."""
     env: dict[str, str] = {}
     """Set for it, beside what it inherits from the hub; what the session's own `env` says wins."""
     insist: bool = False

@@ -38,7 +38,7 @@ async def hub_from(settings: Settings) -> AsyncGenerator["Hub"]:
     from roost.core.bell import LocalBell
     from roost.core.clock import SystemClock
     from roost.core.hub import Hub
-    from roost.drivers import agent_names, survey_agents
+    from roost.drivers import drivers_of, survey_agents
     from roost.forges import forge_of
     from roost.host.preparing import LocalPreparer
     from roost.host.workspace import LocalWorkspaces
@@ -55,7 +55,7 @@ async def hub_from(settings: Settings) -> AsyncGenerator["Hub"]:
                 runtime = ProcessRuntime(data, warm=settings.warm_hosts, agent=settings.agent)
                 hub = Hub(
                     settings, store=store, bell=LocalBell(), clock=SystemClock(), runtime=runtime,
-                    preparer=LocalPreparer(), workspaces=LocalWorkspaces(data), agents=agent_names(settings.agents),
+                    preparer=LocalPreparer(), workspaces=LocalWorkspaces(data), agents=drivers_of(settings.agents),
                     survey=partial(survey_agents, settings), tasks=tasks, forge=forge_of(settings),
                     enclosing=await enclosing_from(settings),
                 )  # fmt: skip
@@ -163,7 +163,7 @@ async def host_from_ticket(ticket: Ticket) -> int:
     workspaces = LocalWorkspaces(Path(ticket.data), clone_seconds=seconds)
     own = msgspec.convert(ticket.agent_settings, AgentSettings) if ticket.agent_settings else None
     sandbox = sandbox_from(ticket, own)
-    host = Host(ticket, load_driver(ticket.agent, own, data=Path(ticket.data)), workspaces, sandbox)
+    host = Host(ticket, load_driver(ticket.agent, own, ticket.driver, data=Path(ticket.data)), workspaces, sandbox)
     return 3 if await host.run() is Leaving.REFUSED else 0
 
 

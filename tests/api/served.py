@@ -35,8 +35,11 @@ class NoRuntime:
     async def start(self, ticket: Ticket) -> None:
         self.tickets.append(ticket)
 
-    async def kill(self, session: SessionId) -> None:
+    async def kill(self, session: SessionId, *, screen: bool = True) -> None:
         pass
+
+    async def screens(self) -> list[SessionId]:
+        return []
 
     async def alive(self, session: SessionId, epoch: Epoch) -> bool:
         return True
@@ -140,7 +143,7 @@ async def served(data: Path, **settings: Any) -> AsyncGenerator[Served]:
     async with anyio.create_task_group() as tasks:
         hub = Hub(
             made, store=store, bell=LocalBell(), clock=SystemClock(), runtime=runtime, workspaces=workspaces,
-            preparer=NoPreparer(), agents=("scripted",), tasks=tasks,
+            preparer=NoPreparer(), agents={"scripted": ("scripted",)}, tasks=tasks,
         )  # fmt: skip
         await hub.open()
         app = make_app(hub, made)

@@ -64,7 +64,7 @@ async def agent_home(folder: Path, configured: list[AgentConfigured] | None = No
     said = [] if configured is None else configured
     tree = Tree(f"{new_session_id()}.1.alone", folder / ".mark")  # by which it is killed: nobody else has it
     async with anyio.create_task_group() as tasks:
-        home = AgentHome(tree, lambda _capabilities: None, said.append)
+        home = AgentHome(tree, lambda _capabilities: None, said.append, folder=folder / ".screen")
         await tasks.start(home.run)
         try:
             yield home

@@ -18,6 +18,7 @@ from roost.api.rest import REST
 from roost.api.streams import sse
 from roost.api.streams.running import Streams
 from roost.api.streams.socket import socket
+from roost.api.streams.terminal import terminal
 from roost.core.hub import Hub
 from roost.core.session import Session
 from roost.model.errors import Forbidden, HubStopping, MethodNotAllowed, RouteNotFound, SessionNotFound, Unavailable
@@ -187,7 +188,7 @@ class App:
         try:
             self._check_sender(scope)
             match scope["path"].rstrip("/").split("/"):
-                case ["", "link"] | ["", "v1", "sessions", _, "socket"] | ["", "api", "ws"] as path:
+                case ["", "link"] | ["", "v1", "sessions", _, "socket" | "terminal"] | ["", "api", "ws"] as path:
                     pass
                 case _:
                     raise RouteNotFound
@@ -199,7 +200,8 @@ class App:
             await self.coder.socket(scope, receive, send)
             return
         if len(path) > 2:
-            await socket(self._hub, self._streams, path[3], scope, receive, send)
+            serve = terminal if path[4] == "terminal" else socket
+            await serve(self._hub, self._streams, path[3], scope, receive, send)
             return
         from roost.api.link import link_endpoint
 
@@ -221,8 +223,8 @@ def _socket_route(scope: Scope) -> str:
     match scope["path"].rstrip("/").split("/"):
         case ["", "link"]:
             return "/link"
-        case ["", "v1", "sessions", _, "socket"]:
-            return "/v1/sessions/{session}/socket"
+        case ["", "v1", "sessions", _, "socket" | "terminal" as kind]:
+            return f"/v1/sessions/{{session}}/{kind}"
         case ["", "api", "ws"]:
             return "/api/ws"
         case _:

@@ -46,7 +46,16 @@ ENVIRONMENT: Final[dict[str, tuple[str, str]]] = {
 }
 """Every variable that is a setting: the table it belongs to, and its name there."""
 OTHER_VARIABLES: Final = frozenset(
-    {"ROOST_URL", "ROOST_API_KEY", "ROOST_CONFIG", "ROOST_MARK", "ROOST_RUN", "ROOST_COMMAND", "ROOST_WALL"}
+    {
+        "ROOST_URL",
+        "ROOST_API_KEY",
+        "ROOST_CONFIG",
+        "ROOST_MARK",
+        "ROOST_RUN",
+        "ROOST_COMMAND",
+        "ROOST_SCREEN",
+        "ROOST_WALL",
+    }
 )
 
 
@@ -150,8 +159,12 @@ def _senseless_agents(meant: Mapping[str, AgentSettings]) -> str | None:
             return f"{name!r} is no name: small letters, digits, `-` and `_`"
         if name == "scripted":
             return "scripted is Roost's own, and cannot be another"
-        if not own.command and name not in agent_names(()):
-            return f"{name} needs a command: no agent of that name is known"
+        if not (own.command or own.terminal or name in agent_names(())):
+            return f"{name} needs a command, or one for its terminal: no agent of that name is known"
+        try:
+            re.compile(own.ready)
+        except re.error as error:
+            return f"a pattern that makes sense for {name}.ready: {error}"
     return None
 
 

@@ -58,6 +58,7 @@ def run(
     clone: Clone = None,
     base: Base = None,
     agent: Annotated[str | None, typer.Option("--agent", help="Who. Else ROOST_AGENT, else the hub's default.")] = None,
+    driver: Annotated[str | None, typer.Option("--driver", help="How: `terminal` gives it its own screen.")] = None,
     in_place: Annotated[bool, typer.Option("--in-place", help="Work in the folder itself, not in a worktree.")] = False,
     model: Annotated[str | None, typer.Option("--model", help="The agent's model.")] = None,
     label: Annotated[str | None, typer.Option("--label", help="What the session is called; else its task.")] = None,
@@ -92,12 +93,11 @@ def run(
     from roost.model.commands import CreateSession
 
     wanted = CreateSession(
-        task=or_absent(None if task is None and goal else read_task(task)),
-        agent=or_absent(agent), model=or_absent(model), label=or_absent(label),
+        task=or_absent(None if task is None and goal else read_task(task)), env=variables_of(env or []),
+        agent=or_absent(agent), driver=or_absent(driver), model=or_absent(model), label=or_absent(label),
         workspace=place(repo, clone, base, in_place=in_place, template=template),
         kit=kit_of(skill or (), template, persona, begin), files=files_of(file or ()),
-        loop=or_absent(loop_of(goal, iterations, step=step, attended=attended)),
-        env=variables_of(env or []), mcp=servers_of(mcp or ()),
+        loop=or_absent(loop_of(goal, iterations, step=step, attended=attended)), mcp=servers_of(mcp or ()),
         sandbox=sandbox_of(sandbox, network, memory, cpus, processes),
     )  # fmt: skip
     return anyio.run(_run, _prepare(wanted, url, data), attach or [], detach, as_json, url, data)

@@ -128,6 +128,7 @@ class AsyncClient(AsyncPeople):
         task: str | None = None,
         input: Input | None = None,  # noqa: A002  # the wire's word
         agent: str | None = None,
+        driver: str | None = None,
         model: str | None = None,
         label: str | None = None,
         workspace: WorkspaceRequest | Mapping[str, str] | str | os.PathLike[str] | None = None,
@@ -146,17 +147,18 @@ class AsyncClient(AsyncPeople):
         `workspace`: a path of the hub's machine (a git repository gives the session a worktree of its own; another
         folder is used as it is), or more: `{"url": ..., "base": ...}` clones a repository and begins at a branch, tag
         or commit of it; without it, an empty folder. `env` is given to the agent and never served, nor are credentials
-        in the `url`. `timeouts`: `idle`, `paused`, `parked`, `execution`, in seconds or as `"10m"`; `policy`:
-        `rules`, `headless`, `deadline`, `action`. `key`: your own idempotency key. `kit`, `files`, `loop`, `mcp`:
-        `Given`.
-        Raises: AgentUnknown, AgentNotConfigured, WorkspaceInvalid, BodyTooLarge, NotInLibrary, PersonaUnpublished,
-        PathOutside.
+        in the `url`. `driver`: `terminal` gives the agent a screen of its own, if it has one. `timeouts`: `idle`,
+        `paused`, `parked`, `execution`, in seconds or as `"10m"`; `policy`: `rules`, `headless`, `deadline`, `action`.
+        `key`: your own idempotency key. `kit`, `files`, `loop`, `mcp`: `Given`.
+        Raises: AgentUnknown, AgentNotConfigured, DriverUnknown, WorkspaceInvalid, BodyTooLarge, NotInLibrary,
+        PersonaUnpublished, PathOutside.
         """
         text = input if isinstance(input, str) else task
         body = CreateSession(
             task=or_absent(text),
             input=UNSET if input is None or isinstance(input, str) else tuple(input),
             agent=or_absent(agent),
+            driver=or_absent(driver),
             model=or_absent(model),
             label=or_absent(label),
             workspace=_workspace(workspace),

@@ -16,6 +16,7 @@ from roost.client.knowing import AsyncKnowing
 from roost.client.runs import MOVES, RUN_ENDS, Waiting, ends, is_idle, result_of
 from roost.client.socket import AsyncConnecting
 from roost.client.stream import OnLink, Until, follow_events
+from roost.client.terminal import AsyncAtScreen
 from roost.client.wire import REQUEST_SECONDS, Wire, new_key
 from roost.client.workspace import AsyncWorkspace
 from roost.model.commands import (
@@ -45,7 +46,7 @@ STOP_SECONDS = 120.0
 """How long a call may take that answers only once a run has stopped."""
 
 
-class AsyncSession(AsyncCommanding, AsyncConnecting, AsyncWorkspace, AsyncKnowing, AsyncExporting):
+class AsyncSession(AsyncCommanding, AsyncConnecting, AsyncAtScreen, AsyncWorkspace, AsyncKnowing, AsyncExporting):
     """One session of a hub. Making one asks nothing; a wrong id shows at the first call.
 
     Every method may raise SessionNotFound, HubUnreachable, Unauthorized, and what its own words name.

@@ -45,6 +45,7 @@ class Ending:
                 async with anyio.create_task_group() as tasks:
                     for session in list(self._hosts.held.values()):
                         tasks.start_soon(self._put_to_sleep, session)
+        await self._hosts.end_screens()
         self.wanted.set()
 
     def leave(self) -> None:

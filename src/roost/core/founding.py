@@ -1,6 +1,6 @@
 """How a session begins: what it is, that its host is being started, and its first run if it has a task."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from msgspec import UNSET
@@ -14,7 +14,7 @@ from roost.model import commands as c
 from roost.model import events as e
 from roost.model.addresses import CREDENTIALS, split_credentials
 from roost.model.envelope import Draft, draft
-from roost.model.errors import AgentNotConfigured, AgentUnknown, InvalidBody
+from roost.model.errors import AgentNotConfigured, AgentUnknown, DriverUnknown, InvalidBody
 from roost.model.ids import SessionId, new_message_id, new_run_id
 from roost.model.mcp import split_secrets, without_secrets
 from roost.model.repos import address_of, base_of, others_of
@@ -52,6 +52,7 @@ def first_events(
         timeouts=timeouts if timeouts != e.Timeouts() else UNSET,
         policy=UNSET if command.policy is UNSET else command.policy.settled(),
         mode=command.mode,
+        driver=command.driver,
         kit=kit if kit != e.Kit() else UNSET,
         loop=UNSET if command.loop is UNSET else command.loop.settled(),
         sandbox=UNSET if (sandbox := command.sandbox.settled()) == e.SandboxSpec() else sandbox,
@@ -106,8 +107,8 @@ def secrets_apart(command: c.CreateSession) -> c.CreateSession:
     return replace(command, workspace=workspace, env=command.env | {CREDENTIALS: credentials})
 
 
-def chosen_agent(command: c.CreateSession, default: str | None, known: Sequence[str]) -> str:
-    """Raises: AgentNotConfigured, AgentUnknown."""
+def chosen_agent(command: c.CreateSession, default: str | None, known: Mapping[str, Sequence[str]]) -> str:
+    """`known`: agents, and the drivers that each may have. Raises: AgentNotConfigured, AgentUnknown, DriverUnknown."""
     if command.mode == "tui" and command.agent is UNSET:
         return TERMINAL
     agent = default if command.agent is UNSET else command.agent
@@ -115,6 +116,9 @@ def chosen_agent(command: c.CreateSession, default: str | None, known: Sequence[
         raise AgentNotConfigured(known=list(known))
     if agent not in known:
         raise AgentUnknown(f"no agent is called {agent!r}; known: {', '.join(known)}", known=list(known))
+    if command.driver is not UNSET and command.driver not in known[agent]:
+        drivers = list(known[agent])
+        raise DriverUnknown(f"{agent} has no driver {command.driver!r}; it has: {', '.join(drivers)}", known=drivers)
     return agent
 
 

@@ -120,7 +120,7 @@ class Hosts:
                 if not _awaits(session, epoch):
                     return
                 ticket = await self._ticket(session)
-                await self._runtime.kill(session.id)
+                await self._runtime.kill(session.id, screen=False)
                 if self._no_more or not _awaits(session, epoch):
                     return
                 await self._runtime.start(ticket)
@@ -155,6 +155,7 @@ class Hosts:
             env=dict(session.env),
             settings=msgspec.to_builtins(self._settings.link),
             agent_settings=msgspec.to_builtins(self._settings.agents.get(record.agent)),
+            driver=record.driver or None,
             model=_model(record),
             options=record.options,
             state=record.agent_state,
@@ -285,6 +286,7 @@ class Hosts:
         def choose(record: Record) -> Decision:
             return Decision() if record.epoch != epoch or session.linked else lost(record, code, message)
 
+        leaving = session.record_now.pause_requested
         while True:
             try:
                 if session.epoch == epoch:
@@ -299,7 +301,7 @@ class Hosts:
                 await self._ground.clock.sleep(LOOK_SECONDS)
         async with session.host_lock:  # a new host may be starting already; its start has cleared away
             if session.record_now.phase not in _LIVE and not await self._runtime.alive(session.id, epoch):
-                await self._end_tree(session)
+                await self._end_tree(session, screen=leaving or session.record_now.phase is not Phase.PAUSED)
 
     async def stop(self, session: Session, epoch: Epoch) -> None:
         """The epoch is closed: refuse the host and end its tree, unless a newer one is about to do that."""
@@ -310,11 +312,11 @@ class Hosts:
             if session.epoch == epoch:
                 await self._end_tree(session)
 
-    async def _end_tree(self, session: Session) -> None:
-        """Kill what is left of this session's hosts. The caller holds the host's lock. What cannot be killed now must
-        be before the next host starts."""
+    async def _end_tree(self, session: Session, *, screen: bool = True) -> None:
+        """Kill what is left of this session's hosts (`screen`: as in `ports.Runtime.kill`). The caller holds the host's
+        lock. What cannot be killed now must be before the next host starts."""
         try:
-            await self._runtime.kill(session.id)
+            await self._runtime.kill(session.id, screen=screen)
         except (RoostError, OSError) as error:
             _log.error("processes of a host are left", session=session.id, detail=str(error))
 
@@ -329,6 +331,13 @@ class Hosts:
         async with anyio.create_task_group() as tasks:
             for session in list(self.held.values()):
                 tasks.start_soon(kill, session)
+        await self.end_screens()
+
+    async def end_screens(self) -> None:
+        """Kill the screens that lost hosts have left to the next: there is none now."""
+        for session in set(await self._runtime.screens()) - set(self.held):
+            with suppress(RoostError, OSError):
+                await self._runtime.kill(session)
 
     async def pausing(self, session: Session) -> None:
         """See that a host that was told to pause has left in time."""

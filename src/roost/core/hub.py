@@ -1,6 +1,6 @@
 """The hub: all sessions, who may see them, and taking them up again after a crash."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -42,6 +42,7 @@ from roost.core.reach import Reach
 from roost.core.session import Ground, Session
 from roost.core.shelf import Shelf
 from roost.core.spools import Spools
+from roost.core.terminals import Terminals
 from roost.core.timers import Timers
 from roost.core.workspace import Workspace
 from roost.model import access
@@ -89,7 +90,7 @@ class Hub:
         runtime: Runtime,
         workspaces: Workspaces,
         preparer: Preparer,
-        agents: Sequence[str],
+        agents: Mapping[str, Sequence[str]],
         survey: Callable[[], Sequence[Agent]] = tuple,
         tasks: TaskGroup,
         forge: Forge | None = None,
@@ -99,7 +100,7 @@ class Hub:
         self.settings, self.ready, self.stopping, self.survey = settings, False, anyio.Event(), survey
         self.log, self.enclosing = Log(store, bell), enclosing
         self._store, self._bell, self._clock, self._runtime, self._workspaces = store, bell, clock, runtime, workspaces
-        self._agents, self._tasks = tuple(agents), tasks
+        self._agents, self._tasks = dict(agents), tasks
         self._blobs = Blobs(Path(settings.data) / "blobs")
         self.shelf = Shelf(self._blobs, self.log, self.find)
         self.presence = here = Presence(clock)
@@ -108,7 +109,8 @@ class Hub:
         self._spools = Spools(Path(settings.data), runtime.alive)
         self._timers = Timers(clock, Times(idle=settings.idle_seconds, parked=settings.parked_seconds))
         self._hosts = Hosts(self._ground, runtime, self._spools, self._timers, settings, tasks)
-        self.workspace = Workspace(Reach(self._ground, self._hosts, self._timers, settings), settings)
+        reach = Reach(self._ground, self._hosts, self._timers, settings)
+        self.workspace, self.terminals = Workspace(reach, settings), Terminals(reach)
         self.library = Library(store, clock, preparer, Path(settings.data), tasks)
         self.forging, self.knowing = Forging(forge), Knowing(store, runtime, Path(settings.data))
         self.limits = Limits(max_streams=settings.max_streams, rate=settings.rate_per_second)

@@ -51,6 +51,10 @@ class Reach:
                 session.called_at = self._ground.clock.now_ms()
             self._timers.touch(session)
 
+    async def link(self, session: Session, by: Principal) -> HostLink:
+        """The same for who only looks: it wakes nobody, and keeps nobody awake."""
+        return await self._link(session, by, wake=False)
+
     async def call(
         self, session: Session, by: Principal, method: str, params: Struct, wanted: type[T], *, wake: bool
     ) -> T:

@@ -1,7 +1,7 @@
 """The drivers there are, and the agents that each can run. Import strings: a driver that is not used is never
 imported."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
@@ -9,6 +9,7 @@ from typing import Any, Final
 from roost.drivers.acp.agents import AGENTS, acp_agent
 from roost.drivers.acp.needs import needs_of as needs_of
 from roost.drivers.acp.survey import survey
+from roost.drivers.terminal.agents import terminal_agent
 from roost.installs.places import Installs
 from roost.model.agents import Agent
 from roost.model.errors import AgentUnknown
@@ -18,6 +19,7 @@ from roost.settings import AgentSettings, Settings
 DRIVERS: Final[dict[str, str]] = {
     "scripted": "roost.drivers.scripted.driver:ScriptedDriver",
     "acp": "roost.drivers.acp.driver:AcpDriver",
+    "terminal": "roost.drivers.terminal.driver:TerminalDriver",
 }
 
 
@@ -31,12 +33,25 @@ def survey_agents(settings: Settings) -> tuple[Agent, ...]:
     return survey(settings.agents, Installs.of(Path(settings.data)), default=settings.agent)
 
 
-def load_driver(agent: str, own: AgentSettings | None = None, *, data: Path | None = None) -> Driver:
-    """A new driver for this agent; `own`: what the settings say of it; `data`: the data folder, in which agents may be
-    installed. Raises: AgentUnknown."""
+def drivers_of(own: Mapping[str, AgentSettings]) -> dict[str, tuple[str, ...]]:
+    """The same agents, each with the drivers that it may have, the first by default."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name in agent_names(own):
+        rows = {"acp": acp_agent(name, own.get(name)), "terminal": terminal_agent(name, own.get(name))}
+        found[name] = ("scripted",) if name == "scripted" else tuple(driver for driver, row in rows.items() if row)
+    return found
+
+
+def load_driver(
+    agent: str, own: AgentSettings | None = None, driver: str | None = None, *, data: Path | None = None
+) -> Driver:
+    """A new driver for this agent; `own`: what the settings say of it; `driver`: which, if it may have several; `data`:
+    the data folder, in which agents may be installed. Raises: AgentUnknown."""
     if agent == "scripted":
         return _driver("scripted")()
-    row = acp_agent(agent, own)
+    row, shown = acp_agent(agent, own), terminal_agent(agent, own)
+    if shown is not None and (driver == "terminal" or row is None):
+        return _driver("terminal")(shown, None if data is None else Installs.of(data))
     if row is None:
         known = sorted(agent_names(()))
         raise AgentUnknown(f"no agent is called {agent!r}; there are: {', '.join(known)}", known=known)

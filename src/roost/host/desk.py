@@ -18,10 +18,12 @@ from roost.host.inside import Inside
 from roost.host.listing import disk_use, list_files
 from roost.host.shell import run_shell
 from roost.host.tree import Tree
+from roost.host.views import Views
 from roost.link import calls
 from roost.link.frames import Answer, Ask
-from roost.model.errors import HostBusy, InvalidRequest, RoostError
+from roost.model.errors import HostBusy, InvalidRequest, RoostError, ScreenLost
 from roost.model.events import WorkspaceSpec
+from roost.model.screens import Shown
 from roost.model.workspace import (
     Discard,
     Discarded,
@@ -33,6 +35,7 @@ from roost.model.workspace import (
     Shell,
     ShellResult,
 )
+from roost.ports import Screen
 
 log = logging.getLogger("roost.host.desk")
 TIDY_SECONDS: Final = 5.0
@@ -46,13 +49,16 @@ class Desk:
         spec: WorkspaceSpec,
         *,
         ready: Callable[[], Awaitable[Path]],
+        screen: Callable[[], Awaitable[Screen]],
         tree: Tree,
         env: Mapping[str, str],
         say: Callable[[Answer], None],
     ) -> None:
-        """`ready`: the workspace, once it is made; `say`: sends an answer."""
+        """`ready`: the workspace, once it is made; `screen`: the agent's own, once it has started, or ScreenMissing;
+        `say`: sends an answer."""
         self._spec, self._ready, self._tree, self._env, self._say = spec, ready, tree, env, say
-        self._files = OpenFiles()
+        self._screen = screen
+        self._files, self._views = OpenFiles(), Views()
         self._calls: dict[str, anyio.CancelScope] = {}
         self._changing = anyio.Lock()
         """One change of the repository at a time."""
@@ -69,6 +75,7 @@ class Desk:
         finally:
             self._tasks = None
             self._files.drop_all()
+            self._views.drop_all()
 
     def take(self, ask: Ask) -> None:
         """Begin with it; its answer follows."""
@@ -88,6 +95,7 @@ class Desk:
         for scope in self._calls.values():
             scope.cancel()
         self._files.drop_all()
+        self._views.drop_all()
 
     async def _carry_out(self, ask: Ask, scope: anyio.CancelScope) -> None:
         answer: Answer | None = None
@@ -163,6 +171,31 @@ class Desk:
         async with self._changing:
             return await changes.discard(self._spec, await self._ready(), asked)
 
+    # the agent's screen
+
+    async def shown(self, _: calls.Nothing) -> Shown:
+        return await (await self._screen()).shown()
+
+    async def open_view(self, asked: calls.OpenView) -> calls.Created:
+        screen = await self._screen()
+        opening = partial(screen.open, asked.columns, asked.rows, writes=asked.writes)
+        return calls.Created(handle=await self._views.add(opening))
+
+    async def read_view(self, asked: calls.OnHandle) -> calls.Piece:
+        return calls.Piece(data=await self._views.view(asked.handle).read())
+
+    async def write_view(self, asked: calls.WriteOn) -> None:
+        try:
+            await self._views.view(asked.handle).write(asked.data)
+        except OSError:
+            raise ScreenLost from None
+
+    async def resize_view(self, asked: calls.ResizeView) -> None:
+        self._views.view(asked.handle).resize(asked.columns, asked.rows)
+
+    async def drop_view(self, asked: calls.OnHandle) -> None:
+        self._views.drop(asked.handle)
+
     async def ping(self, asked: dict[str, Any]) -> dict[str, Any]:
         return asked
 
@@ -191,4 +224,10 @@ METHODS: Final[dict[str, tuple[Any, Callable[[Desk, Any], Awaitable[Any]]]]] = {
     "diff": (calls.Nothing, Desk.diff),
     "merge": (Merge, Desk.merge),
     "discard": (Discard, Desk.discard),
+    "shown": (calls.Nothing, Desk.shown),
+    "open_view": (calls.OpenView, Desk.open_view),
+    "read_view": (calls.OnHandle, Desk.read_view),
+    "write_view": (calls.WriteOn, Desk.write_view),
+    "resize_view": (calls.ResizeView, Desk.resize_view),
+    "drop_view": (calls.OnHandle, Desk.drop_view),
 }

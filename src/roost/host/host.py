@@ -33,7 +33,7 @@ from roost.link.host_end import HostEnd, Link
 from roost.link.spool import Spool, spool_path
 from roost.model.addresses import with_credentials
 from roost.model.envelope import AnyBody, Event, encode_body
-from roost.model.errors import BodyTooLarge, InvalidBody, RoostError, SpoolFull
+from roost.model.errors import BodyTooLarge, InvalidBody, RoostError, ScreenMissing, SpoolFull
 from roost.model.events import (
     AbortRequested,
     AgentConfigured,
@@ -52,8 +52,8 @@ from roost.model.events import (
 from roost.model.lifecycle import RUN_ENDS
 from roost.model.mcp import whole, without_secrets
 from roost.model.ticket import Ticket
-from roost.ports import Driver, Sandbox, Workspaces
-from roost.processes import HOST_MARK, mark_file, new_host_mark
+from roost.ports import Driver, Sandbox, Screen, Workspaces
+from roost.processes import HOST_MARK, mark_file, new_host_mark, screen_folder
 from roost.settings import LinkSettings
 
 log = logging.getLogger("roost.host")
@@ -115,9 +115,11 @@ class Host:
         )
         options = {"model": ticket.model, **ticket.options} | ({} if ticket.kit == Kit() else {"kit": ticket.kit})
         options |= {"mcp": whole(ticket.mcp, ticket.env)} if ticket.mcp else {}
-        self._home = AgentHome(self._tree, self._can, self._tell)
+        self._home = AgentHome(self._tree, self._can, self._tell, folder=screen_folder(self._data, ticket.session))
         self._agent = Agent(driver, env=self._env, options=options, home=self._home)
-        self._desk = Desk(ticket.workspace, ready=self._folder, tree=self._tree, env=self._env, say=self._say)
+        self._desk = Desk(
+            ticket.workspace, ready=self._folder, screen=self._screen, tree=self._tree, env=self._env, say=self._say
+        )
         self._why = Leaving.PAUSED
         self._left = anyio.Event()
 
@@ -220,6 +222,13 @@ class Host:
         await self._agent.told()
         return workspace
 
+    async def _screen(self) -> Screen:
+        """That of an agent which has one, once it has started. Raises: ScreenMissing; why it has not started."""
+        await self._ready()
+        if self._home.screen is None:
+            raise ScreenMissing
+        return self._home.screen
+
     def _can(self, capabilities: dict[str, Any]) -> None:
         try:
             self._end.able(capabilities)
@@ -289,6 +298,7 @@ class Host:
     async def _kill_all(self) -> None:
         if not await self._tree.kill():
             log.error("some processes could not be killed")
+        await self._home.clear()
 
     @property
     def _refused(self) -> bool:

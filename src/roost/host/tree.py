@@ -26,6 +26,7 @@ from roost.processes import (
     COMMAND_MARK,
     HOST_MARK,
     RUN_MARK,
+    SCREEN_MARK,
     WALL_MARK,
     born,
     clean_environment,
@@ -35,6 +36,7 @@ from roost.processes import (
     living,
     marked,
     now,
+    session_of,
     signal_group,
     wait_until_gone,
     with_descendants,
@@ -92,6 +94,11 @@ class Command:
     async def wait(self) -> int:
         return await self._process.wait()
 
+    def terminate(self) -> None:
+        """SIGTERM to the group; nobody waits for its end."""
+        if self._process.returncode is None:
+            signal_group(self.pid, signal.SIGTERM)
+
     def now(self) -> float:
         """This moment, for `kill_offspring`."""
         return now()
@@ -142,6 +149,8 @@ class Tree:
         self._file = os.open(file, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._count = 0
         self._zombies: set[int] = set()
+        self.lasting = False
+        """Something runs that carries the mark of a screen, from here or from an older host."""
         adopt_orphans()
 
     async def spawn(
@@ -154,23 +163,26 @@ class Tree:
         apart: bool = False,
         talks: bool = False,
         outside: bool = False,
+        lasts: bool = False,
+        terminal: int | None = None,
     ) -> Command:
         """Start a command; a string goes to the shell. `apart`: its two outputs are not joined. `talks`: it is written
-        to. `outside`: of the sandbox, for a person's own. Raises: OSError: it cannot be started; SandboxUnavailable."""
+        to. `outside`: of the sandbox, for a person's own. `lasts`: what it leaves behind outlives this host, if that
+        dies. `terminal`: a descriptor that it has for input and outputs. Raises: OSError: it cannot be started;
+        SandboxUnavailable."""
         self._count += 1
         marks = {HOST_MARK: self._mark, COMMAND_MARK: f"{self._mark}.{self._count}"} | ({RUN_MARK: run} if run else {})
-        if self._sandbox is None or outside:
-            words = ("/bin/sh", "-c", command) if isinstance(command, str) else tuple(command)
-            enclosed = Enclosed(command=words, env=clean_environment() | dict(env))
-        else:
-            enclosed = await self._sandbox.enclose(command, cwd=cwd, env=env)
+        if lasts:
+            marks |= {SCREEN_MARK: session_of(self._mark)}
+            self.lasting = True
+        enclosed = await self.enclosed(command, cwd=cwd, env=env, outside=outside)
         process = await anyio.open_process(
             enclosed.command,
             cwd=cwd,
             env=enclosed.env | marks,
-            stdin=PIPE if talks else DEVNULL,
-            stdout=PIPE,
-            stderr=PIPE if apart else STDOUT,
+            stdin=terminal or (PIPE if talks else DEVNULL),
+            stdout=terminal or PIPE,
+            stderr=terminal or (PIPE if apart else STDOUT),
             start_new_session=True,
             pass_fds=(self._file,),
         )
@@ -180,13 +192,22 @@ class Tree:
     def sandboxed(self) -> bool:
         return self._sandbox is not None and self._sandbox.enclosure.kind != "none"
 
+    async def enclosed(
+        self, command: Sequence[str] | str, *, cwd: Path, env: Mapping[str, str], outside: bool = False
+    ) -> Enclosed:
+        """How this is started in the sandbox, if there is one, or `outside` of it. Raises: SandboxUnavailable."""
+        if self._sandbox is not None and not outside:
+            return await self._sandbox.enclose(command, cwd=cwd, env=env)
+        words = ("/bin/sh", "-c", command) if isinstance(command, str) else tuple(command)
+        return Enclosed(command=words, env=clean_environment() | dict(env))
+
     async def kill_run(self, run: RunId) -> None:
         """End every command of this run and what it started: SIGTERM to the groups, then SIGKILL to all."""
         await to_thread.run_sync(_end_run, run)
 
     async def kill(self) -> bool:
         """SIGKILL everything below the host and everything with its mark, until a scan finds none."""
-        return await to_thread.run_sync(_kill_tree, self._mark)
+        return await to_thread.run_sync(_kill_tree, self._mark, self.lasting)
 
     def reap(self) -> None:
         """Collect adopted processes that have ended. Call it now and then, seconds apart: a zombie that was there the
@@ -242,6 +263,11 @@ def _end_run(run: RunId) -> None:
     kill_marked(RUN_MARK, run.__eq__)
 
 
-def _kill_tree(mark: str) -> bool:
-    me = os.getpid()
-    return kill_until_gone(lambda: [*descendants(me), *marked(HOST_MARK, mark.__eq__)])
+def _kill_tree(mark: str, lasting: bool) -> bool:
+    me, session = os.getpid(), session_of(mark)
+
+    def find() -> list[psutil.Process]:
+        lasts = marked(SCREEN_MARK, session.__eq__) if lasting else []
+        return [*descendants(me), *marked(HOST_MARK, mark.__eq__), *with_descendants(lasts)]
+
+    return kill_until_gone(find)

@@ -98,5 +98,22 @@ class WriteOn(Params, frozen=True, kw_only=True):
     data: bytes
 
 
+class OpenView(Params, frozen=True, kw_only=True):
+    """Host: `open_view`, look at the agent's screen with a terminal of this size; `writes`: and type. The answer is a
+    `Created`. `read_view` waits for a `Piece`, an empty one is its end; `write_view` is a `WriteOn`; `drop_view`."""
+
+    columns: int
+    rows: int
+    writes: bool = False
+
+
+class ResizeView(Params, frozen=True, kw_only=True):
+    """Host: `resize_view`, this terminal has another size now."""
+
+    handle: str
+    columns: int
+    rows: int
+
+
 def refusal(ask: Ask, error: RoostError) -> Answer:
     return Answer(id=ask.id, code=error.code, message=error.message, details=error.details)

@@ -122,11 +122,13 @@ class LoopRequest(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_
 class CreateSession(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """A new session; with `task` (text) or `input` (parts) its first run starts at once. `kit`: what it works with;
     `files` lie in its workspace before its agent starts. `loop`: its task is the first iteration. `mode`: `sandbox`, a
-    host starts its agent; `tui`, its agent comes by itself, from a terminal. `mcp`: servers of tools for its agent."""
+    host starts its agent; `tui`, its agent comes by itself, from a terminal. `driver`: how its agent is run, if there
+    is more than one way: `terminal` gives it a screen of its own. `mcp`: servers of tools for its agent."""
 
     task: str | UnsetType = UNSET
     input: tuple[InputPart, ...] | UnsetType = UNSET
     agent: str | UnsetType = UNSET
+    driver: str | UnsetType = UNSET
     model: str | UnsetType = UNSET
     label: str | UnsetType = UNSET
     workspace: WorkspaceRequest = WorkspaceRequest()

@@ -3,7 +3,7 @@
 RoostError
 ├── InvalidRequest          the caller sent something that can never work
 │   ├── InvalidBody, InvalidCursor, CursorAhead, BodyTooLarge, MethodNotAllowed, WorkspaceInvalid, AgentUnknown,
-│   │   AgentNotConfigured, NotText, BundleInvalid, RequestTimedOut, PersonaUnpublished, OptionUnknown
+│   │   AgentNotConfigured, DriverUnknown, NotText, BundleInvalid, RequestTimedOut, PersonaUnpublished, OptionUnknown
 ├── Refused                 the caller may not do this
 │   ├── Unauthorized, Forbidden, HostRefused, OriginRefused, PathOutside
 ├── Missing                 nothing has this name
@@ -16,12 +16,12 @@ RoostError
 │   ├── SessionBusy, SessionAsleep, IdempotencyMismatch, WorkspaceDirty, QueueFull, StateConflict, IllegalTransition,
 │   │   TooManyKeys, TooManyStreams, NotAFile, NotAFolder, ShellTimeout, MergeConflict, MergeRefused,
 │   │   SessionExists, ConfigConflict, NameTaken, LibraryFull, ForgeNotConnected, LoopEnded,
-│   │   LoopRunning, LeadHeld
+│   │   LoopRunning, LeadHeld, ScreenMissing
 ├── Fencing                 a writer that lost its session
 │   ├── StaleEpoch, ProducerGap, StaleDriver
 ├── Unavailable             try again later
 │   ├── HubStopping, RateLimited, StorageUnavailable, StorageFull, HubUnreachable, LinkDown,
-│   │   HostBusy, StreamLost, TimedOut, ForgeFailed
+│   │   HostBusy, StreamLost, ScreenLost, TimedOut, ForgeFailed
 ├── AgentFailed             what an agent says of itself
 │   ├── AgentGone, AgentLoginRequired
 ├── AgentInstallFailed      on this machine, not by the hub
@@ -98,6 +98,12 @@ class AgentNotConfigured(InvalidRequest):
     """No agent was named and this hub has no default agent: name one, or start the hub with `roost up --agent NAME`."""
 
     code = "agent_not_configured"
+
+
+class DriverUnknown(InvalidRequest):
+    """This agent is not run that way. Details: `known`, the drivers that it has."""
+
+    code = "driver_unknown"
 
 
 class NotText(InvalidRequest):
@@ -407,6 +413,12 @@ class ForgeNotConnected(Conflicting):
     code = "forge_not_connected"
 
 
+class ScreenMissing(Conflicting):
+    """The agent of this session has no screen of its own; one of a session with the driver `terminal` has."""
+
+    code = "screen_missing"
+
+
 class LeadHeld(Conflicting):
     """Another lead is connected to this session."""
 
@@ -471,6 +483,12 @@ class StreamLost(Unavailable):
     """The event stream broke and could not be taken up again in time."""
 
     code = "stream_lost"
+
+
+class ScreenLost(Unavailable):
+    """The agent's screen is gone; the session's next run starts another."""
+
+    code = "screen_lost"
 
 
 class RateLimited(Unavailable):

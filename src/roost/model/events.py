@@ -80,6 +80,7 @@ class SessionCreated(Body, frozen=True, kw_only=True, tag="session-created"):
     env: dict[str, str] | UnsetType = UNSET
     runtime: str = "process"
     mode: Literal["sandbox", "tui"] = "sandbox"
+    driver: str | UnsetType = UNSET
     timeouts: Timeouts | UnsetType = UNSET
     policy: Policy | UnsetType = UNSET
     kit: Kit | UnsetType = UNSET

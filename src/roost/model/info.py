@@ -47,6 +47,7 @@ class SessionInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
     metadata: dict[str, Any] | UnsetType = UNSET
     task: str | UnsetType = UNSET
     model: str | UnsetType = UNSET
+    driver: str | UnsetType = UNSET
     hidden: bool = False
     run: Run | UnsetType = UNSET
     last_run: Run | UnsetType = UNSET
@@ -231,6 +232,7 @@ def info_of(
         metadata=record.metadata if detail else UNSET,
         task=record.task if detail else UNSET,
         model=record.model,
+        driver=record.driver,
         hidden=record.hidden,
         run=record.run,
         last_run=record.last_run,

@@ -81,6 +81,7 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
     task: str | UnsetType = UNSET
     model: str | UnsetType = UNSET
     mode: str = "sandbox"
+    driver: str | UnsetType = UNSET
     runtime: str = "process"
     visibility: str = "private"
     tags: tuple[str, ...] = ()
@@ -204,6 +205,7 @@ def _created(body: e.SessionCreated, event: Event) -> Record:
         task=body.task,
         model=body.model,
         mode=body.mode,
+        driver=body.driver,
         runtime=body.runtime,
         visibility=body.visibility,
         tags=body.tags,

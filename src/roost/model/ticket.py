@@ -22,6 +22,7 @@ class Ticket(Struct, frozen=True, kw_only=True):
     env: dict[str, str]
     settings: dict[str, Any]
     agent_settings: dict[str, Any] | None = None
+    driver: str | None = None
     model: str | None = None
     options: dict[str, Any] = {}
     state: dict[str, Any] = {}

@@ -12,6 +12,8 @@ from roost.ports.places import Preparer as Preparer
 from roost.ports.places import Runtime as Runtime
 from roost.ports.places import Workspaces as Workspaces
 from roost.ports.sandboxes import Sandbox as Sandbox
+from roost.ports.screens import Screen as Screen
+from roost.ports.screens import View as View
 from roost.ports.store import Store as Store
 from roost.ports.waking import Bell as Bell
 from roost.ports.waking import Clock as Clock

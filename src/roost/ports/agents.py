@@ -9,6 +9,8 @@ from msgspec import UNSET, UnsetType
 from roost.model import events as e
 from roost.model.envelope import Event
 from roost.model.ids import RunId, Seq
+from roost.model.sandbox import Enclosed
+from roost.ports.screens import Screen, View
 
 
 class Process(Protocol):
@@ -85,9 +87,36 @@ class Home(Protocol):
         returns or the host goes. Raises: OSError: there is no place for it."""
         ...
 
-    async def launch(self, command: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> Program:
+    @property
+    def folder(self) -> Path:
+        """For sockets and drafts of the session's hosts: private, made when it is asked for, gone when the session
+        sleeps or ends. A host that dies leaves it, with what `outlast` has started, to the next."""
+        ...
+
+    async def launch(
+        self, command: Sequence[str], *, cwd: Path, env: Mapping[str, str], outside: bool = False
+    ) -> Program:
         """Start the agent in its own group. What it says on standard error goes to the session's log of diagnostics.
-        Raises: OSError: it cannot be started."""
+        `outside` of the sandbox: for a program that is no agent. Raises: OSError: it cannot be started;
+        SandboxUnavailable."""
+        ...
+
+    async def enclose(self, command: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> Enclosed:
+        """How to have another program start this in the sandbox, or without one, if there is none. Raises:
+        SandboxUnavailable."""
+        ...
+
+    async def outlast(self, command: Sequence[str], *, env: Mapping[str, str]) -> int:
+        """Run this to its end in `folder`, outside of the sandbox; the exit code. What it leaves behind goes on when
+        this host dies, and is taken up by the next; it ends with whatever else ends the host. Raises: OSError."""
+        ...
+
+    async def view(self, command: Sequence[str], *, columns: int, rows: int) -> View:
+        """Run this in `folder`, outside of the sandbox, on a terminal of its own. Raises: OSError."""
+        ...
+
+    def show(self, screen: Screen) -> None:
+        """From now on people may look at this."""
         ...
 
     def able(self, capabilities: dict[str, Any]) -> None:

@@ -18,8 +18,13 @@ class Runtime(Protocol):
         """Start the host that this ticket is for. Returns when its process exists. Raises: StartFailed."""
         ...
 
-    async def kill(self, session: SessionId) -> None:
-        """Kill every process of this session's hosts, whatever their epoch, as trees; returns when they are gone."""
+    async def kill(self, session: SessionId, *, screen: bool = True) -> None:
+        """Kill every process of this session's hosts, whatever their epoch, as trees; returns when they are gone.
+        Without `screen`, what the next host takes up goes on: its agent's screen, and what runs on that."""
+        ...
+
+    async def screens(self) -> Sequence[SessionId]:
+        """Sessions with a screen, whether or not they have a host."""
         ...
 
     async def alive(self, session: SessionId, epoch: Epoch) -> bool:

@@ -116,8 +116,8 @@ async def socket(hub: Hub, streams: Streams, session: str, scope: Scope, receive
         why = error_of(error, scope)
     with suppress(OSError, RuntimeError):  # the client closed first
         if why is not None:
-            await send({"type": "websocket.send", "text": _problem(why)})
-        await send({"type": "websocket.close", "code": _code(why), "reason": ""})
+            await send({"type": "websocket.send", "text": problem_text(why)})
+        await send({"type": "websocket.close", "code": code_of(why), "reason": ""})
 
 
 async def _open(hub: Hub, session: str, scope: Scope, send: Send) -> "_Socket":
@@ -220,7 +220,7 @@ class _Socket:
             try:
                 answer = await self._carry_out(frame)
             except Exception as error:  # noqa: BLE001  # told to the client, whose socket stays
-                answer = _problem(error_of(error, {}), _id_of(frame))
+                answer = problem_text(error_of(error, {}), _id_of(frame))
             if answer:
                 await self._tell(answer)
 
@@ -292,12 +292,14 @@ def _id_of(frame: bytes) -> Id:
     return UNSET
 
 
-def _problem(error: RoostError, answered: Id = UNSET) -> str:
+def problem_text(error: RoostError, answered: Id = UNSET) -> str:
+    """The message that tells a client of this."""
     told: dict[str, Any] = told_of(error) | {"type": "problem"}
     return _text(told if answered is UNSET else told | {"id": answered})
 
 
-def _code(why: RoostError | None) -> int:
+def code_of(why: RoostError | None) -> int:
+    """With which a socket closes that ends for this."""
     if why is None:
         return DONE
     return RESTART if isinstance(why, HubStopping) else REFUSED + told_of(why)["status"]

@@ -9,6 +9,7 @@ from litestar.response import Stream
 
 from roost.api.call import BYTES, Call
 from roost.core.session import Session
+from roost.model.screens import Shown
 from roost.model.workspace import (
     DEFAULT_ENTRIES,
     MAX_ENTRIES,
@@ -131,6 +132,14 @@ async def discard_work(request: Call, session: FromPath[str], data: JSONBody[Dis
     return await request.hub.workspace.discard(found, request.by, data or Discard())
 
 
+@get("/v1/sessions/{session:str}/screen")
+async def get_screen(request: Call, session: FromPath[str], wake: FromQuery[bool] = False) -> Shown:
+    """What the agent's own screen shows now. `screen_missing` if it has none: only sessions with the driver `terminal`
+    have."""
+    found = await _found(request, session, wake=wake)
+    return await request.present(request.hub.terminals.shown(found, request.by, wake=wake))
+
+
 routes = [
     run_shell,
     list_files,
@@ -142,4 +151,5 @@ routes = [
     get_diff,
     merge_branch,
     discard_work,
+    get_screen,
 ]

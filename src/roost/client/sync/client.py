@@ -81,6 +81,7 @@ class Client(People):
         task: str | None = None,
         input: Input | None = None,  # noqa: A002
         agent: str | None = None,
+        driver: str | None = None,
         model: str | None = None,
         label: str | None = None,
         workspace: WorkspaceRequest | Mapping[str, str] | str | os.PathLike[str] | None = None,
@@ -99,11 +100,11 @@ class Client(People):
         `workspace`: a path of the hub's machine (a git repository gives the session a worktree of its own; another
         folder is used as it is), or more: `{"url": ..., "base": ...}` clones a repository and begins at a branch, tag
         or commit of it; without it, an empty folder. `env` is given to the agent and never served, nor are credentials
-        in the `url`. `timeouts`: `idle`, `paused`, `parked`, `execution`, in seconds or as `"10m"`; `policy`:
-        `rules`, `headless`, `deadline`, `action`. `key`: your own idempotency key. `kit`, `files`, `loop`, `mcp`:
-        `Given`.
-        Raises: AgentUnknown, AgentNotConfigured, WorkspaceInvalid, BodyTooLarge, NotInLibrary, PersonaUnpublished,
-        PathOutside.
+        in the `url`. `driver`: `terminal` gives the agent a screen of its own, if it has one. `timeouts`: `idle`,
+        `paused`, `parked`, `execution`, in seconds or as `"10m"`; `policy`: `rules`, `headless`, `deadline`, `action`.
+        `key`: your own idempotency key. `kit`, `files`, `loop`, `mcp`: `Given`.
+        Raises: AgentUnknown, AgentNotConfigured, DriverUnknown, WorkspaceInvalid, BodyTooLarge, NotInLibrary,
+        PersonaUnpublished, PathOutside.
         """
         return Session(
             self._portal,
@@ -112,6 +113,7 @@ class Client(People):
                 task=task,
                 input=input,
                 agent=agent,
+                driver=driver,
                 model=model,
                 label=label,
                 workspace=workspace,

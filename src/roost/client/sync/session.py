@@ -16,6 +16,7 @@ from roost.client.sync.commanding import Commanding
 from roost.client.sync.knowing import Knowing
 from roost.client.sync.portal import OnLink, callbacks_in_caller, on_link_in_caller
 from roost.client.sync.socket import Connecting
+from roost.client.sync.terminal import AtScreen
 from roost.client.sync.workspace import Workspace
 from roost.model.commands import ChangeLoop, KitChange, PolicyRequest, TimeoutsRequest
 from roost.model.envelope import Event
@@ -28,7 +29,7 @@ from roost.model.record import Pending, Queued
 from roost.model.snapshot import Snapshot
 
 
-class Session(Commanding, Connecting, Workspace, Knowing, Exporting):
+class Session(Commanding, Connecting, AtScreen, Workspace, Knowing, Exporting):
     """One session of a hub. Making one asks nothing; a wrong id shows at the first call.
 
     Every method may raise SessionNotFound, HubUnreachable, Unauthorized, and what its own words name.

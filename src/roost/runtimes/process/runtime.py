@@ -1,6 +1,7 @@
 """Hosts as processes of this machine, in sessions of their own: they outlive the hub that started them."""
 
 import os
+import shutil
 import signal
 import sys
 from contextlib import suppress
@@ -17,11 +18,14 @@ from roost.model.ticket import Ticket
 from roost.processes import (
     HOST_MARK,
     birth,
+    but_screens,
     holding,
     kill_until_gone,
     mark_file,
     marked,
     new_host_mark,
+    screen_folder,
+    screens_of,
     session_of,
     with_descendants,
 )
@@ -68,9 +72,12 @@ class ProcessRuntime:
         await to_thread.run_sync(_hand_over, write_end, msgspec.json.encode(ticket))
         await to_thread.run_sync(self._take_note, ticket, pid, birth(pid))
 
-    async def kill(self, session: SessionId) -> None:
-        if not await to_thread.run_sync(self._kill, session):
+    async def kill(self, session: SessionId, *, screen: bool = True) -> None:
+        if not await to_thread.run_sync(self._kill, session, screen):
             raise StartFailed(f"processes of {session} could not be killed")
+
+    async def screens(self) -> list[SessionId]:
+        return await to_thread.run_sync(screens_of, self._data)
 
     async def alive(self, session: SessionId, epoch: Epoch) -> bool:
         note = await to_thread.run_sync(self._note, session)
@@ -128,7 +135,7 @@ class ProcessRuntime:
         except (OSError, msgspec.MsgspecError):
             return None
 
-    def _kill(self, session: SessionId) -> bool:
+    def _kill(self, session: SessionId, screen: bool) -> bool:
         """The host we know, everything below it, and everything that carries a mark of the session."""
         held = mark_file(self._data, session)
         if not held.exists():
@@ -140,11 +147,14 @@ class ProcessRuntime:
             with suppress(psutil.Error):
                 if note is not None and birth(note.pid) == note.started:
                     found.append(psutil.Process(note.pid))
-            return with_descendants(found)
+            found = with_descendants(found)
+            return found if screen else but_screens(found)
 
         gone = kill_until_gone(find)
         if gone:
             (self._hosts / f"{session}.json").unlink(missing_ok=True)
+        if gone and screen:
+            shutil.rmtree(screen_folder(self._data, session), ignore_errors=True)
             held.unlink(missing_ok=True)
         return gone
 
