@@ -110,7 +110,7 @@ class Routing:
             case 413:
                 return BodyTooLarge(limit_bytes=max_body_bytes)
             case 400 if isinstance(exc, ValidationException):
-                return _invalid(exc.extra, exc.detail)
+                return _invalid(exc.extra, exc.detail, _sent_as(scope))
             case status if status < 500:
                 return InvalidRequest(exc.detail)
             case _:
@@ -143,10 +143,21 @@ def _present(receive: Receive) -> Receive:
     return present
 
 
-def _invalid(extra: Any, detail: str) -> RoostError:
+def _sent_as(scope: Scope) -> dict[str, str]:
+    """What the parameters of the request's route are called by who sends them, where we have another word."""
+    handler: Any = scope.get("route_handler")
+    if not isinstance(handler, HTTPRouteHandler):
+        return {}
+    parameters = handler.parsed_fn_signature.parameters
+    named = {ours: getattr(each.kwarg_definition, "name", None) for ours, each in parameters.items()}
+    return {ours: name for ours, name in named.items() if name}
+
+
+def _invalid(extra: Any, detail: str, sent_as: dict[str, str]) -> RoostError:
     """The framework lists what does not fit: `data` is the body, everything else a parameter. Of one that is missing it
     says so in words."""
     found = cast("list[dict[str, str]]", extra if isinstance(extra, list) else [])
     if any(entry.get("key") == "data" for entry in found):
         return InvalidBody("this route needs a JSON body")
-    return InvalidRequest("; ".join(f"{entry.get('key', 'request')}: {entry['message']}" for entry in found) or detail)
+    told = [(entry.get("key", "request"), entry["message"]) for entry in found]
+    return InvalidRequest("; ".join(f"{sent_as.get(key, key)}: {message}" for key, message in told) or detail)

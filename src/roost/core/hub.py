@@ -42,6 +42,7 @@ from roost.core.reach import Reach
 from roost.core.session import Ground, Session
 from roost.core.shelf import Shelf
 from roost.core.spools import Spools
+from roost.core.steps import in_steps
 from roost.core.terminals import Terminals
 from roost.core.timers import Timers
 from roost.core.workspace import Workspace
@@ -264,7 +265,7 @@ class Hub:
 
     async def list_sessions(self, query: SessionQuery, by: e.Principal, activity: Wanted = None) -> SessionList:
         page = await self.page(narrowed(query, activity, self._hosts.held.values(), self._ground), by)
-        sessions = [self.info(row.record, row.head, detail=False) for row in page.rows]
+        sessions = await in_steps(lambda row: self.info(row.record, row.head, detail=False), page.rows)
         return SessionList(sessions=sessions, total=page.total)
 
     async def count_sessions(self, query: SessionQuery, by: e.Principal) -> SessionCounts:

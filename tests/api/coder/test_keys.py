@@ -111,6 +111,11 @@ async def test_a_wrong_parameter_is_refused(hub: Served, query: str) -> None:
     refusal(await hub.http.get(f"/api/hub/sessions?{query}"), 400, "CODER_INVALID_REQUEST")
 
 
+async def test_a_wrong_parameter_is_named_as_it_was_sent(hub: Served) -> None:
+    told = refusal(await hub.http.get("/api/hub/sessions?includeArchived=maybe"), 400, "CODER_INVALID_REQUEST")
+    assert told["error"].startswith("includeArchived: ")
+
+
 async def test_a_parameter_that_is_missing_is_named(hub: Served) -> None:
     told = refusal(await hub.http.get("/api/hub/github/repos"), 400, "CODER_INVALID_REQUEST")
     assert "accountId" in told["error"]

@@ -70,10 +70,13 @@ async def test_a_whole_life_shows_in_status_bucket_and_flags(sdk: Published) -> 
         assert (gone.value.name, gone.value.fields["status"]) == ("APIErrorResponse", 404)
 
 
-async def test_what_cannot_be_started_is_history_and_says_why(sdk: Published, tmp_path: Path) -> None:
+async def test_a_repository_that_cannot_be_had_is_an_error_of_the_run_and_can_be_tried_again(
+    sdk: Published, tmp_path: Path
+) -> None:
     session = await sdk.session(repo={"url": f"file://{tmp_path}/nowhere"})
     detail = await once(sdk, "getSession", session, so=lambda detail: "error" in detail)
     assert "nowhere" in detail["error"]["message"]
+    assert (detail["status"], detail["historyOnly"]) == ("active", False)
 
 
 async def test_lists_search_page_and_hide_what_is_archived(sdk: Published) -> None:

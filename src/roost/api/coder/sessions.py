@@ -10,6 +10,7 @@ from roost.api.coder import shapes
 from roost.api.coder.making import create_command, update_command
 from roost.api.coder.views import check_not_history, detail_of, flags_of, item_of, skills_of, workflow_of
 from roost.core.session import Session
+from roost.core.steps import in_steps
 from roost.model.commands import Archive, Resume
 from roost.model.stored import SessionQuery
 
@@ -45,7 +46,7 @@ async def list_coder_sessions(
     Without `limit`: all."""
     query = SessionQuery(search=search or None, include_archived=archived, limit=limit, offset=offset)
     page = await request.hub.page(query, request.by)
-    items = [item_of(request.hub, request.by, row.record, row.head) for row in page.rows]
+    items = await in_steps(lambda row: item_of(request.hub, request.by, row.record, row.head), page.rows)
     return shapes.SessionsAnswer(sessions=shapes.Sessions(websocket=items), total=page.total)
 
 

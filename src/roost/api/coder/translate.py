@@ -33,10 +33,10 @@ NAMELESS: Final = "agent"
 """A sub-agent that was never announced."""
 SILENT: Final[frozenset[type]] = frozenset(
     (
-        e.ConfigChanged, e.RuntimeStarting, e.RuntimeLost, e.PauseRequested, e.SessionPaused, e.SessionResuming, e.SessionImported,
-        e.WorkspaceUpdated, e.RunPhase, e.AbortRequested, e.Reverted, e.Unreverted, e.PermissionReplied,
-        e.QuestionReplied,
-        e.TodosUpdated, e.GoalUpdated, e.Verification, e.FilesChanged, e.ArtifactPublished, e.AgentState,
+        e.ConfigChanged, e.RuntimeStarting, e.RuntimeLost, e.PauseRequested, e.SessionPaused, e.SessionResuming,
+        e.SessionImported, e.WorkspaceUpdated, e.RunPhase, e.AbortRequested, e.Reverted, e.Unreverted,
+        e.PermissionReplied, e.QuestionReplied, e.TodosUpdated, e.GoalUpdated, e.Verification,
+        e.FilesChanged, e.ArtifactPublished, e.AgentState,
         e.RequestWithdrawn, e.AgentConfigured, e.ActivitySeen,
     )
 )  # fmt: skip

@@ -4,6 +4,7 @@ from typing import Annotated, Final
 
 from litestar import get
 from litestar.params import QueryParameter
+from msgspec import UNSET, UnsetType
 
 from roost.api.call import Call
 from roost.api.coder.shapes import Shape
@@ -28,25 +29,26 @@ class UserShape(Shape, frozen=True, kw_only=True):
 
 
 class UsersAnswer(Shape, frozen=True, kw_only=True):
-    """`total`: all that match."""
+    """`total`: all that match. `limit`: if one was asked for."""
 
     users: list[UserShape]
     total: int
-    limit: int
     offset: int
+    limit: int | UnsetType = UNSET
 
 
 @get("/api/hub/users")
 async def list_coder_users(
     request: Call,
     search: Annotated[str, QueryParameter(max_length=200)] = "",
-    limit: Annotated[int, QueryParameter(ge=0, le=MAX_USERS)] = MAX_USERS,
+    limit: Annotated[int | None, QueryParameter(ge=0, le=MAX_USERS)] = None,
     offset: Annotated[int, QueryParameter(ge=0, le=MAX_USERS)] = 0,
 ) -> UsersAnswer:
     """Who has a key in your organisation, you among them, by name. `search`: a substring of it, whatever its case."""
     wanted = search.casefold()
     found = [user_of(each) for each in request.hub.keys.colleagues(request.by) if wanted in each.user.casefold()]
-    return UsersAnswer(users=found[offset : offset + limit], total=len(found), limit=limit, offset=offset)
+    page = found[offset : None if limit is None else offset + limit]
+    return UsersAnswer(users=page, total=len(found), offset=offset, limit=UNSET if limit is None else limit)
 
 
 def user_of(known: Colleague) -> UserShape:
