@@ -1,8 +1,11 @@
 """`roost acp` as an editor finds it: the published Python client of the protocol, real processes, a real hub."""
 
 import base64
+import json
 import os
+import re
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +129,36 @@ async def test_an_editor_that_was_killed_goes_on_after_its_cursor_and_misses_not
     numbers = "".join(f"{n:08}.." for n in range(300))
     text = [each["content"]["text"] for each in told(whole) if each["sessionUpdate"] == "agent_message_chunk"]
     assert text == [numbers]
+
+
+async def test_a_session_goes_on_when_its_editor_leaves_in_the_middle(
+    hub: HubProcess, client: AsyncClient, tmp_path: Path
+) -> None:
+    steps = script({"deltas": {"count": 400, "bytes": 10, "per_second": 400}})
+    asked = [("initialize", {"protocolVersion": 1}), ("session/new", {"cwd": str(tmp_path), "mcpServers": []})]
+    command = [sys.executable, "-m", "roost", "acp", "--data", str(hub.data)]
+    async with await anyio.open_process(command) as process:
+        assert process.stdin and process.stdout and process.stderr
+        for number, (method, params) in enumerate(asked):
+            await process.stdin.send(line(number, method, params))
+        heard = b""
+        while not (found := re.search(rb"codesess_[0-9a-f]{12}", heard)):
+            heard += await process.stdout.receive()
+        session = found[0].decode()
+        prompt = {"sessionId": session, "prompt": [{"type": "text", "text": steps}]}
+        await process.stdin.send(line(9, "session/prompt", prompt))
+        while b"00000020" not in heard:
+            heard += await process.stdout.receive()
+        await process.stdin.aclose()
+        with anyio.fail_after(40):
+            assert b"".join([piece async for piece in process.stderr]) == b""
+            assert await process.wait() == 0
+    end = await until(client.session(session), "run-complete")
+    assert end.seq > 400
+
+
+def line(number: int, method: str, params: dict[str, Any]) -> bytes:
+    return json.dumps({"jsonrpc": "2.0", "id": number, "method": method, "params": params}).encode() + b"\n"
 
 
 async def test_the_stream_of_an_editor_goes_on_by_itself_when_the_hub_was_killed(
@@ -255,7 +288,5 @@ async def test_without_a_hub_one_is_started(tmp_path: Path, monkeypatch: pytest.
 
 async def down(hub: HubProcess) -> None:
     """What was started in the background is gone."""
-    import sys
-
     with anyio.fail_after(40):
         await anyio.run_process([sys.executable, "-m", "roost", "down", "--data", str(hub.data)], check=False)

@@ -15,11 +15,11 @@ SHORT_DIGITS = 12
 
 def open_client(url: str | None, data: Path | None, *, away_seconds: float | None = None) -> AsyncClient:
     """The hub of `--url`, of `--data`, of `ROOST_URL`, or of the data folder that is configured. One that is not there
-    is not waited for; one that restarts is, for so long."""
+    is not waited for; one that restarts is: a minute by requests, for so long by streams."""
     if url is None and data is None and not os.environ.get("ROOST_URL"):
         data = Path(read_settings().data)
     if away_seconds is not None:
-        return AsyncClient(url, data=data, retry_seconds=away_seconds, reconnect_seconds=away_seconds)
+        return AsyncClient(url, data=data, retry_seconds=60, reconnect_seconds=away_seconds)
     return AsyncClient(url, data=data, connect_seconds=0, retry_seconds=15)
 
 

@@ -1,6 +1,5 @@
 """A session that an editor has open: told of what happens in it, and asked to do things."""
 
-import asyncio
 import logging
 from contextlib import aclosing, suppress
 from typing import Any, Final, Protocol
@@ -45,7 +44,7 @@ class Editor(Protocol):
         ...
 
     async def withdraw(self, name: str) -> None:
-        """Take back the request that carries this name."""
+        """Take back the request that carries this name, if it is still open."""
         ...
 
 
@@ -71,13 +70,10 @@ class _Prompt:
                 self.run = self._waiting.run_after(event)
             except RunNotFound:
                 self.given_up = True
-                self.over.set()
                 return
         if self.run is not UNSET:
             self.known.set()
-        if self.run is not UNSET and ends(event, self.run):
-            self.end = event
-            self.over.set()
+            self.end = event if ends(event, self.run) else None
 
 
 class Attached:
@@ -105,6 +101,8 @@ class Attached:
         """Take in what happened from the one cursor, and tell what did from the other, up to what the session had come
         to when it was looked at; returns that. Raises: CursorAhead, CursorTrimmed."""
         after, last = min(silent_from, told_from), self._seq
+        if told_from > last:
+            await self.session.read(after=told_from, limit=1)
         while after < last:
             page = await self.session.read(after=after, limit=min(PAGE, last - after))
             told: list[tuple[int, Update]] = []
@@ -119,7 +117,7 @@ class Attached:
         self._seq = after
         return after
 
-    async def run(self, opened: asyncio.Event) -> None:
+    async def run(self, opened: anyio.Event) -> None:
         """Follow it, from where `begin` has come to, once the editor knows that it is open. What is asked already is
         asked now."""
         with self._scope:
@@ -165,6 +163,9 @@ class Attached:
         if isinstance(body, e.AgentConfigured):
             self._refused = body.refused
             self._configured.set()
+        for prompt in self._prompts:
+            if prompt.end or prompt.given_up:  # now that all of it has been told
+                prompt.over.set()
         self._prompts = [prompt for prompt in self._prompts if not prompt.over.is_set()]
 
     def _take_in(self, event: Event, *, own: bool = False) -> list[Update]:
@@ -193,9 +194,10 @@ class Attached:
             while end < len(told) and len(joined([told[at][1], told[end][1]])) == 1:
                 end += 1
             (update,) = joined([each for _, each in told[at:end]])
-            seq = told[end - 1][0]
-            more = sum(each == seq for each, _ in told[end:])
-            await self._send(update, seq, more)
+            seq, behind = told[end - 1][0], end
+            while behind < len(told) and told[behind][0] == seq:
+                behind += 1
+            await self._send(update, seq, behind - end)
             at = end
 
     async def _tell(self, seq: int, updates: list[Update]) -> None:

@@ -6,6 +6,7 @@ on as an agent said it.
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -37,7 +38,7 @@ from roost.model.events import InputPart, TextInput
 from roost.model.info import SessionInfo
 
 RESUME: Final = "_roost/session/resume"
-READY_SECONDS: Final = 20.0
+READY_SECONDS: Final = 30.0
 """How long an editor waits for the agent of a new session, to know what it can do."""
 LINGER_SECONDS: Final = 5.0
 """How long what was asked is still answered when the editor has closed its end."""
@@ -87,13 +88,17 @@ class Face:
     # --- to the editor (attached.Editor) ---
 
     async def tell(self, method: str, params: dict[str, Any]) -> None:
-        await self._connection.send_notification(method, params)
+        with suppress(OSError):  # the editor has gone: nobody hears it
+            await self._connection.send_notification(method, params)
 
     async def ask(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
-        return await self._connection.send_request(method, params) or {}
+        try:
+            return await self._connection.send_request(method, params) or {}
+        finally:
+            self._pipe.forget(params)
 
     async def withdraw(self, name: str) -> None:
-        number = self._pipe.names.pop(name, None)
+        number = self._pipe.number_of(name)
         if number is not None:
             await self.tell("$/cancel_request", {"requestId": number})
 
@@ -140,6 +145,8 @@ class Face:
         servers = servers_of(asked.mcp_servers or [])
         session = await self._client.create(CreateSession(agent=agent or UNSET, workspace=place, mcp=servers))
         info = await self._ready(session.id)
+        if info.error is not UNSET and info.phase == "failed":
+            raise RequestError(-32603, info.error.message, {"code": info.error.code})
         self._unnamed.add(session.id)
         return await self._attach(info, silent_from=info.seq, told_from=info.seq, sessionId=session.id)
 

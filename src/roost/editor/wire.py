@@ -8,6 +8,7 @@ import os
 import stat
 from typing import Any, Final, Protocol, cast
 
+import anyio
 from anyio import to_thread
 
 SLOW: Final = ("session/prompt",)
@@ -19,20 +20,20 @@ log = logging.getLogger("roost.editor")
 
 
 class Pipe:
-    """The library's transport. Messages leave in the order of the calls. `names` remembers the ids of requests that
-    carry a name of ours, so that they can be withdrawn."""
+    """The library's transport. Messages leave in the order of the calls. The numbers of requests that carry a name of
+    ours are remembered, so that they can be withdrawn."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: "Writer") -> None:
         self._reader, self._writer = reader, writer
-        self.names: dict[str, Any] = {}
-        self.ended = asyncio.Event()
+        self.ended = anyio.Event()
+        self._numbers: dict[str, Any] = {}
         self._owed: set[Any] = set()
-        self._paid = asyncio.Event()
-        self._awaited: list[tuple[Any, asyncio.Event]] = []
+        self._paid = anyio.Event()
+        self._awaited: list[tuple[Any, anyio.Event]] = []
 
-    def sent(self, answer: dict[str, Any]) -> asyncio.Event:
+    def sent(self, answer: dict[str, Any]) -> anyio.Event:
         """Set once this very answer has left: what is told of a session comes behind the answer that opens it."""
-        event = asyncio.Event()
+        event = anyio.Event()
         self._awaited.append((answer, event))
         return event
 
@@ -40,7 +41,7 @@ class Pipe:
         """Returns when the editor has gone, and everything it has asked is answered, but for what is slow."""
         await self.ended.wait()
         while self._owed:
-            self._paid.clear()
+            self._paid = anyio.Event()
             await self._paid.wait()
 
     async def send(self, message: dict[str, Any]) -> None:
@@ -84,10 +85,22 @@ class Pipe:
             self._owed.add(message["id"])
         return message
 
+    def number_of(self, name: str) -> Any:
+        """Of the request that carries this name; None: it is answered."""
+        return self._numbers.get(name)
+
+    def forget(self, params: dict[str, Any]) -> None:
+        """The request with these parameters is over."""
+        self._numbers.pop(_name(params), None)
+
     def _remember(self, message: dict[str, Any]) -> None:
-        about = message.get("params", {}).get("_meta", {}).get("roost", {})
-        if name := about.get("request"):
-            self.names[name] = message["id"]
+        if name := _name(message.get("params", {})):
+            self._numbers[name] = message["id"]
+
+
+def _name(params: dict[str, Any]) -> str:
+    """What of ours a request is about."""
+    return str(params.get("_meta", {}).get("roost", {}).get("request", ""))
 
 
 async def open_pipe() -> Pipe:
