@@ -37,10 +37,10 @@ test-long: setup ## the tests that take minutes
 	@scripts/need git:git tmux:tmux
 	@$(BIN)/python -m pytest -m long $(ARGS)
 
-test-agents: setup ## real agents with a model that is not, where there is no network; installs them first
+test-agents: setup ## real agents with a model that is not, where there is no network; installs them first; ALL=1: and slowly
 	@scripts/need unshare:util-linux ip:iproute2 bwrap:bubblewrap tmux:tmux
 	@$(BIN)/python -m tests.agents.installed
-	@scripts/alone $(BIN)/python -m pytest -m agents $(ARGS)
+	@scripts/alone $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "agents$(if $(ALL),, and not long)" $(ARGS)
 
 check: setup ## format, lint, types, import walls, house rules; all of them, then the verdict
 	@failed=; run() { echo "-- $$*"; "$$@" || failed="$$failed $$(basename $$1)"; }; \

@@ -50,6 +50,30 @@ def test_a_part_ends_where_another_begins() -> None:
     ]  # fmt: skip
 
 
+def test_content_of_a_call_that_waits_is_about_it_and_none_of_its_output() -> None:
+    saying = Saying("a")
+    about = said(saying, call("pending", title="ls", kind="execute", content=[block("list the files")]))
+    assert only(about, e.ToolDelta) == []
+    assert [delta.delta for delta in only(said(saying, call("in_progress", content=[block("a")])), e.ToolDelta)] == [
+        "a"
+    ]
+    (done,) = only(said(saying, call("completed", content=[])), e.ToolComplete)
+    assert done.output is UNSET
+
+
+@pytest.mark.parametrize("name", ["terminal_output", "terminal_output_delta"])
+def test_what_a_terminal_of_the_agents_own_prints_is_output(name: str) -> None:
+    saying, shown = Saying("a"), [{"type": "terminal", "terminalId": "c1"}]
+    said(saying, call("in_progress", kind="execute", content=shown, _meta={"terminal_info": {"cwd": "/"}}))
+    more = [call(_meta={name: {"terminal_id": "c1", "data": text}}) for text in ("a\n", "b\n")]
+    assert [delta.delta for delta in only(said(saying, *more), e.ToolDelta)] == ["a\n", "b\n"]
+    meta = {name: {"terminal_id": "c1", "data": "c\n"}, "terminal_exit": {"exit_code": 0}}
+    last = said(saying, call("completed", _meta=meta))
+    assert [delta.delta for delta in only(last, e.ToolDelta)] == ["c\n"]
+    (done,) = only(last, e.ToolComplete)
+    assert (done.output, done.metadata) == (UNSET, {"_meta": {"terminal_exit": {"exit_code": 0}}})
+
+
 def test_a_tool_call_is_begun_again_only_when_more_of_it_is_known() -> None:
     bodies = said(
         Saying("a"), call(title="Bash", kind="execute"), call(), call(rawInput={"command": "ls"}), call("in_progress")

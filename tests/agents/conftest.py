@@ -10,14 +10,16 @@ import anyio
 import psutil
 import pytest
 
-from roost.client import AsyncClient, AsyncSession
-from roost.processes import HOST_MARK, marked, session_of
+from roost.client import AsyncClient
+from roost.drivers.acp.agents import AGENTS, AcpAgent
+from roost.installs.places import FOLDER, Installs
 from roost.testing import HubProcess, hub_process
 from tests.agents import installed
+from tests.agents.worlds import furnish
 from tests.interop.coder.packages import node
 
-PORT = 4010
-"""Of the model. Nobody else is in this network."""
+KEPT = ("GIT_CONFIG", "HOME", "LANG", "LC_", "PATH", "PYTHON", "PYTEST", "ROOST_", "TERM", "TMPDIR", "VIRTUAL_ENV")
+"""Beginnings of variables that the hub sees. Agents heed hundreds of others, of whoever runs the tests."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -31,71 +33,52 @@ def alone() -> None:
     """Real agents call home if they can: without this certainty nothing is started."""
     others = set(psutil.net_if_addrs()) - {"lo"}
     assert not others, f"there is a network ({', '.join(sorted(others))}): run this by `make test-agents`"
-    assert installed.opencode().exists(), "the real agents are not installed: run this by `make test-agents`"
 
 
 @pytest.fixture(scope="module")
 async def model(alone: None) -> AsyncIterator[str]:
     """Its address."""
-    script = Path(__file__).with_name("fake_model.mjs")
-    command = [str(node()), str(script), str(installed.home() / "node_modules"), str(PORT)]
-    async with await anyio.open_process(command, stdin=DEVNULL, stdout=PIPE, stderr=None) as process:
+    script, modules = Path(__file__).with_name("fake_model.mjs"), installed.model_modules()
+    assert modules.exists(), "the fake model is not installed: run this by `make test-agents`"
+    async with await anyio.open_process(
+        [str(node()), str(script), str(modules)], stdin=DEVNULL, stdout=PIPE, stderr=None
+    ) as process:
         assert process.stdout is not None
-        with anyio.fail_after(20):
-            assert await process.stdout.receive() == b"up\n"
-        yield f"http://127.0.0.1:{PORT}"
-        process.kill()
+        try:
+            with anyio.fail_after(60):
+                address = (await process.stdout.receive()).decode().strip()
+            yield address
+        finally:
+            process.kill()
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(row, id=name, marks=pytest.mark.xdist_group(name)) for name, row in AGENTS.items()],
+)
+def agent(request: pytest.FixtureRequest) -> AcpAgent:
+    """Each in turn; side by side with `-n`."""
+    found = Installs(installed.CACHE).find(request.param.name)
+    assert found and found.current, f"{request.param.name} is not installed: run this by `make test-agents`"
+    return request.param
 
 
 @pytest.fixture(scope="module")
-async def hub(model: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[HubProcess]:
-    folder = tmp_path_factory.mktemp("agents")
-    env = {"HOME": folder / "home", "XDG_CONFIG_HOME": folder / "config", "XDG_DATA_HOME": folder / "data"}
-    env |= {"XDG_STATE_HOME": folder / "state", "XDG_CACHE_HOME": folder / "cache"}
-    for path in env.values():
-        path.mkdir()
-    settings = folder / "config" / "opencode" / "opencode.json"
-    settings.parent.mkdir()
-    settings.write_text(json.dumps(opencode_settings(model)))
-    off = {f"OPENCODE_DISABLE_{name}": "1" for name in ("MODELS_FETCH", "LSP_DOWNLOAD", "DEFAULT_PLUGINS")}
-    given = ", ".join(f'{name} = "{value}"' for name, value in (env | off).items())
-    config = folder / "config.toml"
-    config.write_text(f'[agents.opencode]\ncommand = ["{installed.opencode()}", "acp"]\nenv = {{ {given} }}\n')
-    async with hub_process(config=config, agent="opencode") as running:
-        yield running
-
-
-def opencode_settings(model: str) -> dict[str, object]:
-    fake = {
-        "npm": "@ai-sdk/openai-compatible",
-        "name": "Fake",
-        "options": {"baseURL": f"{model}/v1", "apiKey": "x"},
-        "models": {
-            "fake-1": {
-                "name": "Fake 1",
-                "tool_call": True,
-                "limit": {"context": 100000, "output": 8000},
-                "cost": {"input": 1, "output": 2},
-            }
-        },
-    }
-    chosen = {"model": "fake/fake-1", "small_model": "fake/fake-1", "enabled_providers": ["fake"]}
-    return {
-        **chosen,
-        "autoupdate": False,
-        "share": "disabled",
-        "permission": {"edit": "ask", "bash": "ask"},
-        "provider": {"fake": fake},
-    }
+async def hub(agent: AcpAgent, model: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[HubProcess]:
+    folder = tmp_path_factory.mktemp(agent.name)
+    data, config = folder / "data", folder / "config.toml"
+    data.mkdir()
+    (data / FOLDER).symlink_to(installed.CACHE)
+    given = ", ".join(f"{name} = {json.dumps(value)}" for name, value in furnish(agent.name, folder, model).items())
+    config.write_text(f"[agents.{agent.name}]\nenv = {{ {given} }}\nhosts = {json.dumps([model])}\ninsist = true\n")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if not name.startswith(KEPT)]:
+            patch.delenv(name)
+        async with hub_process(data, config=config, agent=agent.name) as running:
+            yield running
 
 
 @pytest.fixture
 async def client(hub: HubProcess) -> AsyncIterator[AsyncClient]:
     async with hub.client() as opened:
         yield opened
-
-
-def commands(session: AsyncSession) -> list[str]:
-    """What runs for this session, as command lines."""
-    found = marked(HOST_MARK, lambda mark: session_of(mark) == session.id)
-    return [" ".join(process.cmdline()) for process in found if process.pid != os.getpid()]

@@ -21,8 +21,15 @@ class Quirk(StrEnum):
     """It asks for no permission. It runs in a sandbox, or if the settings insist."""
     NOT_LOADABLE = "not_loadable"
     """It says that it can load its sessions, and cannot be relied upon: a new one is seeded from our log."""
+    NO_OUTPUT = "no_output"
+    """It does not tell what its commands have printed."""
+    OWN_FILES = "own_files"
+    """It cannot write a new file through us: that there is none yet, it takes for a failure. It is not told that we
+    could."""
     SILENT_FAILURE = "silent_failure"
-    """A model error ends the turn as if it went well, without a word: such a turn is an error."""
+    """A model error ends the turn as if it went well, without a word of the model: such a turn is an error."""
+    TOLD_FAILURE = "told_failure"
+    """A model error ends the turn as if it went well, and is told beside the answer: such a turn is an error."""
 
 
 class AcpAgent(Struct, frozen=True, kw_only=True):
@@ -87,6 +94,10 @@ _ROWS: Final = (
             models=True,
             mcp=("stdio", "http"),
         ),
+        quirks={
+            Quirk.TOLD_FAILURE: "an error of the model is its answer, in JSON, and `end_turn`; the state of the "
+            "thread, which it tells beside, is `systemError`",
+        },
         mode="workspace-write",  # its own default sends approvals to a model instead of a person
     ),
     AcpAgent(
@@ -124,6 +135,8 @@ _ROWS: Final = (
         quirks={
             Quirk.NOT_LOADABLE: "a session loads after the first restart, and is not found after the second; starting "
             "the agent deletes files of its sessions",
+            Quirk.NO_OUTPUT: "of a command it tells that it is over, not what it has printed",
+            Quirk.OWN_FILES: "told that a file which it wants to write is not there, it gives up",
         },
     ),
     AcpAgent(
@@ -141,7 +154,8 @@ _ROWS: Final = (
         can=AgentCan(wakes="load", asks="never", models=True, usage="context"),
         quirks={
             Quirk.NEVER_ASKS: "its tools run without a request",
-            Quirk.SILENT_FAILURE: "after an error of the model it says nothing, and `end_turn`",
+            Quirk.SILENT_FAILURE: "after an error of the model it says nothing, or that it has tried again, and "
+            "`end_turn`",
         },
     ),
 )

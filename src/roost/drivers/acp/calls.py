@@ -22,6 +22,9 @@ TOOLS: Final[Mapping[str, str]] = {
     "switch_mode": "mode",
 }
 """What our rules and events call each kind of tool of the protocol; any other is `other`."""
+SHOWN: Final = ("terminal_output", "terminal_output_delta")
+"""In `_meta`: what a terminal that the agent runs by itself has printed since. No part of the protocol, but the way
+of most agents; some tell the output of commands in no other."""
 MAX_FIELD_BYTES: Final = 48 * 1024
 """An event has three of them at most, and must stay under the log's limit for a body."""
 
@@ -69,7 +72,9 @@ class ToolCall:
         yield from self._start()
         for terminal in self.terminals & self._printed.keys():
             yield from self.print(self._printed.pop(terminal))
-        if (text := self._text()).startswith(self._streamed):
+        yield from self.print(_shown(given))
+        text = self._text()
+        if self._known.get("status") != "pending" and text.startswith(self._streamed):  # before it runs: about it
             yield from self.print(text[len(self._streamed) :])
         match self._known.get("status"):
             case "completed":
@@ -158,7 +163,7 @@ class ToolCall:
         known = {
             "diffs": list(self._diffs.values()),
             "locations": self._known.get("locations"),
-            "_meta": self._known.get("_meta"),
+            "_meta": {name: value for name, value in table(self._known.get("_meta")).items() if name not in SHOWN},
         }
         given = {name: value for name, value in known.items() if value}
         return given if fitting(given) is given else {"truncated": True, "paths": list(self.paths[:100])}
@@ -169,3 +174,8 @@ def _words(value: Any) -> str:
     if value is None or isinstance(value, str):
         return value or ""
     return msgspec.json.encode(value).decode()
+
+
+def _shown(given: Mapping[str, Any]) -> str:
+    meta = table(given.get("_meta"))
+    return "".join(str(table(meta.get(name)).get("data") or "") for name in SHOWN)

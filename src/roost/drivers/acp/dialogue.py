@@ -15,7 +15,8 @@ from anyio import to_thread
 import roost
 from roost.drivers.acp import reports, tools
 from roost.drivers.acp.abilities import Abilities
-from roost.drivers.acp.agents import AcpAgent
+from roost.drivers.acp.agents import AcpAgent, Quirk
+from roost.drivers.acp.asides import Asides
 from roost.drivers.acp.calls import fitting
 from roost.drivers.acp.exchange import Exchange
 from roost.drivers.acp.finding import find
@@ -38,9 +39,6 @@ COMMANDS_SECONDS: Final = 3.0
 """How long an agent may take to tell that it has a command."""
 MAX_WHY: Final = 1000
 """Characters of the reason why a setting was refused."""
-CAN: Final = ClientCapabilities(
-    fs=FileSystemCapabilities(read_text_file=True, write_text_file=True), terminal=True
-).model_dump(mode="json", by_alias=True, exclude_none=True)
 
 log = logging.getLogger("roost.drivers.acp")
 
@@ -68,6 +66,7 @@ class Dialogue:
         self.session = ""
         """The agent's own name for it."""
         self.abilities = Abilities(ground.agent, {})
+        self.asides = Asides(ground.agent)
         self.peer: Peer
         self.cost = 0.0
         """US dollars, as the agent counts: of its whole session."""
@@ -93,7 +92,7 @@ class Dialogue:
                 answer = await self.peer.ask(
                     "initialize",
                     protocolVersion=PROTOCOL_VERSION,
-                    clientCapabilities=CAN,
+                    clientCapabilities=_offered(ground.agent),
                     clientInfo=info.model_dump(mode="json", by_alias=True, exclude_none=True),
                 )
                 if answer.get("protocolVersion") != PROTOCOL_VERSION:
@@ -136,6 +135,7 @@ class Dialogue:
         answer = await self.peer.ask("session/new", **place)
         self.session = str(answer.get("sessionId"))
         self.abilities.opened(answer)
+        self.asides.opened(answer)
         before = await recollection(self._ground.past)
         kit = options.get("kit")
         given = kit.instructions.text if isinstance(kit, e.Kit) and kit.instructions is not msgspec.UNSET else ""
@@ -208,6 +208,7 @@ class Dialogue:
             await self._must_have(command)
         elif self.lesson:
             blocks, self.lesson = [{"type": "text", "text": self.lesson}, *blocks], ""
+        self.asides.turn()
         return await self.peer.ask("session/prompt", sessionId=self.session, prompt=blocks)
 
     async def _must_have(self, command: str) -> None:
@@ -250,7 +251,9 @@ class Dialogue:
         cost = table(update.get("cost"))
         if update.get("sessionUpdate") == "usage_update" and cost.get("currency") == "USD":
             self.cost = float(cost.get("amount") or 0.0)
-        if self.exchange is not None and params.get("sessionId") == self.session:
+        if aside := self.asides.heard(update):
+            await self._native(params, aside)
+        elif self.exchange is not None and params.get("sessionId") == self.session:
             await self.exchange.say(self.exchange.saying.update(update))
         elif update.get("sessionUpdate") not in Abilities.UPDATES:
             await self._native(params, "said outside of a run")
@@ -269,6 +272,13 @@ class Dialogue:
             self._missed.append(body)
         else:
             await self.exchange.say([body])
+
+
+def _offered(agent: AcpAgent) -> dict[str, Any]:
+    """What the agent may have us do for it."""
+    ours = Quirk.OWN_FILES not in agent.quirks
+    files = FileSystemCapabilities(read_text_file=ours, write_text_file=ours)
+    return ClientCapabilities(fs=files, terminal=True).model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
 async def open_dialogue(ground: Ground, options: Mapping[str, Any], door: Sequence[str] | None) -> Dialogue:

@@ -138,8 +138,9 @@ class AcpDriver:
         if not exchange.aborted:
             answer = await dialogue.prompt(blocks, command)
         reason = str(answer.get("stopReason"))
-        if Quirk.SILENT_FAILURE in self._agent.quirks and reason == "end_turn" and exchange.saying.silent:
-            raise AgentFailed(f"{self._agent.name} has ended its turn without a word: its model may have failed")
+        failure = dialogue.asides.failure(silent=exchange.saying.silent)
+        if failure is not None and reason == "end_turn":
+            raise AgentFailed(f"{self._agent.name}: {failure}")
         finish = REJECTED if exchange.ended_by_rejection(reason) else FINISH.get(reason, reason)
         spent = dialogue.cost - charged if dialogue.cost >= charged else dialogue.cost  # it counts from 0 again
         tokens = tokens_of(answer)
