@@ -101,7 +101,7 @@ class Hub:
         self.settings, self.ready, self.stopping, self.survey = settings, False, anyio.Event(), survey
         self.log, self.enclosing = Log(store, bell), enclosing
         self._store, self._bell, self._clock, self._runtime, self._workspaces = store, bell, clock, runtime, workspaces
-        self._agents, self._tasks = dict(agents), tasks
+        self.agents, self._tasks = dict(agents), tasks
         self._blobs = Blobs(Path(settings.data) / "blobs")
         self.shelf = Shelf(self._blobs, self.log, self.find)
         self.presence = here = Presence(clock)
@@ -228,7 +228,7 @@ class Hub:
         spec = await to_thread.run_sync(self._workspaces.resolve, session_id, command.workspace, places)
         spec = await self.library.preparing.begun(with_others(spec, kit), kit)
         session = Session.fresh(self._ground, self._hosts, session_id)
-        agent = chosen_agent(command, self.settings.agent, self._agents)
+        agent = chosen_agent(command, self.settings.agent, self.agents)
         await self.enclosing.check(command)
         async with self.shelf.given(command, session_id, by) as (taken, files):
             kit = msgspec.structs.replace(kit, files=files)
@@ -348,10 +348,6 @@ class Hub:
             for entry in session.pending()
         ]
         return sorted(found, key=lambda entry: (entry.request.at, entry.session))
-
-    def agents(self) -> list[tuple[str, bool]]:
-        """Names, and which one is the default."""
-        return [(name, name == self.settings.agent) for name in self._agents]
 
     async def accept_link(self, token: str | None, receive: Receive, send: Send) -> None:
         """A host's connection; returns when it is over."""

@@ -92,7 +92,7 @@ def _own_agent(hub: Hub, kit: e.Kit) -> str | UnsetType:
     """The agent of this hub that is preferred. With any other name, that of a custom agent too, the hub's default agent
     does the work."""
     named = kit.default_agent
-    return named if kit.persona is UNSET and named in [name for name, _ in hub.agents()] else UNSET
+    return named if kit.persona is UNSET and named in hub.agents else UNSET
 
 
 def _skills(given: Sequence[shapes.SkillRef]) -> tuple[e.Skill, ...]:
