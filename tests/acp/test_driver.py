@@ -58,6 +58,28 @@ async def test_an_agent_that_takes_no_servers_says_the_same_in_files(home: Agent
     await driver.close()
 
 
+@pytest.mark.parametrize("link", [".roost", ".roost/artifacts", ".roost/prompts", ".roost/goal.json"])
+async def test_what_an_agent_has_made_a_link_is_not_followed(home: AgentHome, tmp_path: Path, link: str) -> None:
+    outside, place = tmp_path / "outside", tmp_path / "place"
+    (outside / "artifacts").mkdir(parents=True)
+    for file in ("secret", "goal.json", "artifacts/secret"):
+        (outside / file).write_text('{"status": "complete"}')
+    (place / link).parent.mkdir(parents=True)
+    (place / link).symlink_to(outside / "goal.json" if link.endswith("json") else outside)
+    driver = AcpDriver(agent(can=AgentCan(wakes="seed")))
+    await driver.start(place, {}, {}, MemoryPast(), home)
+    turn = MemoryTurn("hello", place)
+    await driver.run(turn)
+    assert not [body for body in turn.said if isinstance(body, e.GoalUpdated | e.ArtifactPublished)]
+    turn = MemoryTurn("hello", place)
+    turn.input = (e.FileInput(url="data:,x", mime="text/plain", filename="f.txt"),)
+    if link in (".roost", ".roost/prompts"):
+        with pytest.RaisesGroup(AgentFailed):
+            await driver.run(turn)
+    assert sorted(path.name for path in outside.rglob("*")) == ["artifacts", "goal.json", "secret", "secret"]
+    await driver.close()
+
+
 async def test_nothing_of_roost_is_offered_where_the_settings_say_so(home: AgentHome, tmp_path: Path) -> None:
     driver = AcpDriver(agent(tools=False))
     able = await driver.start(tmp_path, {}, {}, MemoryPast(), home)

@@ -57,7 +57,7 @@ def facts(info: "SessionInfo", snapshot: "Snapshot") -> Iterator[tuple[str, str]
     from roost.cli.given import loop_words
     from roost.cli.live import ways_to_answer
     from roost.cli.ls import status_of
-    from roost.cli.words import age, count
+    from roost.cli.words import age, brief, count
     from roost.model.ids import short_id
 
     record = snapshot.record
@@ -66,6 +66,10 @@ def facts(info: "SessionInfo", snapshot: "Snapshot") -> Iterator[tuple[str, str]
     if info.activity:
         yield "activity", _activity(info.activity)
     yield "agent", info.agent + (f", {info.model}" if info.model else "")
+    if record.settings:
+        yield "set to", ", ".join(f"{name} {brief(value)}" for name, value in record.settings.items())
+    if record.mcp:
+        yield "tools of", ", ".join(server.name for server in record.mcp)
     yield from _place(info)
     yield "created", f"{age(info.created_at)} ago by {info.owner.user}, last event {age(info.updated_at)} ago"
     yield "seen by", SEEN[info.visibility]

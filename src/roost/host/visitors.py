@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -113,7 +114,8 @@ class Door:
         return str(short / self._path.name) if short.exists() else str(self._path)
 
     def _clear(self) -> None:
-        self._path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            os.unlink(self._path.name, dir_fd=self._folder)
         os.close(self._folder)
 
 
@@ -122,9 +124,10 @@ def _place(workspace: Path) -> tuple[int, Path]:
     Raises: OSError: something else has its name."""
     folder = own_folder(workspace)
     descriptor = os.open(folder, FOLDER)
-    for left in folder.glob("*.sock"):  # of hosts that were killed
-        if left.stem.isdecimal() and (int(left.stem) == os.getpid() or birth(int(left.stem)) is None):
-            left.unlink(missing_ok=True)
+    for name in os.listdir(descriptor):  # noqa: PTH208  # a descriptor
+        pid, dot, kind = name.partition(".")
+        if dot and kind == "sock" and pid.isdecimal() and (int(pid) == os.getpid() or birth(int(pid)) is None):
+            os.unlink(name, dir_fd=descriptor)  # of a host that was killed
     return descriptor, folder / f"{os.getpid()}.sock"
 
 

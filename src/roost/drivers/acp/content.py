@@ -1,7 +1,8 @@
 """An input as blocks of a prompt, as far as the agent can take them."""
 
 import base64
-import tempfile
+import os
+import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from anyio import to_thread
 
 from roost.drivers.acp.reports import FOLDER
+from roost.drivers.acp.within import FILE, folder
 from roost.model.errors import AgentFailed
 from roost.model.events import FileInput, InputPart, TextInput
 from roost.ports import Turn
@@ -33,7 +35,8 @@ async def _file(part: FileInput, name: str, turn: Turn, able: Mapping[str, Any])
     kind, mime = part.mime.partition("/")[0], part.mime
     if kind in ("image", "audio") and able.get(kind):
         return {"type": kind, "data": base64.b64encode(data).decode(), "mimeType": mime}
-    named = Path(part.filename or name).name or name
+    named = Path(part.filename or name).name
+    named = name if named in ("", "..") or "\0" in named else named
     if able.get("embeddedContext") and (kind == "text" or mime == "application/json"):
         text = data.decode(errors="replace")
         return {"type": "resource", "resource": {"uri": f"file:///{named}", "mimeType": mime, "text": text}}
@@ -46,14 +49,16 @@ async def _file(part: FileInput, name: str, turn: Turn, able: Mapping[str, Any])
 
 def _write(workspace: Path, name: str, data: bytes) -> Path:
     """Raises: OSError: something else has the name of a folder, such as a link that leads away."""
-    folder = workspace.resolve() / FOLDER
-    for each in (folder, folder / "prompts"):
-        with suppress(FileExistsError):
-            each.mkdir(mode=0o700)
-        if each.is_symlink() or not each.is_dir():
-            raise NotADirectoryError(f"{each} is no folder")
-    with suppress(FileExistsError), (folder / ".gitignore").open("x") as file:
-        file.write("*\n")
-    path = Path(tempfile.mkdtemp(dir=folder / "prompts")) / name
-    path.write_bytes(data)
-    return path
+    with suppress(FileExistsError), folder(workspace, (FOLDER,), make=True) as own:
+        _put(own, ".gitignore", b"*\n")
+    parts = (FOLDER, "prompts", secrets.token_hex(6))
+    with folder(workspace, parts, make=True) as place:
+        _put(place, name, data)
+    return workspace.joinpath(*parts, name)
+
+
+def _put(place: int, name: str, data: bytes) -> None:
+    """A new file in this folder. Raises: OSError."""
+    descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | FILE, 0o600, dir_fd=place)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)

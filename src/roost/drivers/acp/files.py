@@ -13,6 +13,8 @@ from acp import RequestError
 from acp.schema import ReadTextFileRequest, WriteTextFileRequest
 from anyio import to_thread
 
+from roost.drivers.acp.within import FILE, folder
+
 MAX_FILE_BYTES: Final = 16 * 1024 * 1024
 """A larger file is not read for an agent."""
 
@@ -24,10 +26,12 @@ async def read_text_file(workspace: Path, params: dict[str, Any]) -> dict[str, A
     last = None if asked.limit is None else first + asked.limit
 
     def read() -> str:
-        path = inside(workspace, asked.path)
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise RequestError.invalid_params({"details": f"{asked.path}: over {MAX_FILE_BYTES} bytes"})
-        with path.open(encoding="utf-8", newline="") as file:
+        root, parts = parts_of(workspace, asked.path)
+        with folder(root, parts[:-1]) as place:
+            descriptor = os.open(parts[-1], os.O_RDONLY | FILE, dir_fd=place)
+        with os.fdopen(descriptor, encoding="utf-8", newline="") as file:
+            if os.fstat(file.fileno()).st_size > MAX_FILE_BYTES:
+                raise RequestError.invalid_params({"details": f"{asked.path}: over {MAX_FILE_BYTES} bytes"})
             return "".join(islice(file, first, last))
 
     return {"content": await _tried(read, asked.path)}
@@ -38,15 +42,23 @@ async def write_text_file(workspace: Path, params: dict[str, Any]) -> dict[str, 
     asked = WriteTextFileRequest.model_validate(params)
 
     def write() -> str:
-        path = inside(workspace, asked.path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
-        with os.fdopen(os.open(path, flags, 0o666), "wb") as file:
+        root, parts = parts_of(workspace, asked.path)
+        with folder(root, parts[:-1], make=True) as place:
+            descriptor = os.open(parts[-1], os.O_WRONLY | os.O_CREAT | os.O_TRUNC | FILE, 0o666, dir_fd=place)
+        with os.fdopen(descriptor, "wb") as file:
             file.write(asked.content.encode(errors="replace"))
         return ""
 
     await _tried(write, asked.path)
     return {}
+
+
+def parts_of(workspace: Path, path: str) -> tuple[Path, tuple[str, ...]]:
+    """The workspace, and the names from there to a file. Raises: RequestError."""
+    root, found = workspace.resolve(), inside(workspace, path)
+    if found == root:
+        raise RequestError.invalid_params({"details": f"{path}: is a folder"})
+    return root, found.relative_to(root).parts
 
 
 def inside(workspace: Path, path: str) -> Path:

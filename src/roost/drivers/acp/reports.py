@@ -6,7 +6,7 @@ What was read is taken away.
 
 import os
 import stat
-from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ import msgspec
 from anyio import to_thread
 
 from roost.drivers.acp.tools import PublishArtifact, Tools, publish
+from roost.drivers.acp.within import FILE, folder
 from roost.model.errors import RoostError
 from roost.ports import Turn
 
@@ -27,7 +28,6 @@ TOLD: Final = """\
 You work in a session of Roost. Say whether the goal that you work towards is reached by writing `.roost/goal.json`: \
 {"status": "complete" or "continue", "summary": "...", "next_action": "..."}. Hand over a result by putting the file \
 into `.roost/artifacts/`. Both are read when you end your turn."""
-_OPEN: Final = os.O_RDONLY | os.O_NOFOLLOW
 
 
 async def take_reports(turn: Turn, tools: Tools) -> list[str]:
@@ -46,43 +46,27 @@ async def take_reports(turn: Turn, tools: Tools) -> list[str]:
         except RoostError as error:
             wrong.append(f"{path}: {error.message}")
         else:
-            await to_thread.run_sync(lambda path=path: (turn.workspace / path).unlink(missing_ok=True))
+            await to_thread.run_sync(_take_away, turn.workspace, name)
     return wrong
 
 
 def _found(workspace: Path) -> tuple[bytes | None, list[str]]:
-    """The verdict, taken away, and the names of files. Nothing through a link. Blocks."""
-    try:
-        folder = os.open(workspace / FOLDER, _OPEN | os.O_DIRECTORY)
-    except OSError:
-        return None, []
-    try:
-        return _taken(folder), list(_names(folder))
-    finally:
-        os.close(folder)
+    """The verdict, taken away, and the names of files. Blocks."""
+    goal, names = None, list[str]()
+    with suppress(OSError), folder(workspace, (FOLDER,)) as own:
+        with os.fdopen(os.open(GOAL, os.O_RDONLY | FILE, dir_fd=own), "rb") as file:
+            goal = file.read(MAX_GOAL_BYTES + 1) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else b""
+        os.unlink(GOAL, dir_fd=own)
+    with suppress(OSError), folder(workspace, (FOLDER, ARTIFACTS)) as place:
+        for name in sorted(os.listdir(place))[:MAX_ARTIFACTS]:  # noqa: PTH208  # a descriptor
+            if stat.S_ISREG(os.stat(name, dir_fd=place, follow_symlinks=False).st_mode):
+                names.append(name)
+    return goal, names
 
 
-def _taken(folder: int) -> bytes | None:
-    try:
-        with os.fdopen(os.open(GOAL, _OPEN | os.O_NONBLOCK, dir_fd=folder), "rb") as file:
-            content = file.read(MAX_GOAL_BYTES + 1) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else b""
-        os.unlink(GOAL, dir_fd=folder)
-    except OSError:
-        return None
-    return content
-
-
-def _names(folder: int) -> Iterator[str]:
-    try:
-        descriptor = os.open(ARTIFACTS, _OPEN | os.O_DIRECTORY, dir_fd=folder)
-    except OSError:
-        return
-    try:
-        for name in sorted(os.listdir(descriptor))[:MAX_ARTIFACTS]:  # noqa: PTH208  # a descriptor
-            if stat.S_ISREG(os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_mode):
-                yield name
-    finally:
-        os.close(descriptor)
+def _take_away(workspace: Path, name: str) -> None:
+    with suppress(OSError), folder(workspace, (FOLDER, ARTIFACTS)) as place:
+        os.unlink(name, dir_fd=place)
 
 
 def _decoded(content: bytes) -> Any:
