@@ -24,7 +24,8 @@ from roost.settings import AgentSettings, LinkSettings, Settings
 if TYPE_CHECKING:
     from roost.core.enclosing import Enclosing
     from roost.core.hub import Hub
-    from roost.ports import Sandbox
+    from roost.model.events import WorkspaceSpec
+    from roost.ports import Sandbox, Workspaces
 
 
 @asynccontextmanager
@@ -41,7 +42,6 @@ async def hub_from(settings: Settings) -> AsyncGenerator["Hub"]:
     from roost.drivers import drivers_of, survey_agents
     from roost.forges import forge_of
     from roost.host.preparing import LocalPreparer
-    from roost.host.workspace import LocalWorkspaces
     from roost.natives.places import homes_of
     from roost.runtimes.process.runtime import ProcessRuntime
     from roost.storage import lock_folder, open_store
@@ -55,7 +55,7 @@ async def hub_from(settings: Settings) -> AsyncGenerator["Hub"]:
                 runtime = ProcessRuntime(data, warm=settings.warm_hosts, agent=settings.agent)
                 hub = Hub(
                     settings, store=store, bell=LocalBell(), clock=SystemClock(), runtime=runtime,
-                    preparer=LocalPreparer(), workspaces=LocalWorkspaces(data), agents=drivers_of(settings.agents),
+                    preparer=LocalPreparer(), workspaces=workspaces_of(data), agents=drivers_of(settings.agents),
                     survey=partial(survey_agents, settings), tasks=tasks, forge=forge_of(settings),
                     enclosing=await enclosing_from(settings),
                 )  # fmt: skip
@@ -179,6 +179,40 @@ def sandbox_from(ticket: Ticket, own: AgentSettings | None) -> "Sandbox":
     needs = needs_of(ticket.agent, own, data, ticket.mcp)
     place = data / "sandboxes" / ticket.session
     return load_sandbox("bubblewrap")(asked, needs, spec=ticket.workspace, data=data, place=place)
+
+
+def workspaces_of(data: Path) -> "Workspaces":
+    """Those of a hub, which looks at what agents have done."""
+    from roost.host.workspace import LocalWorkspaces
+
+    return LocalWorkspaces(data, confine=partial(confined, data))
+
+
+@asynccontextmanager
+async def confined(data: Path, spec: "WorkspaceSpec", root: Path) -> AsyncGenerator[None]:
+    """Git runs in a sandbox in this folder, if there can be one: an agent may have written what git obeys."""
+    from tempfile import TemporaryDirectory
+
+    from anyio import to_thread
+
+    from roost.host.git import CONFINED, Confinement
+    from roost.model.sandbox import Needs, SandboxSpec
+    from roost.sandboxes import load_probe, load_sandbox
+
+    if (await to_thread.run_sync(load_probe("bubblewrap"))).reason:
+        yield
+        return
+    with TemporaryDirectory(prefix="roost-look-") as place:
+        asked, needs, confinement = SandboxSpec(network="none"), Needs(network="none"), Confinement()
+        sandbox = load_sandbox("bubblewrap")(asked, needs, spec=spec, data=data, place=Path(place))
+        async with sandbox.opened():
+            await sandbox.surround(root)
+            confinement.sandbox, confinement.root = sandbox, root
+            before = CONFINED.set(confinement)
+            try:
+                yield
+            finally:
+                CONFINED.reset(before)
 
 
 def read_ticket(descriptor: int) -> Ticket | None:

@@ -95,3 +95,14 @@ async def test_a_worktree_that_says_it_is_another_repository_opens_nothing(
     async with boxed(spec=spec) as box:
         code, _ = await box.run(f"ls {secret}")
     assert code != 0
+
+
+async def test_a_folder_below_a_repository_sees_that_and_changes_nothing_of_it(boxed: Boxed, repository: Path) -> None:
+    below = repository / "below"
+    below.mkdir()
+    before = listing(repository)
+    async with boxed(spec=WorkspaceSpec(kind="folder", path=str(below), root=str(below))) as box:
+        code, said = await box.run("echo x > file; git log --format=%s; git status --porcelain -- .")
+        assert (code, said) == (0, "first\n?? below/\n")
+        assert (await box.run(f"git add file; git {WHO} commit -m inside"))[0] != 0
+    assert listing(repository) == before

@@ -13,7 +13,7 @@ from msgspec import UNSET
 
 from roost.client import AsyncClient, AsyncSession
 from roost.model import events as e
-from roost.model.errors import InvalidBody, SandboxUnavailable
+from roost.model.errors import InvalidBody, SandboxUnavailable, WorkspaceDirty
 from roost.processes import (
     COMMAND_MARK,
     RUN_MARK,
@@ -33,7 +33,7 @@ AGENT = Path(__file__).parents[1] / "acp" / "agent.py"
 async def hub(bubblewrap: None, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[HubProcess]:
     folder = tmp_path_factory.mktemp("agents")
     command = json.dumps([sys.executable, str(AGENT), "resume"])
-    (folder / "config.toml").write_text(f"[agents.acp]\ncommand = {command}\n")
+    (folder / "config.toml").write_text("".join(f"[agents.{name}]\ncommand = {command}\n" for name in ("acp", "pi")))
     async with hub_process(sandbox="auto", config=folder / "config.toml") as running:
         yield running
 
@@ -136,6 +136,26 @@ async def test_an_agent_and_its_tools_are_inside_and_it_lives_on_when_they_are_k
     assert "again" in (await session.send(json.dumps([{"say": "again"}]))).text
 
 
+async def test_an_agent_that_never_asks_runs_in_a_sandbox_and_not_without(client: AsyncClient) -> None:
+    session = await client.create_session(agent="pi")
+    assert "hi" in (await session.send(json.dumps([{"say": "hi"}]))).text
+    found = (await session.info()).sandbox
+    assert found is not UNSET and (found.kind, found.network) == ("bubblewrap", "model"), (
+        "it is known where its models are"
+    )
+    result = await (await client.create_session(agent="pi", sandbox={"kind": "none"})).send("hello")
+    assert result.error and result.error.code == "agent_unattended"
+
+
+async def test_a_deleted_session_leaves_no_home(hub: HubProcess, client: AsyncClient) -> None:
+    session = await client.create_session()
+    await session.send(bash("touch ~/left"))
+    place = hub.data / "sandboxes" / session.id
+    assert (place / "home" / "left").exists()
+    await session.delete(force=True)
+    assert not place.exists()
+
+
 async def test_a_worktree_of_a_session_takes_commits(client: AsyncClient, tmp_path: Path) -> None:
     who = ["git", "-c", "user.name=A", "-c", "user.email=a@b"]
     subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
@@ -144,6 +164,31 @@ async def test_a_worktree_of_a_session_takes_commits(client: AsyncClient, tmp_pa
     await session.send(bash("echo x > file; git add file; " + " ".join(who) + " commit --quiet -m inside"))
     diff = await session.diff()
     assert [file.path for file in diff.files] == ["file"]
+
+
+async def test_git_that_looks_at_an_agents_work_runs_what_that_says_inside_too(
+    client: AsyncClient, tmp_path: Path
+) -> None:
+    """Filters, monitors and hooks of a repository are programs, and hosts and hubs look at it with git."""
+    who = ["git", "-c", "user.name=A", "-c", "user.email=a@b"]
+    origin, outside = tmp_path / "origin", tmp_path / "outside"
+    subprocess.run(["git", "init", "--quiet", str(origin)], check=True)
+    subprocess.run([*who, "commit", "--quiet", "--allow-empty", "-m", "first"], cwd=origin, check=True)
+    session = await client.create_session(workspace={"url": str(origin), "kind": "clone"})
+    evil = f'touch {outside}; echo ran >> "$HOME"/ran; cat'
+    await session.send(
+        bash(
+            f"printf '%s\\n' '#!/bin/sh' '{evil}' > evil && chmod +x evil",
+            "git config core.fsmonitor $PWD/evil && git config filter.evil.clean $PWD/evil",
+            "echo '* filter=evil' > .gitattributes && echo x > file",
+        )
+    )
+    assert {file.path for file in (await session.diff()).files} == {".gitattributes", "evil", "file"}
+    with pytest.raises(WorkspaceDirty):
+        await client.delete_session(session.id)
+    await session.send(bash("cat ~/ran"))
+    assert "ran" in await printed(session), "it was run, but"
+    assert not outside.exists()
 
 
 async def test_without_bubblewrap_one_that_asked_for_it_is_refused_and_others_say_why(

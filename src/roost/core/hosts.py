@@ -146,25 +146,13 @@ class Hosts:
         record = session.record_now
         sandbox, unenclosed = await self._ground.enclosing.ordered(record)
         return Ticket(
-            session=session.id,
-            epoch=session.epoch,
-            token=token,
-            data=self._settings.data,
-            agent=record.agent,
-            workspace=record.workspace,
-            env=dict(session.env),
-            settings=msgspec.to_builtins(self._settings.link),
-            agent_settings=msgspec.to_builtins(self._settings.agents.get(record.agent)),
-            driver=record.driver or None,
-            model=_model(record),
-            options=record.options,
-            state=record.agent_state,
-            kit=record.kit,
-            sandbox=sandbox,
-            unenclosed=unenclosed,
+            session=session.id, epoch=session.epoch, token=token, data=self._settings.data, agent=record.agent,
+            workspace=record.workspace, env=dict(session.env), settings=msgspec.to_builtins(self._settings.link),
+            agent_settings=msgspec.to_builtins(self._settings.agents.get(record.agent)), driver=record.driver or None,
+            model=_model(record), options=record.options, state=record.agent_state, kit=record.kit, mcp=record.mcp,
             begun=record.command is not UNSET and record.command.ended_at is not UNSET,
-            mcp=record.mcp,
-        )
+            sandbox=sandbox, unenclosed=unenclosed,
+        )  # fmt: skip
 
     async def await_hello(self, session: Session, epoch: Epoch) -> None:
         """A start that brings no hello in time, or whose process is gone before it, has failed."""

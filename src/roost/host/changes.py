@@ -14,7 +14,7 @@ from anyio import to_thread
 from msgspec import UNSET
 
 from roost.host.clone import BASE_GLOB, BASE_REF, find_commit
-from roost.host.git import EMPTY_TREE, GitFailed, git_bytes, run_git
+from roost.host.git import EMPTY_TREE, GitFailed, enclosed, git_bytes, run_git
 from roost.host.inside import printable
 from roost.link.packing import packed
 from roost.model.errors import MergeConflict, MergeRefused, WorkspaceDirty
@@ -176,8 +176,9 @@ async def _everything(folder: Path) -> AsyncGenerator[Mapping[str, str]]:
     }
     try:
         (place / "objects").mkdir()
-        if await anyio.Path(index).exists():
-            await to_thread.run_sync(shutil.copy2, index, place / "index")
+        with suppress(OSError):  # in the sandbox: where its index is, an agent may have said
+            copying = await enclosed(["cp", "--", str(index), env["GIT_INDEX_FILE"]], folder, env)
+            await anyio.run_process(copying.command, cwd=folder, env=copying.env, check=False)
         with suppress(GitFailed):  # a file that cannot be read stays what it was
             await run_git("add", "--all", "--ignore-errors", "--", ".", cwd=folder, env=env)
         yield env

@@ -7,6 +7,7 @@ import subprocess
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,8 @@ import anyio
 
 from roost.model.addresses import scrubbed
 from roost.model.errors import WorkspaceInvalid
+from roost.model.sandbox import Enclosed
+from roost.ports import Sandbox
 from roost.processes import signal_group
 
 QUICK_SECONDS = 30
@@ -24,6 +27,13 @@ LAST_LINES = 10
 MAX_LINE_CHARS = 500
 _MAX_SAID_BYTES = 64 * 1024
 _CERTIFICATES: Final = ("GIT_SSL_CAINFO", "GIT_SSL_CAPATH", "GIT_SSL_CERT", "GIT_SSL_KEY")
+SETTINGS: Final = {
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_ALLOW_PROTOCOL": "file:git:http:https:ssh",
+    "LC_ALL": "C.UTF-8",
+}
+"""Said to git every time, by its environment."""
 _LINE_END: Final = re.compile(rb"[\r\n]+")
 _PROGRESS: Final = re.compile(r"\d+% \(|^Cloning into ")
 
@@ -32,14 +42,36 @@ class GitFailed(WorkspaceInvalid):
     """A git command failed."""
 
 
+class Confinement:
+    """The sandbox that git runs in where an agent may have written what git obeys: its filters, hooks and monitors are
+    programs. Set for a task and all it starts; `sandbox` may come later, when there is a workspace."""
+
+    def __init__(self) -> None:
+        self.sandbox: Sandbox | None = None
+        self.root = Path()
+
+    def covers(self, cwd: Path) -> bool:
+        if self.sandbox is None or self.sandbox.enclosure.kind == "none":
+            return False
+        return cwd == self.root or cwd.resolve().is_relative_to(self.root.resolve())
+
+
+CONFINED: Final[ContextVar[Confinement | None]] = ContextVar("roost_git_confined", default=None)
+
+
+async def enclosed(command: Sequence[str], cwd: Path, env: Mapping[str, str]) -> Enclosed:
+    """How to run a command of git, or on its files: in the sandbox, if there is one around this folder. What `env` says
+    of a place of its own for the index (`GIT_INDEX_FILE`) is seen there too."""
+    confinement = CONFINED.get()
+    if confinement is None or confinement.sandbox is None or not confinement.covers(cwd):
+        return Enclosed(command=tuple(command), env=environment() | dict(env))
+    own = [Path(env["GIT_INDEX_FILE"]).parent] if "GIT_INDEX_FILE" in env else []
+    return await confinement.sandbox.enclose(command, cwd=cwd, env=SETTINGS | dict(env), own=own)
+
+
 def environment() -> dict[str, str]:
     inherited = {n: value for n, value in os.environ.items() if n in _CERTIFICATES or not n.startswith("GIT_")}
-    return inherited | {
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_OPTIONAL_LOCKS": "0",
-        "GIT_ALLOW_PROTOCOL": "file:git:http:https:ssh",
-        "LC_ALL": "C.UTF-8",
-    }
+    return inherited | SETTINGS
 
 
 def in_repository(folder: Path) -> bool:
@@ -66,9 +98,9 @@ def ask_git(*arguments: str, cwd: Path) -> str:
 
 async def run_git(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> str:
     """The same without blocking and without a limit of time; a cancellation kills the command. Raises: GitFailed."""
-    told = environment() | dict(env or {})
+    told = await enclosed(_command(arguments), cwd, env or {})
     try:
-        done = await anyio.run_process(_command(arguments), cwd=cwd, env=told, check=False)
+        done = await anyio.run_process(told.command, cwd=cwd, env=told.env, check=False)
     except OSError as error:
         raise GitFailed(f"git {arguments[0]} did not run: {error}") from None
     return _printed(arguments, done.returncode, done.stdout, done.stderr)
@@ -127,13 +159,10 @@ async def git_bytes(
 ) -> tuple[bytes, bool]:
     """The first `limit` bytes that a command prints, and whether there were more. `fine`: exit codes that are no
     failure. Raises: GitFailed."""
+    told = await enclosed(_command(arguments), cwd, env)
     try:
         process = await anyio.open_process(
-            _command(arguments),
-            cwd=cwd,
-            env=environment() | dict(env),
-            stdin=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+            told.command, cwd=cwd, env=told.env, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE
         )
     except OSError as error:
         raise GitFailed(f"git {arguments[0]} did not run: {error}") from None

@@ -17,6 +17,7 @@ from msgspec import UNSET
 from roost.host.agent import Agent
 from roost.host.desk import Desk
 from roost.host.errands import Errands
+from roost.host.git import CONFINED, Confinement
 from roost.host.given import Given
 from roost.host.home import AgentHome
 from roost.host.initial import Initial
@@ -120,7 +121,7 @@ class Host:
         self._desk = Desk(
             ticket.workspace, ready=self._folder, screen=self._screen, tree=self._tree, env=self._env, say=self._say
         )
-        self._why = Leaving.PAUSED
+        self._why, self._confinement = Leaving.PAUSED, Confinement()
         self._left = anyio.Event()
 
     async def run(self) -> Leaving:
@@ -145,6 +146,7 @@ class Host:
         )
         self._agent.past = SessionPast(self._ticket.state, errands=errands, put=lambda raw: outbox.put([raw], UNSET))
         try:
+            CONFINED.set(self._confinement)
             async with self._sandbox.opened():
                 await self._serve()
         except BaseException:
@@ -204,6 +206,7 @@ class Host:
         workspace = await self._folder()
         await self._given.place(workspace)
         await self._sandbox.surround(workspace)
+        self._confinement.sandbox, self._confinement.root = self._sandbox, workspace
         await self._initial.begin(workspace)
         self._proposals.workspace = workspace
         await self._work_tree.begin(workspace)

@@ -6,7 +6,8 @@ made and may be made anew: no agent has ever worked in it. Every other folder ho
 
 import os
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Literal
@@ -23,22 +24,30 @@ from roost.host.inside import Inside
 from roost.host.others import clone_others
 from roost.model.addresses import check_base, split_credentials
 from roost.model.commands import WorkspaceRequest
-from roost.model.errors import WorkspaceInvalid
+from roost.model.errors import SandboxUnavailable, WorkspaceInvalid
 from roost.model.events import WorkspaceSpec
 from roost.model.ids import SessionId, short_id
 
 TRIES = 5
 """Two sessions at work on one repository may find each other's locks."""
 TRY_AGAIN_SECONDS = 0.2
+Confine = Callable[[WorkspaceSpec, Path], AbstractAsyncContextManager[None]]
 _NO_ENV: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+@asynccontextmanager
+async def _as_it_is(_spec: WorkspaceSpec, _root: Path) -> AsyncGenerator[None]:
+    yield
 
 
 class LocalWorkspaces:
     """Workspaces on this machine; what Roost makes lies below the data folder."""
 
-    def __init__(self, data: Path, *, clone_seconds: float = 600.0) -> None:
-        """`clone_seconds`: how long a clone may take to be made."""
+    def __init__(self, data: Path, *, clone_seconds: float = 600.0, confine: Confine | None = None) -> None:
+        """`clone_seconds`: how long a clone may take to be made. `confine`: for as long as a block lasts, git runs in a
+        sandbox in this folder."""
         self._data = data
+        self._confine: Confine = confine or _as_it_is
         self._clone_seconds = clone_seconds
 
     def resolve(self, session: SessionId, request: WorkspaceRequest, places: Collection[str] = ()) -> WorkspaceSpec:
@@ -91,16 +100,10 @@ class LocalWorkspaces:
         if spec.kind == "folder":
             names = set(await to_thread.run_sync(os.listdir, root))
             return bool(names - {OWN}) and not await to_thread.run_sync(untouched, root)
-        several = spec.prepared is not UNSET or bool(spec.others)
-        inside = await to_thread.run_sync(repositories_in, root) if several else []
         try:
-            for repository in (root, *inside):
-                if await run_git("status", "--porcelain", "--untracked-files=normal", cwd=repository):
-                    return True
-                if await _would_lose_commits(spec, repository):
-                    return True
-            return several and await excluded_changed(root)
-        except GitFailed:
+            async with self._confine(spec, root):
+                return await _holds_work(spec, root)
+        except (GitFailed, SandboxUnavailable):
             return True  # what cannot be read may be somebody's work
 
     async def remove(self, spec: WorkspaceSpec) -> None:
@@ -115,6 +118,7 @@ class LocalWorkspaces:
 
     async def forget(self, session: SessionId) -> None:
         await anyio.Path(given_note(self._data, session)).unlink(missing_ok=True)
+        await to_thread.run_sync(shutil.rmtree, self._data / "sandboxes" / session, True)
 
     def _kind(self, request: WorkspaceRequest) -> Literal["folder", "worktree", "clone"]:
         if request.url is not UNSET and (request.path is not UNSET or request.kind not in ("auto", "clone")):
@@ -282,6 +286,18 @@ def _erase(root: Path) -> None:
         root.unlink()
     elif root.exists():
         shutil.rmtree(root)
+
+
+async def _holds_work(spec: WorkspaceSpec, root: Path) -> bool:
+    """Raises: GitFailed."""
+    several = spec.prepared is not UNSET or bool(spec.others)
+    inside = await to_thread.run_sync(repositories_in, root) if several else []
+    for repository in (root, *inside):
+        if await run_git("status", "--porcelain", "--untracked-files=normal", cwd=repository):
+            return True
+        if await _would_lose_commits(spec, repository):
+            return True
+    return several and await excluded_changed(root)
 
 
 async def _would_lose_commits(spec: WorkspaceSpec, root: Path) -> bool:

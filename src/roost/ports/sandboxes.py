@@ -26,7 +26,10 @@ class Sandbox(Protocol):
         Raises: SandboxUnavailable: there can be no such walls here, and why."""
         ...
 
-    async def enclose(self, command: Sequence[str] | str, *, cwd: Path, env: Mapping[str, str]) -> Enclosed:
-        """How to start this inside; a string goes to the shell. `env`: beside what everything inside has. A process
-        that belongs to the walls themselves carries `processes.WALL_MARK`."""
+    async def enclose(
+        self, command: Sequence[str] | str, *, cwd: Path, env: Mapping[str, str], own: Sequence[Path] | None = None
+    ) -> Enclosed:
+        """How to start this inside; a string goes to the shell. `env`: beside what everything inside has. `own`: it is
+        the host's own command, on files that an agent has written: it reaches no network, and writes these folders too.
+        A process that belongs to the walls themselves carries `processes.WALL_MARK`."""
         ...

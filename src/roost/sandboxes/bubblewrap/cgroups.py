@@ -56,6 +56,8 @@ class Groups:
 
     def remove(self) -> None:
         """Once nothing runs in them, and this process awaits no other any more. Blocks."""
+        if not self._wanted:
+            return
         for child in psutil.Process().children():
             with suppress(psutil.Error, OSError):
                 if child.status() == psutil.STATUS_ZOMBIE:

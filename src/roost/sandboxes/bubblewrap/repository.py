@@ -18,6 +18,7 @@ def open_repository(walls: Walls, spec: WorkspaceSpec, workspace: Path) -> None:
     """Blocks. A clone is the agent's own; of a folder its user's git obeys what it did before."""
     if spec.kind == "folder" and spec.path is not UNSET:
         _keep(walls, workspace / ".git", OBEYED_IN_FOLDER)
+        _show_above(walls, workspace)
     if spec.kind != "worktree" or spec.path is UNSET:
         return
     common = _common(Path(spec.path) / ".git")
@@ -30,6 +31,16 @@ def open_repository(walls: Walls, spec: WorkspaceSpec, workspace: Path) -> None:
         walls.write(own)
         for name in ("commondir", "gitdir", "config.worktree"):
             walls.read(own / name)
+
+
+def _show_above(walls: Walls, workspace: Path) -> None:
+    """The repository that a folder lies in, without its other files: to be read."""
+    git = next((above / ".git" for above in workspace.parents if (above / ".git").exists()), None)
+    if git is None:
+        return
+    walls.read(git)
+    if not git.is_dir() and (common := _common(git)):
+        walls.read(common)
 
 
 def _keep(walls: Walls, git: Path, names: tuple[str, ...]) -> None:

@@ -81,14 +81,17 @@ class BubblewrapSandbox:
         except OSError as error:
             raise SandboxUnavailable(f"the session's home in the sandbox cannot be made: {error}") from None
 
-    async def enclose(self, command: Sequence[str] | str, *, cwd: Path, env: Mapping[str, str]) -> Enclosed:
+    async def enclose(
+        self, command: Sequence[str] | str, *, cwd: Path, env: Mapping[str, str], own: Sequence[Path] | None = None
+    ) -> Enclosed:
         if not self._bwrap:
             raise SandboxUnavailable("nothing is enclosed before there is a workspace")
         words = ("/bin/sh", "-c", command) if isinstance(command, str) else tuple(command)
-        entered = (*self._entering(env), *words)
-        walls = (self._bwrap, *walled(self._bwrap), *self._shared(), *self._walls)
-        outside = (*walls, "--chdir", str(cwd), "--unsetenv", WALL_MARK, "--", *entered)
-        return Enclosed(command=(*self._joining(), *outside), env=self._environment(env))
+        more = [word for path in own or () for word in ("--bind", str(path), str(path))]
+        walls = (*walled(self._bwrap), *(self._shared() if own is None else ()), *self._walls, *more)
+        entering = self._entering(env) if own is None else ()
+        wrapped = (self._bwrap, *walls, "--chdir", str(cwd), "--unsetenv", WALL_MARK, "--", *entering, *words)
+        return Enclosed(command=(*self._joining(), *wrapped), env=self._environment(env))
 
     def _surround(self, workspace: Path) -> None:
         found = shutil.which("bwrap")

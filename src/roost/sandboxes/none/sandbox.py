@@ -22,6 +22,8 @@ class NoSandbox:
     async def surround(self, workspace: Path) -> None:
         """There are no walls."""
 
-    async def enclose(self, command: Sequence[str] | str, *, cwd: Path, env: Mapping[str, str]) -> Enclosed:
+    async def enclose(
+        self, command: Sequence[str] | str, *, cwd: Path, env: Mapping[str, str], own: Sequence[Path] | None = None
+    ) -> Enclosed:
         words = ("/bin/sh", "-c", command) if isinstance(command, str) else tuple(command)
         return Enclosed(command=words, env=clean_environment() | dict(env))
