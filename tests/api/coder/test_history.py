@@ -56,6 +56,8 @@ async def test_a_history_tells_what_has_happened_newest_first(hub: Served) -> No
     result = by_name["tool_result"]["payload"]
     assert (result["name"], result["args"], result["content"][0]["text"]) == ("bash", {"command": "ls"}, "a\n")
     assert by_name["task_start"]["taskId"] == "t1" and by_name["task_start"]["agent"] == "scout"
+    ended = by_name["task_complete"]["payload"]
+    assert (ended["agent"], ended["result"]) == ("scout", "done") and ended["duration"] >= 0
     assert by_name["user_prompt"]["payload"]["content"] == "hello"
     assert all(event["occurredAt"].endswith("Z") and event["category"] for event in events)
 

@@ -18,7 +18,7 @@ from litestar.params import FromPath, QueryParameter
 from msgspec import UNSET, Struct, UnsetType, field
 
 from roost.api.call import Call
-from roost.api.coder.recorded import OF_MESSAGES, RECORDED, pairs_of
+from roost.api.coder.recorded import OF_MESSAGES, RECORDED, Known, pairs_of
 from roost.api.coder.shapes import Shape
 from roost.api.coder.times import iso
 from roost.api.coder.told import category
@@ -109,9 +109,10 @@ class Histories:
     async def page(self, session: Session, ids: Sequence[int]) -> list[HistoryEvent]:
         """The events with these ids, in their order. Raises: SessionNotFound, StorageUnavailable."""
         events = await self._events(session, sorted({number // MAX_PER_EVENT for number in ids}))
-        messages = await self._messages(session, events.values())
-        agent = session.record_now.agent
-        made = {seq: pairs_of(event, agent, messages) for seq, event in events.items()}
+        record = session.record_now
+        tasks = {task.task: task for task in record.tasks}
+        known = Known(record.agent, await self._messages(session, events.values()), tasks)
+        made = {seq: pairs_of(event, known) for seq, event in events.items()}
         return [
             _shaped(events[seq], number, *made[seq][number % MAX_PER_EVENT])
             for number in ids
@@ -140,7 +141,7 @@ class Histories:
 def _ids_of(event: Event) -> list[int]:
     if _tag.decode(event.raw).type not in RECORDED:
         return []
-    return [event.seq * MAX_PER_EVENT + k for k in range(len(pairs_of(event, "", {})))]
+    return [event.seq * MAX_PER_EVENT + k for k in range(len(pairs_of(event, Known())))]
 
 
 def _stretches(seqs: Sequence[Seq]) -> list[tuple[Seq, Seq]]:

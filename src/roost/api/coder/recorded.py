@@ -1,13 +1,13 @@
 """What of the log is history to Coder's clients: events of theirs without those that only tell how a message grew.
 
-Each is made from one event of ours and, where that does not say all, from the message that it belongs to. So any page
-of a history can be made without what came before it.
+Each is made from one event of ours and, where that does not say all, from the message or task it belongs to. So any
+page of a history can be made without what came before it.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 from msgspec.structs import asdict
 
 from roost.api.coder import pi
@@ -16,21 +16,30 @@ from roost.api.coder.shapes import LoopShape
 from roost.api.coder.speech import Pair
 from roost.model import events as e
 from roost.model.envelope import BY_TAG, Event
-from roost.model.ids import MessageId
+from roost.model.ids import MessageId, TaskId
 from roost.model.messages import Message, ToolPart
+from roost.model.tasks import Task
 
-Messages = Mapping[MessageId, Message]
 OF_MESSAGES: Final = (e.MessageDone, e.ToolComplete, e.ToolError)
 """These are told with what their message says."""
 
 
-def pairs_of(event: Event, agent: str, messages: Messages) -> list[Pair]:
-    """What an event is recorded as; as many without `messages`, those of `OF_MESSAGES`. `agent` leads the session."""
+class Known(Struct, frozen=True):
+    """What is told of an event beside what it says. `agent` leads the session; `messages`: those of `OF_MESSAGES`;
+    `tasks`: those that the session remembers."""
+
+    agent: str = ""
+    messages: Mapping[MessageId, Message] = {}
+    tasks: Mapping[TaskId, Task] = {}
+
+
+def pairs_of(event: Event, known: Known) -> list[Pair]:
+    """What an event is recorded as; as many, whatever is known."""
     kind = type(event.body)
     if kind in FACTS:
         return FACTS[kind](event.body)
     make = _ROWS.get(kind)
-    return [] if make is None else make(event.body, event, agent, messages)
+    return [] if make is None else make(event.body, event, known)
 
 
 def _loop(body: e.LoopUpdated, event: Event, *_: Any) -> list[Pair]:
@@ -50,16 +59,16 @@ def _loop(body: e.LoopUpdated, event: Event, *_: Any) -> list[Pair]:
 # --- runs -------------------------------------------------------------------------------------------------------------
 
 
-def _run_start(body: e.RunStart, event: Event, agent: str, _: Messages) -> list[Pair]:
+def _run_start(body: e.RunStart, event: Event, known: Known) -> list[Pair]:
     turn = {"turnId": event.run or body.message}
-    return [*_steered(body, event), ("agent_start", {"agentName": agent, "agent": agent}), ("turn_start", turn)]
+    return [*_steered(body, event), ("agent_start", _agent(known)), ("turn_start", turn)]
 
 
 def _steered(body: e.RunStart | e.Steered, event: Event, *_: Any) -> list[Pair]:
     return [prompted(body, event)]
 
 
-def _run_end(body: e.Body, event: Event, agent: str, _: Messages) -> list[Pair]:
+def _run_end(body: e.Body, event: Event, known: Known) -> list[Pair]:
     turn: dict[str, Any] = {"turnId": event.run or "", "toolResults": []}
     name = f"{event.run}.end"
     if isinstance(body, e.RunError):
@@ -68,21 +77,28 @@ def _run_end(body: e.Body, event: Event, agent: str, _: Messages) -> list[Pair]:
         turn["message"] = pi.failed(name, event.at, "aborted", f"aborted: {body.reason}")
     elif isinstance(body, e.RunComplete) and body.result.text is not UNSET:
         turn["text"] = body.result.text
-    return [("turn_end", turn), ("agent_end", {"agentName": agent, "agent": agent})]
+    return [("turn_end", turn), ("agent_end", _agent(known))]
 
 
-def _task_end(body: e.SubtaskEnd, *_: Any) -> list[Pair]:
+def _agent(known: Known) -> dict[str, Any]:
+    return {"agentName": known.agent, "agent": known.agent}
+
+
+def _task_end(body: e.SubtaskEnd, event: Event, known: Known) -> list[Pair]:
+    about: dict[str, Any] = {"taskId": body.task}
+    if (task := known.tasks.get(body.task)) is not None and task.started_at <= event.at:
+        about |= {"agent": task.agent, "duration": event.at - task.started_at}
     result = "" if body.result is UNSET else body.result
     if body.status == "completed":
-        return [("task_complete", {"taskId": body.task, "result": result})]
-    return [("task_error", {"taskId": body.task, "error": result or body.status})]
+        return [("task_complete", {**about, "result": result})]
+    return [("task_error", {**about, "error": result or body.status})]
 
 
 # --- conversation -----------------------------------------------------------------------------------------------------
 
 
-def _message_end(body: e.MessageDone, _event: Event, _agent: str, messages: Messages) -> list[Pair]:
-    found = messages.get(body.message)
+def _message_end(body: e.MessageDone, _: Event, known: Known) -> list[Pair]:
+    found = known.messages.get(body.message)
     if found is None:
         return [("message_end", {"message": {"id": body.message, "role": "assistant", "content": []}})]
     return [("message_end", {"message": pi.said(found).message})]
@@ -93,8 +109,8 @@ def _tool_start(body: e.ToolStart, *_: Any) -> list[Pair]:
     return [("tool_call", {"name": body.tool, **named}), ("tool_execution_start", named)]
 
 
-def _tool_end(body: e.ToolComplete | e.ToolError, _event: Event, _agent: str, messages: Messages) -> list[Pair]:
-    part = _part(messages.get(body.message), body.call)
+def _tool_end(body: e.ToolComplete | e.ToolError, _: Event, known: Known) -> list[Pair]:
+    part = _part(known.messages.get(body.message), body.call)
     failed = isinstance(body, e.ToolError)
     text = body.error if isinstance(body, e.ToolError) else body.output or ""
     if part is not None and (failed or body.output is UNSET):
@@ -118,7 +134,7 @@ def _lasted(part: ToolPart | None) -> int:
     return part.state.end - part.state.start
 
 
-_ROWS: Final[dict[type, Callable[[Any, Event, str, Messages], list[Pair]]]] = {
+_ROWS: Final[dict[type, Callable[[Any, Event, Known], list[Pair]]]] = {
     e.RunStart: _run_start,
     e.Steered: _steered,
     e.RunComplete: _run_end,
