@@ -12,7 +12,7 @@ export PYRIGHT_PYTHON_GLOBAL_NODE = 0
 export PYRIGHT_PYTHON_IGNORE_WARNINGS = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-long test-agents check format bench docs lock clean
+.PHONY: help setup demo test test-fast test-long test-agents check format bench docs lock lock-agents clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -64,6 +64,9 @@ docs: setup ## render the pictures and the reference pages
 
 lock: ## resolve pyproject.toml anew into locks/; newer versions: make lock ARGS=--upgrade
 	@$(PYTHON) scripts/lock.py $(ARGS)
+
+lock-agents: setup ## resolve src/roost/installs/pins.py anew: the agents that Roost installs
+	@$(BIN)/python scripts/agent_locks.py $(ARGS)
 
 clean: ## remove environments, builds and caches
 	rm -rf .venv .venv.lock .venvs .cache build dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,7 +1,7 @@
 """Resolves the agents that Roost installs (`src/roost/installs/pins.py`) into `src/roost/installs/locks/`: one
 `package-lock.json` for each, with versions and hashes and without addresses; and the wheel of Node, of `locks/dev.txt`.
 
-    .venv/bin/python scripts/agent_locks.py [AGENT ...]
+    make lock-agents [ARGS=AGENT ...]
 """
 
 import json

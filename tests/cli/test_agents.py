@@ -1,5 +1,7 @@
 """`roost agents`, with a hub and without one."""
 
+from pathlib import Path
+
 from roost.cli import codes
 from roost.testing import RunningHub
 from tests.cli.conftest import Roost
@@ -36,3 +38,12 @@ async def test_only_agents_that_roost_pins_are_installed_and_only_here(alone: Ro
     assert (await alone("agents", "uninstall", "pi", "--json")).json == {"agent": "pi", "removed": False}
     login = await alone("agents", "login", "pi", PATH="/nowhere")
     assert "get it by `roost agents install pi`" in login.err
+
+
+async def test_signing_in_is_the_agents_own_affair(alone: Roost, tmp_path: Path) -> None:
+    for name in ("pi", "pi-acp"):
+        program = tmp_path / name
+        program.write_text('#!/bin/sh\nread answer\necho "$answer to $PI_SKIP_VERSION_CHECK"\nexit 7\n')
+        program.chmod(0o755)
+    done = await alone("agents", "login", "pi", stdin="hello\n", PATH=f"{tmp_path}:/usr/bin:/bin")
+    assert (done.code, done.out) == (7, "hello to 1\n")

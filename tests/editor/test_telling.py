@@ -64,6 +64,15 @@ def test_a_tool_shows_the_end_of_what_it_prints_and_then_all_of_it_up_to_a_limit
     assert (alone[0]["status"], alone[0]["content"][0]["content"]["text"]) == ("failed", "not allowed")
 
 
+def test_a_tool_that_its_run_did_not_wait_for_has_failed() -> None:
+    start = e.ToolStart(message=M, part=P, call="c", tool="bash")
+    begun, ended = told(start, e.RunAborted())
+    assert (begun["status"], ended["toolCallId"], ended["status"]) == ("in_progress", "c", "failed")
+    error = e.RunError(error=e.Failure(code="agent_gone", message="it has ended"))
+    assert texts(told(error)) == ["\n[agent_gone: it has ended]\n"]
+    assert told(error, own=True) == [], "the answer to the editor's own prompt says it"
+
+
 def test_diffs_and_places_are_absolute() -> None:
     start = e.ToolStart(message=M, part=P, call="c", tool="edit", input={"path": "a/b.py"})
     diff = {"path": "a/b.py", "oldText": "1", "newText": "2"}

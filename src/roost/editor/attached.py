@@ -132,8 +132,8 @@ class Attached:
                     await self._follow(asking)
                 except RoostError as error:
                     log.warning("%s is not followed any more: %s", self.session.id, error)
-                    self._end()
                 asking.cancel_scope.cancel()
+            self._end()  # also if there will be no more: it was ended or deleted
 
     def leave(self) -> None:
         """Follow it no more; the session goes on by itself."""

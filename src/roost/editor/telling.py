@@ -88,12 +88,20 @@ class Teller:
                 yield {"sessionUpdate": "plan", "entries": [_entry(todo) for todo in body.todos]}
             case e.SessionUpdated() if body.label is not UNSET:
                 yield {"sessionUpdate": "session_info_update", "title": body.label}
-            case e.RunComplete() if context := table(table(body.result.data).get("context")):
-                yield {"sessionUpdate": "usage_update", **context}
-            case e.RunError() if not own:
-                yield _chunk("agent_message_chunk", f"\n[{body.error.code}: {body.error.message}]\n")
+            case e.RunComplete() | e.RunAborted() | e.RunError():
+                yield from self._over(body, own=own)
             case _:
                 pass
+
+    def _over(self, body: e.RunComplete | e.RunAborted | e.RunError, *, own: bool) -> Iterator[Update]:
+        """Tools that are still open have been stopped with their run."""
+        for name, call in self._calls.items():
+            yield _tool("tool_call_update", name, status="failed", content=_output(call.printed))
+        self._calls.clear()
+        if isinstance(body, e.RunComplete) and (context := table(table(body.result.data).get("context"))):
+            yield {"sessionUpdate": "usage_update", **context}
+        elif isinstance(body, e.RunError) and not own:
+            yield _chunk("agent_message_chunk", f"\n[{body.error.code}: {body.error.message}]\n")
 
     def _input(self, parts: tuple[e.InputPart, ...], message: str) -> Iterator[Update]:
         for part in parts:

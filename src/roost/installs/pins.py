@@ -1,7 +1,7 @@
 """Which agents Roost installs, and exactly which versions of them: the one list of these in the project.
 
 `locks/<agent>.json` is npm's lock for each: every package below them with its hash, and no address, since where
-packages come from is the reader's own choice. `scripts/agent_locks.py` writes them anew (`make lock`).
+packages come from is the reader's own choice. `make lock-agents` writes them anew.
 """
 
 from collections.abc import Mapping
