@@ -1,8 +1,9 @@
-"""A page of a long list of sessions, by kind of query, over HTTP: for who sees all of them, and for who sees half."""
+"""A page of a long list of sessions, by kind of query, over HTTP: for who sees all of them, for who sees half, and as
+Coder's client asks for it."""
 
 import statistics
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -45,6 +46,11 @@ class Kind(NamedTuple):
     queries: Sequence[Mapping[str, str]]
     all_match: bool
 
+    @property
+    def on_coder(self) -> bool:
+        """Whether that wire has such a query: it knows no filter but a search."""
+        return all(query.keys() <= {"q"} for query in self.queries)
+
 
 class Reader(NamedTuple):
     """Somebody with a key. `suffix` of the row's name; `seen`: how many sessions this one may see."""
@@ -53,6 +59,19 @@ class Reader(NamedTuple):
     who: str
     http: httpx.Client
     seen: int
+    wire: "Wire"
+
+
+class Wire(NamedTuple):
+    """Where it is asked, what a search is called there, and which sessions an answer holds."""
+
+    path: str
+    term: str
+    sessions: Callable[[Any], Sequence[Any]]
+
+
+V1: Final = Wire("/v1/sessions", "q", lambda found: found["sessions"])
+CODER: Final = Wire("/api/hub/sessions", "search", lambda found: found["sessions"]["websocket"])
 
 
 def measure(bench: Bench) -> list[Row]:
@@ -62,8 +81,15 @@ def measure(bench: Bench) -> list[Row]:
     bench.say(f"writing {count} sessions into the store")
     took = anyio.run(_fill, data, count)
     with Hub(data, command=COLD, core=bench.server_core) as hub, _half_blind(hub) as http:
-        readers = (Reader("", "", hub.http, count), Reader("-half", ", by who sees half", http, count // 2))
-        rows = [_row(bench, hub, kind, reader) for kind in _kinds(count) for reader in readers]
+        half = Reader("-half", ", by who sees half", http, count // 2, V1)
+        coder = Reader("-coder", ", on the Coder wire", hub.http, count, CODER)
+        readers = (Reader("", "", hub.http, count, V1), half, coder)
+        rows = [
+            _row(bench, hub, kind, reader)
+            for kind in _kinds(count)
+            for reader in readers
+            if reader is not coder or kind.on_coder
+        ]
     rows[0].details["filled_in_seconds"] = took
     return rows
 
@@ -121,13 +147,16 @@ def _times(hub: Hub, kind: Kind, reader: Reader, queries: Iterable[Mapping[str, 
     changing = hub.call("GET", "/v1/sessions", params={"limit": 1})["sessions"][0]["session"]
     for number, query in enumerate(queries):
         hub.call("PATCH", f"/v1/sessions/{changing}", json={"metadata": {"changed": number}})
+        wire = reader.wire
+        asked = {wire.term if name == "q" else name: value for name, value in query.items()}
         began = time.perf_counter()
-        answer = reader.http.get("/v1/sessions", params={**query, "limit": PAGE})
+        answer = reader.http.get(wire.path, params={**asked, "limit": PAGE})
         yield (time.perf_counter() - began) * 1000
-        found: dict[str, Any] = answer.json()
+        found: Any = answer.json()
+        sessions = wire.sessions(found)
         total = reader.seen if kind.all_match else found["total"]
-        if not total or found["total"] != total or len(found["sessions"]) != min(PAGE, total):
-            raise AssertionError(f"{query}: {len(found['sessions'])} of {found['total']}")
+        if not total or found["total"] != total or len(sessions) != min(PAGE, total):
+            raise AssertionError(f"{query}: {len(sessions)} of {found['total']}")
 
 
 async def _fill(data: Path, count: int) -> float:
