@@ -103,8 +103,8 @@ CLOSES_EPOCH: Final = (e.SessionPaused, e.SessionFailed, e.SessionArchived, e.Se
 MOVES_STATE: Final[frozenset[type]] = frozenset(
     (
         e.SessionCreated, e.SessionImported, e.SessionUpdated, e.ConfigChanged, e.RuntimeStarting, e.RuntimeReady,
-        e.RuntimeLost, e.PauseRequested, e.SessionPaused, e.SessionResuming, e.SessionArchived, e.SessionFailed, e.SessionEnded,
-        *INPUTS, e.RunPhase, *RUN_ENDS, *ASKED, *ANSWERS, e.LoopUpdated,
+        e.RuntimeLost, e.PauseRequested, e.SessionPaused, e.SessionResuming, e.SessionArchived, e.SessionFailed,
+        e.SessionEnded, *INPUTS, e.RunPhase, *RUN_ENDS, *ASKED, *ANSWERS, e.LoopUpdated,
     )
 )  # fmt: skip
 """Session, run and people events: each moves `state_seq`, on which decisions are compare-and-set."""
