@@ -1,6 +1,7 @@
 """What a network leads to from inside: nothing, the model hosts alone, or everything."""
 
 import logging
+import subprocess
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -9,7 +10,7 @@ import pytest
 from anyio.abc import SocketAttribute, SocketStream
 
 from roost.model.sandbox import Needs
-from roost.sandboxes.bubblewrap.gate import MAX_HEAD_BYTES, PROXY_PORT, Passes
+from roost.sandboxes.bubblewrap.gate import MAX_HEAD_BYTES, PROXY_PORT, Gate, Passes
 from tests.sandbox.conftest import Box, Boxed
 
 ASK = """
@@ -83,6 +84,24 @@ async def test_the_proxy_lets_through_to_model_hosts_and_refuses_everything_else
     assert unknown.startswith("HTTP/1.1 403")
     assert "hello" not in refused + unknown + too_long
     assert f"localhost:{other}" in caplog.text, "the session's diagnostics say what was refused"
+
+
+async def test_what_outlives_its_host_goes_through_the_gate_of_the_next(boxed: Boxed) -> None:
+    """As an agent on a screen of its own does."""
+    async with model() as port, boxed("model", needs=Needs(hosts=(f"127.0.0.1:{port}",))) as box:
+        (box.workspace / "ask.py").write_text(ASK)
+        words = f"until test -e go; do sleep 0.02; done; python3 ask.py {port} 'GET / HTTP/1.1\\r\\n\\r\\n'"
+        lasting = await box.sandbox.enclose(words, cwd=box.workspace, env={}, lasts=True)
+        gate = box.sandbox._gate
+        assert gate is not None
+        with subprocess.Popen(lasting.command, env=lasting.env, stdout=subprocess.PIPE) as process:
+            next_one = Gate(box.sandbox._place / "way", gate.passes)  # made anew at the same place, as a next host does
+            async with next_one.opened():
+                gate.passes.doors.clear()
+                next_one.passes = Passes([f"127.0.0.1:{port}"])
+                (box.workspace / "go").touch()
+                said = await anyio.to_thread.run_sync(process.stdout.read)  # pyright: ignore[reportOptionalMemberAccess]
+    assert b"hello" in said
 
 
 async def test_what_runs_inside_cannot_open_a_door_of_its_own(boxed: Boxed) -> None:

@@ -168,11 +168,7 @@ class AsyncClient(AsyncPeople):
             env=dict(env or {}),
             timeouts=as_struct(timeouts or {}, TimeoutsRequest),
             policy=UNSET if policy is None else as_struct(policy, PolicyRequest),
-            kit=as_struct(given.get("kit", {}), KitRequest),
-            files=tuple(_file(path, content) for path, content in given.get("files", {}).items()),
-            loop=as_struct(given["loop"], LoopRequest) if "loop" in given else UNSET,
-            sandbox=as_struct(given.get("sandbox", {}), SandboxRequest),
-            mcp=tuple(as_struct(server, McpRequest) for server in given.get("mcp", ())),
+            **_requests(given),
         )
         return await self.create(body, key=key)
 
@@ -353,6 +349,17 @@ def _workspace(given: WorkspaceRequest | Mapping[str, str] | str | os.PathLike[s
     if isinstance(given, WorkspaceRequest | Mapping):
         return as_struct(given, WorkspaceRequest)
     return WorkspaceRequest(path=str(Path(given).expanduser().absolute()))
+
+
+def _requests(given: Given) -> dict[str, Any]:
+    """As fields of `CreateSession`."""
+    return {
+        "kit": as_struct(given.get("kit", {}), KitRequest),
+        "files": tuple(_file(path, content) for path, content in given.get("files", {}).items()),
+        "loop": as_struct(given["loop"], LoopRequest) if "loop" in given else UNSET,
+        "sandbox": as_struct(given.get("sandbox", {}), SandboxRequest),
+        "mcp": tuple(as_struct(server, McpRequest) for server in given.get("mcp", ())),
+    }
 
 
 def _file(path: str, content: bytes | Blob) -> FileRequest:

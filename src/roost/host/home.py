@@ -91,7 +91,7 @@ class AgentHome:
         return program
 
     async def enclose(self, command: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> Enclosed:
-        return await self._tree.enclosed(command, cwd=cwd, env=env)
+        return await self._tree.enclosed(command, cwd=cwd, env=env, lasts=True)
 
     async def outlast(self, command: Sequence[str], *, env: Mapping[str, str]) -> int:
         program = await self._tree.spawn(command, cwd=self.folder, env=env, apart=True, outside=True, lasts=True)

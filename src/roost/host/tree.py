@@ -193,11 +193,18 @@ class Tree:
         return self._sandbox is not None and self._sandbox.enclosure.kind != "none"
 
     async def enclosed(
-        self, command: Sequence[str] | str, *, cwd: Path, env: Mapping[str, str], outside: bool = False
+        self,
+        command: Sequence[str] | str,
+        *,
+        cwd: Path,
+        env: Mapping[str, str],
+        outside: bool = False,
+        lasts: bool = False,
     ) -> Enclosed:
-        """How this is started in the sandbox, if there is one, or `outside` of it. Raises: SandboxUnavailable."""
+        """How this is started in the sandbox, if there is one, or `outside` of it; `lasts`: to outlive this host.
+        Raises: SandboxUnavailable."""
         if self._sandbox is not None and not outside:
-            return await self._sandbox.enclose(command, cwd=cwd, env=env)
+            return await self._sandbox.enclose(command, cwd=cwd, env=env, lasts=lasts)
         words = ("/bin/sh", "-c", command) if isinstance(command, str) else tuple(command)
         return Enclosed(command=words, env=clean_environment() | dict(env))
 

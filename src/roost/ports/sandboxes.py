@@ -27,9 +27,16 @@ class Sandbox(Protocol):
         ...
 
     async def enclose(
-        self, command: Sequence[str] | str, *, cwd: Path, env: Mapping[str, str], own: Sequence[Path] | None = None
+        self,
+        command: Sequence[str] | str,
+        *,
+        cwd: Path,
+        env: Mapping[str, str],
+        own: Sequence[Path] | None = None,
+        lasts: bool = False,
     ) -> Enclosed:
         """How to start this inside; a string goes to the shell. `env`: beside what everything inside has. `own`: it is
         the host's own command, on files that an agent has written: it reaches no network, and writes these folders too.
-        A process that belongs to the walls themselves carries `processes.WALL_MARK`."""
+        `lasts`: it may outlive this host; what leads through the walls of the next is its then. A process that belongs
+        to the walls themselves carries `processes.WALL_MARK`."""
         ...

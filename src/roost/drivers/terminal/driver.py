@@ -75,7 +75,7 @@ class TerminalDriver:
         self, workspace: Path, env: Mapping[str, str], options: Mapping[str, Any], past: Past, home: Home
     ) -> dict[str, Any]:
         agent = self._agent
-        if agent.unattended and not agent.insist:
+        if agent.unattended and not agent.insist and not home.sandboxed:
             raise AgentUnattended(f"{agent.name}: {agent.unattended}; `insist = true` in its table allows it")
         self._workspace, self._env, self._past, self._home = workspace, env, past, home
         self._options, self._tmux = dict(options), Tmux(home)

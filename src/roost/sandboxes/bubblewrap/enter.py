@@ -3,7 +3,8 @@
 `python -I -S enter.py ORDER COMMAND...`, ORDER is JSON: `gate` (a socket), `ports` to listen on, `limits` by the names
 of the module `resource`. The listening sockets belong to the network in here; they are handed to the gate outside,
 which accepts on them. So nothing of ours goes on running inside. The connection to the gate stays open in the command:
-when that has gone, so has the way. Standard library alone, on whatever Python the host has.
+when that has gone, so has the way. Only for a command that outlives its host (`lasts`) a keeper stays, which hands the
+sockets to the gate of the next one. Standard library alone, on whatever Python the host has.
 """
 
 import array
@@ -12,6 +13,10 @@ import os
 import resource
 import socket
 import sys
+import time
+
+RETRY_SECONDS = 0.5
+"""How often a keeper looks for the next gate."""
 
 
 def listen(port: int) -> list[socket.socket]:
@@ -31,25 +36,42 @@ def listen(port: int) -> list[socket.socket]:
     return sockets
 
 
-def connect(gate: str, ports: list[int]) -> None:
+def connect(gate: str, sockets: list[tuple[int, socket.socket]]) -> socket.socket:
+    """Hand over what listens, each with its port. Raises: OSError: there is no gate, or it does not know a port."""
     way = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     way.connect(gate)
-    for port in ports:
-        for one in listen(port):
-            descriptor = array.array("i", [one.fileno()])
-            way.sendmsg([port.to_bytes(2, "big")], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptor)])
-            if way.recv(1) != b"+":
-                raise OSError(f"port {port} is not let through")
-            one.close()
-    os.set_inheritable(way.fileno(), True)
-    way.detach()
+    for port, one in sockets:
+        descriptor = array.array("i", [one.fileno()])
+        way.sendmsg([port.to_bytes(2, "big")], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptor)])
+        if way.recv(1) != b"+":
+            raise OSError(f"port {port} is not let through")
+    return way
+
+
+def keep(gate: str, sockets: list[tuple[int, socket.socket]]) -> None:
+    """In a process of its own: as long as the command lives, whatever gate there is has the sockets."""
+    command = os.getpid()
+    if os.fork():
+        return
+    os.closerange(0, 3)
+    while os.getppid() == command:
+        try:
+            with connect(gate, sockets) as way:
+                way.recv(1)  # until that host has gone
+        except OSError:
+            pass
+        time.sleep(RETRY_SECONDS)
+    os._exit(0)
 
 
 def main() -> None:
     order, command = json.loads(sys.argv[1]), sys.argv[2:]
     try:
-        if order["ports"]:
-            connect(order["gate"], order["ports"])
+        sockets = [(port, one) for port in order["ports"] for one in listen(port)]
+        if order["lasts"]:
+            keep(order["gate"], sockets)
+        elif sockets:
+            os.set_inheritable(connect(order["gate"], sockets).detach(), True)
         for name, value in order["limits"].items():
             resource.setrlimit(getattr(resource, name), (value, value))
     except OSError as error:

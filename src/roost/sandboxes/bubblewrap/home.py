@@ -3,8 +3,9 @@ user's home only what the agent signs in and is set up with."""
 
 import os
 import shutil
+import stat
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -25,49 +26,75 @@ def user_home() -> Path:
 
 
 def make_home(place: Path, needs: Needs, home: Path, walls: Walls, at: Path) -> None:
-    """`place`: the session's own; `home`: the user's; `at`: its path inside. Nothing runs inside yet. Blocks."""
+    """`place`: the session's own; `home`: the user's; `at`: its path inside. An agent of an older host may still be at
+    work in it. Blocks."""
     own = place / "home"
     own.mkdir(parents=True, exist_ok=True, mode=0o700)
     walls.write(at, own)
-    for name in (*needs.configuration, *needs.credentials, ".gitconfig"):
-        _straighten(own, name)
     for name in needs.configuration:
-        _copy(home / name, own / name)
+        _copy(home / name, own, name)
     for name in needs.credentials:
         if (home / name).is_file():
+            _copy(home / name, own, name, empty=True)  # what is bound there needs a place
             walls.write(at / name, home / name)
-    if not (own / ".gitconfig").exists():
-        (own / ".gitconfig").write_text(_git_identity())
-
-
-def _straighten(own: Path, name: str) -> None:
-    """Make the folders on the way to this file. A link there, which an agent has made, would lead the host astray."""
-    path = own
-    for part in Path(name).parts:
-        path = path / part
-        if path.is_symlink() or (path != own / name and path.is_file()):
-            path.unlink()
-        if path != own / name:
-            path.mkdir(exist_ok=True, mode=0o700)
+    _write(own, ".gitconfig", lambda: _git_identity().encode(), changed_at=0)
 
 
 def make_temporary(place: Path, walls: Walls) -> None:
-    """Shared by all that runs inside; empty when a host begins."""
-    shutil.rmtree(place / "tmp", ignore_errors=True)
+    """Shared by all that runs inside."""
     for name in ("tmp", "var/tmp"):
         own = place / "tmp" / name.replace("/", "-")
-        own.mkdir(parents=True, mode=0o700)
+        own.mkdir(parents=True, exist_ok=True, mode=0o700)
         walls.write(Path("/", name), own)
 
 
-def _copy(source: Path, target: Path) -> None:
+def clear_temporary(place: Path) -> None:
+    """Nothing runs inside any more. Blocks."""
+    shutil.rmtree(place / "tmp", ignore_errors=True)
+
+
+def _copy(source: Path, own: Path, name: str, *, empty: bool = False) -> None:
     """If there is something newer. What the agent has changed in its copy since is lost then, and only then."""
     with suppress(OSError):
         found = source.stat()
-        if found.st_size > MAX_COPIED_BYTES or not source.is_file():
-            return
-        if not target.exists() or target.stat().st_mtime_ns < found.st_mtime_ns:
-            shutil.copy2(source, target)
+        if source.is_file() and found.st_size <= MAX_COPIED_BYTES:
+            changed = 0 if empty else found.st_mtime_ns
+            _write(own, name, (lambda: b"") if empty else source.read_bytes, changed_at=changed)
+
+
+def _write(own: Path, name: str, content: Callable[[], bytes], *, changed_at: int) -> None:
+    """Write this file, if there is none, or one older than `changed_at` (ns). No link on the way is followed: an agent
+    may have made it, to have the host write elsewhere."""
+    *parents, last = Path(name).parts
+    folder = os.open(own, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        for part in parents:
+            inner = _entered(part, folder)
+            os.close(folder)
+            folder = inner
+        with suppress(FileNotFoundError):
+            found = os.stat(last, dir_fd=folder, follow_symlinks=False)
+            if stat.S_ISREG(found.st_mode) and found.st_mtime_ns >= changed_at:
+                return
+            os.unlink(last, dir_fd=folder)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        with os.fdopen(os.open(last, flags, 0o600, dir_fd=folder), "wb") as file:
+            file.write(content())
+    finally:
+        os.close(folder)
+
+
+def _entered(name: str, folder: int) -> int:
+    """The folder of this name, made if there is none. What is no folder makes room for it."""
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+    try:
+        return os.open(name, flags, dir_fd=folder)
+    except FileNotFoundError:
+        pass
+    except OSError:  # a link or a file
+        os.unlink(name, dir_fd=folder)
+    os.mkdir(name, 0o700, dir_fd=folder)
+    return os.open(name, flags, dir_fd=folder)
 
 
 def _git_identity() -> str:

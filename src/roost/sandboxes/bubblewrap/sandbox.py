@@ -19,7 +19,7 @@ from roost.processes import WALL_MARK
 from roost.sandboxes.bubblewrap import enter
 from roost.sandboxes.bubblewrap.cgroups import Groups, Limit
 from roost.sandboxes.bubblewrap.gate import PROXY_PORT, Gate, Passes
-from roost.sandboxes.bubblewrap.home import make_home, make_temporary, readable_paths, user_home
+from roost.sandboxes.bubblewrap.home import clear_temporary, make_home, make_temporary, readable_paths, user_home
 from roost.sandboxes.bubblewrap.probe import INSTALL, walled
 from roost.sandboxes.bubblewrap.programs import roots
 from roost.sandboxes.bubblewrap.repository import open_repository
@@ -74,6 +74,7 @@ class BubblewrapSandbox:
                 yield
             finally:
                 self._groups.remove()
+                clear_temporary(self._place)
 
     async def surround(self, workspace: Path) -> None:
         try:
@@ -82,14 +83,20 @@ class BubblewrapSandbox:
             raise SandboxUnavailable(f"the session's home in the sandbox cannot be made: {error}") from None
 
     async def enclose(
-        self, command: Sequence[str] | str, *, cwd: Path, env: Mapping[str, str], own: Sequence[Path] | None = None
+        self,
+        command: Sequence[str] | str,
+        *,
+        cwd: Path,
+        env: Mapping[str, str],
+        own: Sequence[Path] | None = None,
+        lasts: bool = False,
     ) -> Enclosed:
         if not self._bwrap:
             raise SandboxUnavailable("nothing is enclosed before there is a workspace")
         words = ("/bin/sh", "-c", command) if isinstance(command, str) else tuple(command)
         more = [word for path in own or () for word in ("--bind", str(path), str(path))]
         walls = (*walled(self._bwrap), *(self._shared() if own is None else ()), *self._walls, *more)
-        entering = self._entering(env) if own is None else ()
+        entering = self._entering(env, lasts=lasts) if own is None else ()
         wrapped = (self._bwrap, *walls, "--chdir", str(cwd), "--unsetenv", WALL_MARK, "--", *entering, *words)
         return Enclosed(command=(*self._joining(), *wrapped), env=self._environment(env))
 
@@ -152,7 +159,7 @@ class BubblewrapSandbox:
     def _shared(self) -> tuple[str, ...]:
         return ("--share-net",) if self.enclosure.network == "full" else ()
 
-    def _entering(self, env: Mapping[str, str]) -> tuple[str, ...]:
+    def _entering(self, env: Mapping[str, str], *, lasts: bool) -> tuple[str, ...]:
         """What runs inside before the command does, if there is something to do."""
         ports: list[int] = []
         if self._gate is not None:
@@ -162,7 +169,7 @@ class BubblewrapSandbox:
             ports = [PROXY_PORT, *self._gate.passes.doors]
         if not ports and not self._rlimits:
             return ()
-        order = {"gate": str(INSIDE / "way/gate"), "ports": ports, "limits": self._rlimits}
+        order = {"gate": str(INSIDE / "way/gate"), "ports": ports, "limits": self._rlimits, "lasts": lasts}
         python = str(Path(sys.executable).resolve())
         return (python, "-I", "-S", str(INSIDE / "enter.py"), json.dumps(order))
 

@@ -23,7 +23,13 @@ class NoSandbox:
         """There are no walls."""
 
     async def enclose(
-        self, command: Sequence[str] | str, *, cwd: Path, env: Mapping[str, str], own: Sequence[Path] | None = None
+        self,
+        command: Sequence[str] | str,
+        *,
+        cwd: Path,
+        env: Mapping[str, str],
+        own: Sequence[Path] | None = None,
+        lasts: bool = False,
     ) -> Enclosed:
         words = ("/bin/sh", "-c", command) if isinstance(command, str) else tuple(command)
         return Enclosed(command=words, env=clean_environment() | dict(env))
