@@ -38,6 +38,15 @@ function write(req, path, content) {
   return call(found, { file_path: path, filePath: path, path, content });
 }
 
+// Roost's own tool, by whatever name the agent gives it. Who does not show it leaves a file: Pi takes no servers, and Codex
+// offers their tools in a form that this model does not see.
+function goal(req) {
+  const said = { status: "complete", summary: "all green" };
+  const found = req.tools.map(t => t.function).find(f => /roost/.test(`${f?.name} ${f?.description}`) && /goal$/.test(f?.name));
+  if (found) return { name: found.name, arguments: JSON.stringify(said) };
+  return run(req, `mkdir -p .roost && echo '${JSON.stringify(said)}' > .roost/goal.json`);
+}
+
 function there(path) {
   return new Promise(resolve => {
     const watcher = watch(dirname(path), () => existsSync(path) && (watcher.close(), resolve()));
@@ -52,6 +61,7 @@ const ANSWERS = {
     { toolCalls: [run(req, "git add made.txt && git commit -q -m made && git log --format=%s")] },
   ][step],
   wait: (req, { step }) => [{ toolCalls: [run(req, "tail -f /dev/null | cat")] }][step],
+  goal: (req, { step }) => [{ toolCalls: [goal(req)] }][step],
   hold: async (req, { path }) => (await there(path), { content: "held" }),
   recall: req => ({ content: said(req).join(" | ") }),
 };

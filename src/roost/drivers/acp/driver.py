@@ -123,7 +123,7 @@ class AcpDriver:
             parts = [part for given in inputs for part in given]
             blocks = await blocks_of(parts, exchange.turn, dialogue.abilities.prompt)
             await self._turn(dialogue, exchange, blocks, _command(parts))
-            if self._agent.tools and self._door is None:
+            if self._agent.tools:
                 exchange.note(await take_reports(exchange.turn, self._tools))
             inputs = [] if exchange.aborted else exchange.joined()
             if not inputs:

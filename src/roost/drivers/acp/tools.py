@@ -59,7 +59,8 @@ TOOLS: Final[dict[str, type[Struct]]] = {
 TOLD: Final = """\
 You work in a session of Roost. Its tools, of the MCP server `roost`: `goal` says whether the goal you work towards is \
 reached, `publish_artifact` hands over a result, `ask_question` asks your user and waits for the answer."""
-CALLS: Final = frozenset(f"{server}{tool}" for server in ("mcp__roost__", "roost_") for tool in TOOLS)
+NAMED: Final = ("mcp__roost__{}", "roost_{}", "{} (roost MCP Server)")
+CALLS: Final = frozenset(form.format(tool) for form in NAMED for tool in TOOLS)
 """What agents call them when they ask whether they may be used: they may."""
 
 
@@ -72,7 +73,12 @@ class Tools:
     def listed(self) -> list[dict[str, Any]]:
         """As a server of tools tells them."""
         return [
-            {"name": name, "description": " ".join((kind.__doc__ or "").split()), "inputSchema": _schema(kind)}
+            {
+                "name": name,
+                "description": " ".join((kind.__doc__ or "").split()),
+                "inputSchema": _schema(kind),
+                "_meta": {"anthropic/alwaysLoad": True},  # Claude Code shows others only to who looks for them
+            }
             for name, kind in TOOLS.items()
         ]
 
