@@ -93,9 +93,9 @@ async def test_what_agents_keep_of_their_own_is_listed(world: World, client: Asy
     assert (len(first.natives), first.total) == (1, 4)
     with pytest.raises(AgentUnknown):
         await client.natives(agent="gemini")
-    for wrong in (0, 501):
+    for wrong in ({"limit": 0}, {"limit": 501}, {"folder": "repo"}):
         with pytest.raises(InvalidRequest):
-            await client.natives(limit=wrong)
+            await client.natives(**wrong)  # pyright: ignore[reportArgumentType]
 
 
 async def test_one_is_brought_in_with_its_history_and_goes_on_by_itself(world: World, client: AsyncClient) -> None:

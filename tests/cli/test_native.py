@@ -27,6 +27,7 @@ async def test_native_sessions_are_listed_a_line_each_and_imported_by_the_beginn
     assert (told["id"], told["messages"]) == (IDS["codex"], 9)
     imported = await roost("native", "import", "ses_", "--json")
     assert imported.json["origin"]["id"] == IDS["opencode"]
+    assert f"its session {IDS['opencode']}" in (await roost("show", imported.json["session"])).out
     again = await roost("native", "import", IDS["opencode"], "--json")
     assert (again.code, again.error["code"]) == (1, "session_exists")
     assert json.dumps(imported.json["session"]) in again.err

@@ -28,9 +28,9 @@ from roost.model.ids import SessionId
 from roost.model.messages import Message, ToolPart
 from roost.model.snapshot import Fold
 from roost.natives.database import open_database
-from roost.natives.history import reading
+from roost.natives.history import carrying, reading
 from roost.natives.history.carrying import carry
-from roost.natives.history.reading import AGENTS, history, lines, look, told
+from roost.natives.history.reading import AGENTS, MAX_PROMPT_CHARS, history, lines, look, told
 from roost.natives.history.telling import MAX_PICTURES, MAX_PROMPT_BYTES, MAX_TEXT_CHARS
 from roost.natives.history.values import MAX_FIELD_BYTES
 from roost.natives.places import NativeSession, homes_of, sessions_of
@@ -578,3 +578,49 @@ def test_of_a_database_no_other_session_and_no_secret_is_carried(tmp_path: Path)
         assert carried.execute("SELECT count(*) FROM account").fetchone() == (0,)
         assert carried.execute("SELECT count(*) FROM part").fetchone() == (25,)
     assert b"TOKEN" not in copy.read_bytes()
+
+
+def test_no_more_files_are_carried_than_may_lie_beside_a_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "home" / "one").mkdir(parents=True)
+    path = written(tmp_path / "home" / "one.jsonl", _user("go"))
+    for name in ("a", "b", "c"):
+        (tmp_path / "home" / "one" / name).touch()
+    monkeypatch.setattr(carrying, "MAX_FILES", 2)
+    assert carry(session_in(path), tmp_path / "home", tmp_path / "own")
+    assert sorted(each.name for each in (tmp_path / "own").rglob("*") if each.is_file()) == ["a", "b", "one.jsonl"]
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_list_has_the_beginning_of_a_first_prompt_if_it_comes_early_enough(
+    more: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = "x" * (MAX_PROMPT_CHARS + more)
+    path = written(tmp_path / "one.jsonl", {"type": "mode"}, _user(words))
+    assert look(session_in(path)).prompt == "x" * MAX_PROMPT_CHARS
+    monkeypatch.setattr(reading, "MAX_COUNTED_BYTES", 0)
+    monkeypatch.setattr(reading, "MAX_PEEKED", 2 - more)
+    assert bool(look(session_in(path)).prompt) is not bool(more)
+
+
+def test_sub_agents_of_sub_agents_are_followed_so_deep_and_no_deeper(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "opencode.db"
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE message (id, session_id, time_created, data)")
+        database.execute("CREATE TABLE part (id, message_id, data)")
+        for depth in range(4):
+            state = {"status": "completed", "output": "ok", "metadata": {"sessionId": f"s{depth + 1}"}}
+            call = {"type": "tool", "tool": "task", "callID": f"c{depth}", "state": state}
+            for name, role, part in (("u", "user", {"type": "text", "text": "go"}), ("a", "assistant", call)):
+                data = json.dumps({"role": role, "finish": "stop"})
+                database.execute("INSERT INTO message VALUES (?, ?, 1, ?)", (f"m{depth}{name}", f"s{depth}", data))
+                database.execute("INSERT INTO part VALUES (?, ?, ?)", ("p", f"m{depth}{name}", json.dumps(part)))
+        database.execute("UPDATE message SET id = replace(id, 'u', '0')")
+        database.execute("UPDATE part SET message_id = replace(message_id, 'u', '0')")
+        database.commit()
+    monkeypatch.setattr(reading, "MAX_NESTED", 2)
+    fold, _ = folded(history(session_in(path, "opencode", "s0"))[1])
+    assert len(fold.record.tasks) == 2

@@ -65,7 +65,7 @@ def facts(info: "SessionInfo", snapshot: "Snapshot") -> Iterator[tuple[str, str]
     yield "status", f"{status_of(info)} (phase {info.phase}, {info.view.bucket}), epoch {info.epoch}, event {info.seq}"
     if info.activity:
         yield "activity", _activity(info.activity)
-    yield "agent", info.agent + (f", {info.model}" if info.model else "")
+    yield "agent", _agent(info)
     if record.settings:
         yield "set to", ", ".join(f"{name} {brief(value)}" for name, value in record.settings.items())
     if record.mcp:
@@ -97,6 +97,12 @@ def facts(info: "SessionInfo", snapshot: "Snapshot") -> Iterator[tuple[str, str]
     counted, tokens = record.metrics, record.metrics.tokens
     words = f"{counted.messages} messages, {counted.tool_calls} tool calls, {counted.steps} steps"
     yield "counts", words + f", {count(tokens.input)} tokens in, {count(tokens.output)} out, ${counted.cost:.2f}"
+
+
+def _agent(info: "SessionInfo") -> str:
+    """Its model, if one was chosen; and its own session, if that was there before."""
+    was = f", its session {info.origin.id}" if info.origin else ""
+    return info.agent + (f", {info.model}" if info.model else "") + was
 
 
 def _activity(activity: "ActivityInfo") -> str:

@@ -1,5 +1,6 @@
 """Sessions that come from elsewhere, and are not complete yet: nobody sees them, and one that fails leaves nothing."""
 
+import shutil
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -87,4 +88,5 @@ class Arriving:
         except SessionNotFound:
             pass
         await self.blobs.release(session)
+        await to_thread.run_sync(shutil.rmtree, self.place.parent / "sandboxes" / session, True)
         (self.place / f"{session}.part").unlink(missing_ok=True)

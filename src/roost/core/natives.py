@@ -5,9 +5,8 @@ They are files of the user that the hub runs as, so they are shown to those who 
 
 import shutil
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -26,7 +25,7 @@ from roost.core.keys import Keyring
 from roost.model import events as e
 from roost.model.commands import WorkspaceRequest
 from roost.model.envelope import Draft, committed, draft
-from roost.model.errors import AgentUnknown, InvalidBody, NativeNotFound, RoostError, SessionExists
+from roost.model.errors import AgentUnknown, InvalidBody, InvalidRequest, NativeNotFound, RoostError, SessionExists
 from roost.model.ids import SessionId, new_session_id
 from roost.model.lifecycle import Phase
 from roost.model.natives import ImportNative, NativeInfo, NativeList
@@ -39,10 +38,10 @@ from roost.ports import Workspaces
 
 PAGE_SESSIONS: Final = 500
 PAGE_EVENTS: Final = 500
-"""Of a history, in one commit."""
+PAGE_BYTES: Final = 4 * 1024 * 1024
+"""Of a history, in one commit: whichever is reached first."""
 SHOWN_CHARS: Final = 200
 """Of a first prompt, in a list."""
-TASK_CHARS: Final = 4000
 INLINE_BYTES: Final = 1024
 """A longer picture of a prompt or an answer becomes a blob."""
 KNOWN: Final = 2000
@@ -74,8 +73,10 @@ class Natives:
     async def list(self, by: e.Principal, *, agent: str | None, folder: str | None, limit: int) -> NativeList:
         """The last changed first; of one agent, or that began in one folder.
 
-        Raises: Forbidden: not an admin of the whole hub; AgentUnknown: no records of it can be read."""
+        Raises: Forbidden: not an admin of the whole hub; AgentUnknown: no records of it can be read; InvalidRequest."""
         self._keys.check_hub(by)
+        if folder is not None and not Path(folder).is_absolute():
+            raise InvalidRequest(f"folder: {folder[:200]!r} is not an absolute path of the hub's machine")
         agents = list(AGENTS) if agent is None else [_readable(agent)]
         found = await to_thread.run_sync(self._find, agents, folder)
         here = {name: await self._here(name) for name in {session.agent for session in found[:limit]}}
@@ -169,7 +170,7 @@ class Natives:
             agent=native.agent,
             workspace=spec,
             owner=by,
-            task=found.prompt[:TASK_CHARS] or UNSET,
+            task=found.prompt or UNSET,
         )
         origin = e.Origin(agent=native.agent, id=native.id, changed_at=native.changed_at)
         return [draft(created, by=by), draft(e.SessionImported(origin=origin), by=by)]
@@ -181,7 +182,7 @@ class Natives:
         first = replace(fold.record, phase=Phase.PAUSED, hidden=True)
         await self._ground.store.create(Append(session=session, drafts=drafts, at=at, record=first))
         teller, told = history(native)
-        while page := await to_thread.run_sync(lambda: list(islice(told, PAGE_EVENTS))):
+        while page := await to_thread.run_sync(_page, told):
             whole = [await self._settled(each, session) for each in page]
             drafts = await to_thread.run_sync(_applied, fold, whole, at)
             append = Append(session=session, drafts=drafts, at=at, messages=fold.take_finished())
@@ -215,6 +216,17 @@ class Natives:
         except InvalidBody as error:
             return _without_files(told, error.message)
         return told
+
+
+def _page(told: Iterator[Draft]) -> list[Draft]:
+    """The next ones; none: there are no more. Blocks."""
+    page, size = list[Draft](), 0
+    for each in told:
+        page.append(each)
+        size += len(each.raw)
+        if len(page) >= PAGE_EVENTS or size >= PAGE_BYTES:
+            break
+    return page
 
 
 def own_homes(_agent: str) -> Homes:

@@ -28,6 +28,8 @@ MAX_LINE_BYTES: Final = 32 * 1024 * 1024
 """A longer record is left out, and the history says so."""
 MAX_COUNTED_BYTES: Final = 4 * 1024 * 1024
 """Messages of a larger session are not counted for a list."""
+MAX_PROMPT_CHARS: Final = 4000
+"""Of a first prompt, as a list may have it."""
 MAX_PEEKED: Final = 400
 """Records that are looked through for what a larger one begins with."""
 MAX_NESTED: Final = 4
@@ -100,7 +102,12 @@ def look(session: NativeSession) -> Look:
     if first is None:
         return Look(title=teller.telling.title, messages=messages if whole else UNSET)
     words = next((part.text for part in first.input if isinstance(part, e.TextInput)), "")
-    return Look(prompt=words, title=teller.telling.title, began_at=first.said_at, messages=messages if whole else UNSET)
+    return Look(
+        prompt=words[:MAX_PROMPT_CHARS],
+        title=teller.telling.title,
+        began_at=first.said_at,
+        messages=messages if whole else UNSET,
+    )
 
 
 def lines(path: Path, max_bytes: int = MAX_LINE_BYTES) -> Iterator[Record]:
