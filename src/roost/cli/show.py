@@ -54,7 +54,6 @@ async def _show(name: str, as_json: bool, url: Url, data: Data) -> int:
 
 def facts(info: "SessionInfo", snapshot: "Snapshot") -> Iterator[tuple[str, str]]:
     """Titles and values, in order; what there is not is left out."""
-    from roost.cli.given import loop_words
     from roost.cli.live import ways_to_answer
     from roost.cli.ls import status_of
     from roost.cli.words import age, brief, count
@@ -79,12 +78,7 @@ def facts(info: "SessionInfo", snapshot: "Snapshot") -> Iterator[tuple[str, str]
         yield "run", _run(info.run)
     if info.last_run is not UNSET:
         yield "last run", _run(info.last_run)
-    if info.loop is not UNSET:
-        yield "loop", loop_words(info.loop)
-    if info.kit is not UNSET:
-        yield "given", _given(info.kit)
-    if info.command is not UNSET:
-        yield "begun", _begun(info.command)
+    yield from _beginning(info)
     if info.error is not UNSET:
         yield "error", f"{info.error.message} ({info.error.code})"
     for entry in record.pending:
@@ -97,6 +91,18 @@ def facts(info: "SessionInfo", snapshot: "Snapshot") -> Iterator[tuple[str, str]
     counted, tokens = record.metrics, record.metrics.tokens
     words = f"{counted.messages} messages, {counted.tool_calls} tool calls, {counted.steps} steps"
     yield "counts", words + f", {count(tokens.input)} tokens in, {count(tokens.output)} out, ${counted.cost:.2f}"
+
+
+def _beginning(info: "SessionInfo") -> Iterator[tuple[str, str]]:
+    """What it was asked to be, beside its first run."""
+    from roost.cli.given import loop_words
+
+    if info.loop is not UNSET:
+        yield "loop", loop_words(info.loop)
+    if info.kit is not UNSET:
+        yield "given", _given(info.kit)
+    if info.command is not UNSET:
+        yield "begun", _begun(info.command)
 
 
 def _agent(info: "SessionInfo") -> str:
