@@ -25,7 +25,7 @@ SCREEN_MARK = "ROOST_SCREEN"
 """Names the session of a screen (drivers/terminal): it outlives a host that dies, and the next one takes it up."""
 WALL_MARK = "ROOST_WALL"
 """In the environment of a process that is a wall around others: it goes when they have gone, and is not asked to."""
-KILL_SECONDS = 5.0
+KILL_SECONDS = 20.0
 _ROUND_SECONDS = 0.05
 _LOOK_SECONDS = 0.002
 

@@ -17,7 +17,8 @@ from msgspec import UNSET
 from roost.model.errors import TimedOut
 from roost.model.library import Dependencies, Dependency
 
-ASK_SECONDS: Final = 15.0
+ASK_SECONDS: Final = 30.0
+"""It reads the lists anew where its cache was thrown away, as in most images of containers: half a second of CPU."""
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9+.-]+(?::[a-z0-9-]+)?")
 _VERSION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+:~-]*")
 _SOURCE: Final = re.compile(r"^ *-?\d+ (?!.*dpkg/status)\S+", re.MULTILINE)
