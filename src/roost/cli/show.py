@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from roost.model.events import Kit
     from roost.model.info import SessionInfo
     from roost.model.initial import InitialRun
-    from roost.model.record import Run
+    from roost.model.record import Record, Run
     from roost.model.snapshot import Snapshot
 
 TODO: Final = {"pending": "☐", "in_progress": "◐", "completed": "☑", "cancelled": "☒"}
@@ -56,19 +56,13 @@ def facts(info: "SessionInfo", snapshot: "Snapshot") -> Iterator[tuple[str, str]
     """Titles and values, in order; what there is not is left out."""
     from roost.cli.live import ways_to_answer
     from roost.cli.ls import status_of
-    from roost.cli.words import age, brief, count
+    from roost.cli.words import age, count
     from roost.model.ids import short_id
 
     record = snapshot.record
     yield "session", f"{info.session}  {info.label}"
     yield "status", f"{status_of(info)} (phase {info.phase}, {info.view.bucket}), epoch {info.epoch}, event {info.seq}"
-    if info.activity:
-        yield "activity", _activity(info.activity)
-    yield "agent", _agent(info)
-    if record.settings:
-        yield "set to", ", ".join(f"{name} {brief(value)}" for name, value in record.settings.items())
-    if record.mcp:
-        yield "tools of", ", ".join(server.name for server in record.mcp)
+    yield from _told(info, record)
     yield from _place(info)
     yield "created", f"{age(info.created_at)} ago by {info.owner.user}, last event {age(info.updated_at)} ago"
     yield "seen by", SEEN[info.visibility]
@@ -109,6 +103,19 @@ def _agent(info: "SessionInfo") -> str:
     """Its model, if one was chosen; and its own session, if that was there before."""
     was = f", its session {info.origin.id}" if info.origin else ""
     return info.agent + (f", {info.model}" if info.model else "") + was
+
+
+def _told(info: "SessionInfo", record: "Record") -> Iterator[tuple[str, str]]:
+    """What it is at; its agent, how that says that it is set, and whose tools it was given."""
+    from roost.cli.words import brief
+
+    if info.activity:
+        yield "activity", _activity(info.activity)
+    yield "agent", _agent(info)
+    if record.settings:
+        yield "set to", ", ".join(f"{name} {brief(value)}" for name, value in record.settings.items())
+    if record.mcp:
+        yield "tools of", ", ".join(server.name for server in record.mcp)
 
 
 def _activity(activity: "ActivityInfo") -> str:
