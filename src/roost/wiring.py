@@ -14,7 +14,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -55,7 +55,7 @@ async def hub_from(settings: Settings) -> AsyncGenerator["Hub"]:
                 runtime = ProcessRuntime(data, warm=settings.warm_hosts, agent=settings.agent)
                 hub = Hub(
                     settings, store=store, bell=LocalBell(), clock=SystemClock(), runtime=runtime,
-                    preparer=LocalPreparer(), workspaces=workspaces_of(data), agents=drivers_of(settings.agents),
+                    preparer=LocalPreparer(), workspaces=workspaces_of(settings), agents=drivers_of(settings.agents),
                     survey=partial(survey_agents, settings), tasks=tasks, forge=forge_of(settings),
                     enclosing=await enclosing_from(settings),
                 )  # fmt: skip
@@ -181,11 +181,12 @@ def sandbox_from(ticket: Ticket, own: AgentSettings | None) -> "Sandbox":
     return load_sandbox("bubblewrap")(asked, needs, spec=ticket.workspace, data=data, place=place)
 
 
-def workspaces_of(data: Path) -> "Workspaces":
-    """Those of a hub, which looks at what agents have done."""
+def workspaces_of(settings: Settings) -> "Workspaces":
+    """Those of a hub, which looks at what agents have done: no freer than they were."""
     from roost.host.workspace import LocalWorkspaces
 
-    return LocalWorkspaces(data, confine=partial(confined, data))
+    data = Path(settings.data)
+    return LocalWorkspaces(data, confine=None if settings.sandbox == "none" else partial(confined, data))
 
 
 @asynccontextmanager
@@ -222,13 +223,17 @@ def read_ticket(descriptor: int) -> Ticket | None:
     return msgspec.json.decode(given, type=Ticket) if given else None
 
 
+SANDBOX: Final = "roost.sandboxes.bubblewrap.sandbox"
+"""Most hosts need it."""
+
+
 def warm_up(agent: str) -> None:
     """Import what a host needs, and the driver of the agent that it will probably be."""
     from importlib import import_module
 
     from roost.drivers import agent_names, load_driver
 
-    for module in ("uvloop", "anyio._backends._asyncio", "roost.host.host", "roost.host.workspace"):
+    for module in ("uvloop", "anyio._backends._asyncio", "roost.host.host", "roost.host.workspace", SANDBOX):
         import_module(module)
     if agent in agent_names(()):
         load_driver(agent)

@@ -57,5 +57,5 @@ def enclosure_words(enclosure: "Enclosure | UnsetType") -> Iterator[tuple[str, s
     if enclosure.processes is not UNSET:
         words.append(f"{enclosure.processes} processes")
     if enclosure.cpus is not UNSET:
-        words.append(f"{enclosure.cpus:g} cores")
+        words.append(f"cpu {enclosure.cpus:g}")
     yield "sandbox", "\n".join([", ".join(words), *(f"not limited: {limit}" for limit in enclosure.unapplied)])

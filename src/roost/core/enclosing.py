@@ -36,8 +36,10 @@ class Enclosing:
 
     async def look(self) -> None:
         """As the hub starts, so that the first session need not."""
+        if self._defaults.kind == "none":
+            return
         found = await self._look_again()
-        if found.reason and self._defaults.kind != "none":
+        if found.reason:
             _log.warning("agents are not enclosed", reason=found.reason, todo=found.todo)
 
     async def check(self, command: CreateSession) -> None:

@@ -20,7 +20,7 @@ def needs_of(agent: str, own: AgentSettings | None, data: Path, servers: Sequenc
     if row is None and not own.terminal:
         return Needs(network="none", programs=(sys.executable,))
     row = row or AcpAgent(name=agent, command=own.terminal)
-    words = [*row.command, *own.terminal, *(word for server in servers for word in server.args)]
+    words = [*row.command[1:], *own.terminal[1:], *(word for server in servers for word in server.args)]
     files = [word for word in words if word.startswith("/") and Path(word).is_file()]
     hosts = (*row.hosts, *own.hosts)
     reached = hosts and tuple(server.url.partition("?")[0] for server in servers if server.url is not UNSET)

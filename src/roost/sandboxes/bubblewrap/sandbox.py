@@ -111,8 +111,9 @@ class BubblewrapSandbox:
         walls.kernel()
         make_temporary(self._place, walls)
         make_home(self._place, self._needs, self._home, walls, self._at)
-        for path in self._readable():
-            if not any(path.is_relative_to(system) for system in SYSTEM):
+        readable = self._readable()
+        for path in readable:  # what is seen already needs no hole of its own, and may be a link there
+            if not any(path.is_relative_to(shown) for shown in (*SYSTEM, *(readable - {path}))):
                 walls.read(path)
         walls.write(workspace)
         if workspace.resolve() != workspace:
