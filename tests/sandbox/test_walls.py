@@ -137,6 +137,17 @@ async def test_the_home_inside_holds_what_the_agent_signs_in_with_and_nothing_el
     assert (home / ".agent/settings.json").read_text() == ".agent/settings.json", "what they run is theirs to say"
 
 
+@pytest.mark.parametrize("home", ["work", "/"])
+async def test_an_agent_whose_user_lives_in_its_workspace_or_nowhere_has_a_home_elsewhere(
+    boxed: Boxed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: str
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / home))
+    async with boxed() as box:
+        code, said = await box.run("touch ~/own kept && echo $HOME")
+    assert (code, said) == (0, "/run/home\n")
+    assert [path.name for path in box.workspace.iterdir()] == ["kept"]
+
+
 async def test_a_home_that_an_agent_has_prepared_does_not_lead_the_host_astray(boxed: Boxed, tmp_path: Path) -> None:
     home, aim = tmp_path / "home", tmp_path / "aim"
     aim.mkdir()

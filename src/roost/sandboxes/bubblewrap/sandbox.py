@@ -43,7 +43,7 @@ ADDRESS: Final = "_BASE_URL"
 DEFAULT_PATH: Final = "/usr/local/bin:/usr/bin:/bin"
 INSIDE: Final = Path("/run/roost")
 OTHER_HOME: Final = Path("/run/home")
-"""Where an agent whose workspace is its user's home has its own."""
+"""Where an agent has its own whose workspace is its user's home, or whose user has none."""
 RLIMITS: Final[dict[Limit, str]] = {"memory": "RLIMIT_DATA", "processes": "RLIMIT_NPROC"}
 """What each process can be limited by where there is no control group."""
 JOIN: Final = 'while [ "$1" != -- ]; do echo $$ > "$1" || exit 126; shift; done; shift; exec "$@"'
@@ -105,7 +105,7 @@ class BubblewrapSandbox:
         if found is None:
             raise SandboxUnavailable("bubblewrap (bwrap) is not installed any more", reason=INSTALL)
         self._check(workspace)
-        self._at = OTHER_HOME if workspace == self._home else self._home
+        self._at = OTHER_HOME if self._home in (workspace, Path("/")) else self._home
         walls = Walls()
         walls.system()
         walls.kernel()
