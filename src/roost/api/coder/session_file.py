@@ -19,7 +19,10 @@ MAX_PATH_CHARS: Final = 4096
 MAX_FOLDER_CHARS: Final = 1024
 MAX_ID_CHARS: Final = 200
 """However it is escaped, all three fit into one `agent-state`."""
-NAMES: Final = ("sessionFile", "piSessionId", "cwd")
+FILE: Final = "sessionFile"
+PI_SESSION: Final = "piSessionId"
+FOLDER: Final = "cwd"
+NAMES: Final = (FILE, PI_SESSION, FOLDER)
 HEADER: Final = "session"
 
 
@@ -41,7 +44,7 @@ class _Header(Shape, frozen=True, kw_only=True):
 
 def resume_of(state: dict[str, Any]) -> dict[str, str] | UnsetType:
     """From where a driver goes on; UNSET if the one before has named no file."""
-    return {name: state[name] for name in NAMES if name in state} if NAMES[0] in state else UNSET
+    return {name: state[name] for name in NAMES if name in state} if FILE in state else UNSET
 
 
 def followed(state: dict[str, Any], frame: bytes) -> dict[str, Any]:
@@ -49,8 +52,8 @@ def followed(state: dict[str, Any], frame: bytes) -> dict[str, Any]:
     told = frames.outlined(frame, _SessionFile)
     if len(told.path) > MAX_PATH_CHARS:
         raise InvalidRequest(f"path: at most {MAX_PATH_CHARS} characters")
-    if state.get(NAMES[0]) != told.path:
-        state = {name: value for name, value in state.items() if name not in NAMES} | {NAMES[0]: told.path}
+    if state.get(FILE) != told.path:
+        state = {name: value for name, value in state.items() if name not in NAMES} | {FILE: told.path}
     return state | _header(told.line or told.content.partition("\n")[0])
 
 
@@ -59,6 +62,6 @@ def _header(line: str) -> dict[str, str]:
     with suppress(*UNREADABLE):
         header = msgspec.json.decode(line, type=_Header)
         if header.type == HEADER:
-            said = ((NAMES[1], header.id, MAX_ID_CHARS), (NAMES[2], header.cwd, MAX_FOLDER_CHARS))
+            said = ((PI_SESSION, header.id, MAX_ID_CHARS), (FOLDER, header.cwd, MAX_FOLDER_CHARS))
             return {name: value for name, value, most in said if value is not UNSET and len(value) <= most}
     return {}
