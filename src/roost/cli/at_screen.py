@@ -7,7 +7,6 @@ import termios
 import tty
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
-from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -84,7 +83,7 @@ async def _stay(session: "AsyncSession", watch: bool) -> bool:
 
     keys, since = Keys(), anyio.current_time()
     while True:
-        size = get_terminal_size()
+        size = os.get_terminal_size(sys.stdin.fileno())
         try:
             async with session.terminal(columns=size.columns, rows=size.lines, watch=watch) as it:
                 since = float("inf")
@@ -136,7 +135,7 @@ async def _follow_size(it: "AsyncTerminal") -> None:
 
     with anyio.open_signal_receiver(signal.SIGWINCH) as changes:
         async for _ in changes:
-            size = get_terminal_size()
+            size = os.get_terminal_size(sys.stdin.fileno())
             with suppress(Unavailable):
                 await it.resize(size.columns, size.lines)
 

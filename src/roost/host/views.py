@@ -31,6 +31,8 @@ class PtyView:
     def __init__(self, command: Command, master: int) -> None:
         self._command, self._master = command, master
         self._reading = anyio.CancelScope()
+        self._told = False
+        """It has been told how large its terminal is, since it shows something: who comes last decides."""
 
     @classmethod
     async def begin(cls, start: Callable[[int], Awaitable[Command]], columns: int, rows: int) -> "PtyView":
@@ -50,7 +52,9 @@ class PtyView:
         with self._reading:
             while self._master >= 0:
                 try:
-                    return os.read(self._master, READ_BYTES)
+                    data = os.read(self._master, READ_BYTES)
+                    self._tell_size()
+                    return data
                 except BlockingIOError:
                     await anyio.wait_readable(self._master)
                 except OSError:  # the command has ended
@@ -69,6 +73,12 @@ class PtyView:
     def resize(self, columns: int, rows: int) -> None:
         if self._master >= 0:
             _set_size(self._master, columns, rows)
+            self._told = False
+            self._tell_size()
+
+    def _tell_size(self) -> None:
+        if not self._told:
+            self._told = True
             with suppress(ProcessLookupError):  # it has no controlling terminal that would tell it
                 os.kill(self._command.pid, signal.SIGWINCH)
 

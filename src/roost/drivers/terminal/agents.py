@@ -11,9 +11,6 @@ from msgspec import Struct
 
 from roost.settings import AgentSettings
 
-FOLDER: Final = "{workspace}"
-"""In a word of a command: the workspace."""
-
 
 class TerminalAgent(Struct, frozen=True, kw_only=True):
     """How to run one agent on a screen. `resume`: added to its command where it has worked before. `model`, `mode`:
@@ -48,8 +45,7 @@ _ROWS: Final = (
     ),
     TerminalAgent(
         name="codex",
-        # else it leaves daemons that outlive its terminal
-        command=("codex", "--no-daemon", "-c", f'projects."{FOLDER}".trust_level="trusted"'),
+        command=("codex", "--no-daemon"),  # else it leaves daemons that outlive its terminal
         resume=("resume", "--last"),
         model=("--model",),
         busy=(r"esc to interrupt",),

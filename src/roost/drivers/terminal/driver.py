@@ -13,10 +13,11 @@ import psutil
 from anyio import to_thread
 from msgspec import UNSET
 
-from roost.drivers.terminal.agents import AGENTS, FOLDER, TerminalAgent
+from roost.drivers.terminal.agents import AGENTS, TerminalAgent
 from roost.drivers.terminal.first_run import prepare
 from roost.drivers.terminal.inputs import as_text
-from roost.drivers.terminal.sight import Look, Reader, ScreenReader, still_typed, typeable
+from roost.drivers.terminal.reading import reader_of
+from roost.drivers.terminal.sight import Look, Reader, State, still_typed, typeable
 from roost.drivers.terminal.telling import Telling
 from roost.drivers.terminal.tmux import Pane, Tmux
 from roost.installs.places import Installs
@@ -24,7 +25,7 @@ from roost.model import events as e
 from roost.model.errors import AgentGone, AgentNotInstalled, AgentUnattended, ScreenLost, StartFailed
 from roost.model.screens import Shown
 from roost.ports import Home, Past, Turn, View
-from roost.processes import born, descendants, kill_until_gone, living, now, with_descendants
+from roost.processes import birth, born, descendants, kill_until_gone, living, now, with_descendants
 
 LOOK_SECONDS: Final = 0.2
 """Between two looks at the screen of an agent that works."""
@@ -52,11 +53,10 @@ log = logging.getLogger("roost.drivers.terminal")
 class TerminalDriver:
     """Keeps the agent on its screen through all runs, and starts it again when it has ended."""
 
-    def __init__(self, agent: TerminalAgent, installs: Installs | None = None, reader: Reader | None = None) -> None:
-        """`installs`: where agents may be installed, beside the PATH. `reader`: knows better than the screen what the
-        agent is doing."""
+    def __init__(self, agent: TerminalAgent, installs: Installs | None = None) -> None:
+        """`installs`: where agents may be installed, beside the PATH."""
         self._agent, self._installs = agent, installs
-        self._reader = reader or ScreenReader(agent)
+        self._reader: Reader
         self._workspace: Path
         self._env: Mapping[str, str]
         self._past: Past
@@ -75,10 +75,11 @@ class TerminalDriver:
         self, workspace: Path, env: Mapping[str, str], options: Mapping[str, Any], past: Past, home: Home
     ) -> dict[str, Any]:
         agent = self._agent
-        if agent.unattended and not agent.insist and not home.sandboxed:
-            raise AgentUnattended(f"{agent.name}: {agent.unattended}; `insist = true` in its table allows it")
+        if agent.unattended and not (agent.insist or home.sandboxed):
+            raise AgentUnattended(f"{agent.name}: {agent.unattended}; have a sandbox, or `insist = true` in its table")
         self._workspace, self._env, self._past, self._home = workspace, env, past, home
         self._options, self._tmux = dict(options), Tmux(home)
+        self._reader = reader_of(agent, workspace, {**agent.env, **env})
         await self._begin()
         home.show(self)
         return self._told()
@@ -173,7 +174,7 @@ class TerminalDriver:
                 f"; get it by: {agent.install}" if agent.install else ""
             )
             raise AgentNotInstalled(f"{agent.name} is not installed: {told}", command=agent.command[0])
-        words = [found, *(word.replace(FOLDER, str(self._workspace)) for word in agent.command[1:])]
+        words = [found, *agent.command[1:]]
         for name in ("model", "mode"):
             option = getattr(agent, name)
             if option and isinstance(value := self._options.get(name), str):
@@ -200,7 +201,7 @@ class TerminalDriver:
                 last = " ".join(" ".join(look.lines).split())[-300:]
                 raise StartFailed(f"{self._agent.name} ended as it started (exit code {look.exit_code}): {last}")
             shows = any(line.strip() for line in look.lines)
-            known = self._agent.ready and self._reader.activity(look) == "idle"
+            known = self._agent.ready and await self._activity(look) == "idle"
             settled = not self._agent.ready and look.still_seconds >= SETTLED_SECONDS
             if known or (shows and settled) or look.still_seconds >= BLANK_SECONDS:
                 break
@@ -225,6 +226,7 @@ class TerminalDriver:
     async def _type(self, text: str) -> None:
         """Type this and submit it; look whether it was taken. Raises: ScreenLost."""
         text = typeable(text)
+        self._reader.begin()
         before = await self._look()
         await self._tmux.type(text)
         await self._until_shown(before)
@@ -247,22 +249,30 @@ class TerminalDriver:
 
     async def _until_done(self, turn: Turn, telling: Telling, began: float) -> None:
         """Raises: ScreenLost."""
+        waits = False
         while True:
             for joined in turn.steered():
                 await self._type(await as_text(joined, turn))
             look = await self._sight(began)
             if self._pane is not None:
                 await telling.scrolled(self._pane)
-            if self._reader.activity(look) in ("idle", "exited"):
+            state = await self._activity(look)
+            if state in ("idle", "exited"):
                 return
+            if (state == "waiting_input") != waits:
+                waits = state == "waiting_input"
+                await turn.emit(_seen(waits, look))
             await anyio.sleep(LOOK_SECONDS)
 
     async def _sight(self, began: float | None) -> Look:
         """What can be told of it; `began`: when it was told to do something. Raises: ScreenLost."""
         pane = await self._look()
-        started = 0 if began is None else await to_thread.run_sync(_started, pane.pid, began)
+        started, births = await to_thread.run_sync(_processes, pane.pid, began)
         still = monotonic() - self._changed
-        return Look(lines=pane.lines, still_seconds=still, started=started, exit_code=pane.exit_code)
+        return Look(lines=pane.lines, still_seconds=still, started=started, births=births, exit_code=pane.exit_code)
+
+    async def _activity(self, look: Look) -> State:
+        return await to_thread.run_sync(self._reader.activity, look)
 
     async def _look(self) -> Pane:
         """Raises: ScreenLost."""
@@ -278,6 +288,14 @@ class TerminalDriver:
         return told | {"asks": not self._agent.unattended}
 
 
-def _started(pid: int, since: float) -> int:
-    """How many processes the agent has started since then that run."""
-    return sum(born(process) >= since for process in descendants(pid))
+def _processes(pid: int, since: float | None) -> tuple[int, dict[int, str]]:
+    """How many processes the agent has started since then that run; all of them and itself, with their births."""
+    below = descendants(pid)
+    births = {one: (birth(one) or "").rpartition(":")[2] for one in (pid, *(process.pid for process in below))}
+    return sum(since is not None and born(process) >= since for process in below), births
+
+
+def _seen(waits: bool, look: Look) -> e.ActivitySeen:
+    """That a person is wanted at the screen, or is not any more."""
+    last = next((line.strip() for line in reversed(look.lines) if line.strip()), "")
+    return e.ActivitySeen(state="waiting_input" if waits else "active", evidence=last[:200])

@@ -6,6 +6,7 @@ Only what it would write itself, had a person said yes; all else in its files st
 import json
 import logging
 import os
+import tomllib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -50,6 +51,17 @@ def _claude(workspace: Path, env: Mapping[str, str]) -> None:
         _put(path, json.dumps(told, indent=2) + "\n")
 
 
+def _codex(workspace: Path, env: Mapping[str, str]) -> None:
+    """It asks whether the folder is trusted. Raises: OSError; ValueError: its file is no TOML."""
+    folder = Path(env.get("CODEX_HOME") or Path(env.get("HOME") or Path.home()) / ".codex")
+    path, text = folder / "config.toml", ""
+    with suppress(FileNotFoundError):
+        text = path.read_text(encoding="utf-8")
+    if str(workspace) not in _table(tomllib.loads(text).get("projects")):
+        name = json.dumps(str(workspace), ensure_ascii=False)
+        _put(path, f'{text.rstrip()}\n\n[projects.{name}]\ntrust_level = "trusted"\n'.lstrip())
+
+
 def _put(path: Path, text: str) -> None:
     """Whole, with the rights it had; where a link leads, there. Raises: OSError."""
     path = Path(os.path.realpath(path))
@@ -66,4 +78,4 @@ def _table(value: Any) -> dict[str, Any]:
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
-PREPARES: Final[dict[str, Callable[[Path, Mapping[str, str]], None]]] = {"claude": _claude}
+PREPARES: Final[dict[str, Callable[[Path, Mapping[str, str]], None]]] = {"claude": _claude, "codex": _codex}

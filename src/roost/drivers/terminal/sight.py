@@ -4,7 +4,7 @@
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal, Protocol
 
 from msgspec import Struct
@@ -21,24 +21,30 @@ STUCK_SECONDS: Final = 30.0
 BOTTOM_LINES: Final = 12
 """Where an agent says what it is doing: so many of the last lines that are not empty."""
 
-Activity = Literal["active", "idle", "waiting_input", "exited"]
+State = Literal["active", "idle", "waiting_input", "exited"]
 
 
 class Look(Struct, frozen=True, kw_only=True):
-    """A look at the screen. `lines`: its rows. `still_seconds`: for how long nothing on it has changed, since something
-    was typed. `started`: processes that the agent has started since then and that run. `exit_code`: of an agent that
-    has ended; None: it runs."""
+    """A look at the screen. `lines`: its rows. `still_seconds`: for how long nothing on it has changed since something
+    was typed. `started`: processes that the agent has started since then and that run. `births`: its own process and
+    those below it, and when each was started, as the kernel counts it. `exit_code`: of an agent that has ended; None:
+    it runs."""
 
     lines: tuple[str, ...]
     still_seconds: float
     started: int = 0
+    births: Mapping[int, str] = {}
     exit_code: int | None = None
 
 
 class Reader(Protocol):
-    """Says what an agent is doing."""
+    """Says what an agent is doing. It may block."""
 
-    def activity(self, look: Look) -> Activity:
+    def begin(self) -> None:
+        """Something is typed now: what was before does not count."""
+        ...
+
+    def activity(self, look: Look) -> State:
         """Of an agent to which something was typed. It is `idle` once it has done what it was told."""
         ...
 
@@ -51,7 +57,10 @@ class ScreenReader:
             [re.compile(pattern) for pattern in patterns] for patterns in (agent.busy, agent.ready, agent.asks)
         )
 
-    def activity(self, look: Look) -> Activity:
+    def begin(self) -> None:
+        """A screen tells nothing of before."""
+
+    def activity(self, look: Look) -> State:
         if look.exit_code is not None:
             return "exited"
         bottom = [line for line in look.lines if line.strip()][-BOTTOM_LINES:]
