@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
-from roost.cli import codes
+from msgspec.structs import replace
+
+from roost.cli import checks, codes
+from roost.model.agents import Agent
 from roost.testing import RunningHub
 from tests.cli.conftest import Roost
 
@@ -38,6 +41,20 @@ async def test_only_agents_that_roost_pins_are_installed_and_only_here(alone: Ro
     assert (await alone("agents", "uninstall", "pi", "--json")).json == {"agent": "pi", "removed": False}
     login = await alone("agents", "login", "pi", PATH="/nowhere")
     assert "get it by `roost agents install pi`" in login.err
+
+
+def test_doctor_says_what_the_default_agent_lacks() -> None:
+    mine = Agent(name="mine", default=True, install="get mine", sign_in="sign in mine")
+    other = Agent(name="other", installed=False)
+    missing, stranger, well = (replace(mine, **has) for has in (
+        {"installed": False}, {"logged_in": False}, {"logged_in": True},
+    ))  # fmt: skip
+    found = [checks.agents([agent, other]) for agent in (missing, stranger, well, other)]
+    assert [(check.status, check.todo) for check in found[:3]] == [
+        ("warn", "get mine"), ("warn", "sign in mine"), ("ok", ""),
+    ]  # fmt: skip
+    assert found[2].found == "mine (default); not installed: other"
+    assert "none is the default" in found[3].found
 
 
 async def test_signing_in_is_the_agents_own_affair(alone: Roost, tmp_path: Path) -> None:

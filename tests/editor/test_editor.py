@@ -13,7 +13,7 @@ import anyio
 import pytest
 from acp import RequestError, image_block, resource_link_block
 from acp.helpers import embedded_text_resource, resource_block
-from acp.schema import SessionNotification
+from acp.schema import EnvVariable, McpServerStdio, SessionNotification
 
 from roost.client import AsyncClient
 from roost.editor.telling import joined
@@ -232,10 +232,14 @@ async def test_a_cancelled_turn_ends_and_what_was_queued_behind_it_is_given_up(
 
 
 async def test_how_the_agent_of_a_session_is_set_is_shown_and_changed(one: Editor, tmp_path: Path) -> None:
-    made = await one.agent.new_session(cwd=str(tmp_path), mcp_servers=[], roost={"agent": "settable"})
+    key = EnvVariable(name="KEY", value="s3cret")
+    server = McpServerStdio(name="my tools", command="tools", args=["-x"], env=[key])
+    made = await one.agent.new_session(cwd=str(tmp_path), mcp_servers=[server], roost={"agent": "settable"})
     session = made.session_id
     assert made.modes and [mode.id for mode in made.modes.available_modes] == ["ask", "plan"]
-    await one.agent.set_session_mode(session_id=session, mode_id="plan")
+    for _ in range(2):  # the second time it is so already
+        with anyio.fail_after(15):
+            await one.agent.set_session_mode(session_id=session, mode_id="plan")
     changed = {"sessionUpdate": "current_mode_update", "currentModeId": "plan"}
     await one.hears(lambda each: each.get("params", {}).get("update") == changed)
     done = await one.agent.set_config_option(config_id="model", session_id=session, value="large")
@@ -249,6 +253,8 @@ async def test_how_the_agent_of_a_session_is_set_is_shown_and_changed(one: Edito
     assert (used["params"]["update"]["used"], used["params"]["update"]["size"]) == (500, 1000)
     assert await one.says(session, "/review this") == "end_turn"
     assert one.text().strip().endswith("reviewed this")
+    await one.says(session, '[{"config": 1}]')
+    assert '"name": "my-tools"' in one.text() and "s3cret" in one.text(), "the agent is given the servers of the editor"
 
 
 async def test_what_cannot_be_done_is_an_error_that_says_why(one: Editor, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import shutil
 import stat
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final, Literal
@@ -18,7 +18,7 @@ from roost.cli.config import read_settings, unknown_variables
 from roost.cli.hub import open_client
 from roost.cli.problems import ConfigInvalid
 from roost.cli.words import folder, size
-from roost.client import AsyncClient
+from roost.client import Agent, AsyncClient
 from roost.client.address import Finder
 from roost.model.errors import HubUnreachable, RoostError
 from roost.settings import Settings
@@ -170,7 +170,7 @@ async def hub(url: str | None, data: Path | None, settings: Settings) -> AsyncGe
         else:
             yield ok("hub", f"{where}, version {health.version}")
         try:
-            yield await _agents(client)
+            yield agents(await client.agents())
             yield await _sessions(client)
         except RoostError as error:
             yield fail("api key", error.message, "--data FOLDER of the hub, or its key in ROOST_API_KEY")
@@ -186,12 +186,11 @@ def _no_hub(url: str | None, settings: Settings, error: HubUnreachable) -> Check
     return warn("hub", f"{stale.url} (pid {stale.pid}) does not answer; it was killed", "roost up takes everything up")
 
 
-async def _agents(client: AsyncClient) -> Check:
-    agents = await client.agents()
-    here, missing = [each for each in agents if each.installed], [each.name for each in agents if not each.installed]
+def agents(found: Sequence[Agent]) -> Check:
+    here, missing = [each for each in found if each.installed], [each.name for each in found if not each.installed]
     words = ", ".join(f"{agent.name} (default)" if agent.default else agent.name for agent in here)
     words += f"; not installed: {', '.join(missing)}" if missing else ""
-    default = next((agent for agent in agents if agent.default), None)
+    default = next((agent for agent in found if agent.default), None)
     if default is None:
         todo = "name one: roost run --agent NAME, or roost up --agent NAME"
         return warn("agents", f"{words}; none is the default", todo)

@@ -286,8 +286,11 @@ class Attached:
         Raises: RequestError: it has refused; OptionUnknown."""
         self._configured = anyio.Event()
         await self.session.configure(**change)
-        if not (await self.session.info()).capabilities:
-            return  # it sleeps, and is set when it wakes
+        now = await self.session.options()
+        if not now.live or all(
+            now.settings.get(name) == value for name, value in change.get("options", change).items()
+        ):
+            return  # it sleeps, and is set when it wakes; or it is set so already
         with anyio.move_on_after(SET_SECONDS):
             await self._configured.wait()
         if self._configured.is_set() and self._refused:

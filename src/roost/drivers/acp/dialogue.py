@@ -241,7 +241,8 @@ class Dialogue:
             await self._native({"method": method, "params": params}, "a notification that is not known")
             return
         if self.abilities.update(update):
-            self._ground.home.able(self.abilities.told())
+            if self._ready:  # else it has not said all of it yet
+                self._ground.home.able(self.abilities.told())
             self._news.set()
             self._news = anyio.Event()
             if self._ready and not self._configuring.locked():
