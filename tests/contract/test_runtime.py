@@ -17,7 +17,7 @@ from roost.model.events import WorkspaceSpec
 from roost.model.ids import SessionId
 from roost.model.ticket import Ticket
 from roost.ports import Runtime
-from roost.processes import HOST_MARK, marked, session_of
+from roost.processes import HOST_MARK, SCREEN_MARK, marked, new_host_mark, screen_folder, session_of
 from roost.runtimes import RUNTIMES, load_runtime
 
 SESSION = SessionId("codesess_c0117ac70001")
@@ -82,6 +82,22 @@ async def test_killing_a_session_ends_its_hosts_of_every_epoch_and_no_others(
     assert processes(SESSION) == []
     assert not await runtime.alive(SESSION, 2)
     assert await runtime.alive(OTHER, 1)
+
+
+async def test_a_screen_goes_on_for_the_next_host_if_that_is_asked(
+    runtime: Runtime, ticket: Callable[..., Ticket]
+) -> None:
+    await runtime.start(ticket())
+    folder = screen_folder(Path(ticket().data), SESSION)
+    folder.mkdir(parents=True)
+    marks = {HOST_MARK: new_host_mark(SESSION, 1), SCREEN_MARK: SESSION}
+    with subprocess.Popen(["sleep", "600"], env=os.environ | marks) as screen:
+        await runtime.kill(SESSION, screen=False)
+        assert [process.pid for process in processes(SESSION)] == [screen.pid]
+        assert await runtime.screens() == [SESSION]
+        await runtime.kill(SESSION)
+        assert processes(SESSION) == []
+    assert (await runtime.screens(), folder.exists()) == ([], False)
 
 
 async def test_killing_what_does_not_run_does_nothing(runtime: Runtime) -> None:
