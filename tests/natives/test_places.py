@@ -60,6 +60,11 @@ def test_each_agent_may_be_told_where_its_home_is() -> None:
     moved = homes_of(env)
     assert (moved.claude, moved.codex, moved.pi) == (Path("/c"), Path("/x"), Path("/p"))
     assert (moved.opencode, moved.gemini) == (Path("/d/opencode/opencode.db"), Path("/h/.gemini"))
+    enclosed = homes_of(env | {"CODEX_HOME": "/h/x"}, outside="/data/home")
+    assert (enclosed.codex, enclosed.claude) == (Path("/data/home/x"), Path("/c")), (
+        "what is not in its home is not moved"
+    )
+    assert homes_of({"HOME": "/h"}, outside="/data/home").gemini == Path("/data/home/.gemini")
     assert homes_of({"HOME": "/h"}).opencode == Path("/h/.local/share/opencode/opencode.db")
 
 

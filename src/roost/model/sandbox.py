@@ -56,10 +56,12 @@ class Needs(Struct, frozen=True, kw_only=True):
 
 
 class Enclosed(Struct, frozen=True, kw_only=True):
-    """How a command is started so that it runs inside: these words, with exactly this environment."""
+    """How a command is started so that it runs inside: these words, with exactly this environment. `home`: where its
+    `HOME` lies outside, if that is another folder."""
 
     command: tuple[str, ...]
     env: dict[str, str]
+    home: str = ""
 
 
 class Availability(Struct, frozen=True, kw_only=True):

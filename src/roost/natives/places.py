@@ -52,17 +52,22 @@ class NativeSession(Struct, frozen=True, kw_only=True):
     size_bytes: int = 0
 
 
-def homes_of(env: Mapping[str, str]) -> Homes:
-    """Where an agent with this environment keeps its records. `HOME` unset: that of this process's user."""
-    home = Path(env.get("HOME") or Path.home())
-    data = Path(env.get("XDG_DATA_HOME") or home / ".local" / "share")
+def homes_of(env: Mapping[str, str], outside: str = "") -> Homes:
+    """Where an agent with this environment keeps its records. `HOME` unset: that of this process's user. `outside`:
+    where its `HOME` really is, if it is enclosed in a sandbox and cannot tell."""
+    inside = Path(env.get("HOME") or Path.home())
+
+    def place(name: str, default: str) -> Path:
+        path = Path(env.get(name) or inside / default)
+        return Path(outside) / path.relative_to(inside) if outside and path.is_relative_to(inside) else path
+
     return Homes(
-        user=home,
-        claude=Path(env.get("CLAUDE_CONFIG_DIR") or home / ".claude"),
-        codex=Path(env.get("CODEX_HOME") or home / ".codex"),
-        pi=Path(env.get("PI_CODING_AGENT_DIR") or home / ".pi" / "agent"),
-        opencode=data / "opencode" / "opencode.db",
-        gemini=home / ".gemini",
+        user=Path(outside or inside),
+        claude=place("CLAUDE_CONFIG_DIR", ".claude"),
+        codex=place("CODEX_HOME", ".codex"),
+        pi=place("PI_CODING_AGENT_DIR", ".pi/agent"),
+        opencode=place("XDG_DATA_HOME", ".local/share") / "opencode" / "opencode.db",
+        gemini=place("GEMINI_CLI_HOME", ".") / ".gemini",
     )
 
 

@@ -79,7 +79,8 @@ class TerminalDriver:
             raise AgentUnattended(f"{agent.name}: {agent.unattended}; have a sandbox, or `insist = true` in its table")
         self._workspace, self._env, self._past, self._home = workspace, env, past, home
         self._options, self._tmux = dict(options), Tmux(home)
-        self._reader = reader_of(agent, workspace, {**agent.env, **env})
+        enclosed = await home.enclose((), cwd=workspace, env={**agent.env, **env})
+        self._reader = reader_of(agent, workspace, enclosed.env, enclosed.home)
         await self._begin()
         home.show(self)
         return self._told()

@@ -1,6 +1,5 @@
 """What a known agent is doing, by its own records first and its screen second (natives/)."""
 
-import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,18 +23,18 @@ _BY_KIND: Final[Mapping[Kind, State]] = {
 }
 
 
-def reader_of(agent: TerminalAgent, workspace: Path, env: Mapping[str, str]) -> Reader:
+def reader_of(agent: TerminalAgent, workspace: Path, env: Mapping[str, str], home: str = "") -> Reader:
     """For an agent whose records are known, as it is started in this folder with this environment; for another, what
-    its row says of its screen."""
-    return RecordReader(agent, workspace, env) if agent.name in FACTS else ScreenReader(agent)
+    its row says of its screen. `home`: as in `Enclosed`."""
+    return RecordReader(agent, workspace, env, home) if agent.name in FACTS else ScreenReader(agent)
 
 
 class RecordReader:
     """Blocks."""
 
-    def __init__(self, agent: TerminalAgent, workspace: Path, env: Mapping[str, str]) -> None:
+    def __init__(self, agent: TerminalAgent, workspace: Path, env: Mapping[str, str], home: str = "") -> None:
         self._name = agent.name
-        self._turns = Turns(agent.name, homes_of({**os.environ, **env}), workspace)
+        self._turns = Turns(agent.name, homes_of(env, home), workspace)
 
     def begin(self) -> None:
         self._turns.begin(int(time.time() * 1000))

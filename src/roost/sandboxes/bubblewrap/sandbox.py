@@ -98,7 +98,8 @@ class BubblewrapSandbox:
         walls = (*walled(self._bwrap), *(self._shared() if own is None else ()), *self._walls, *more)
         entering = self._entering(env, lasts=lasts) if own is None else ()
         wrapped = (self._bwrap, *walls, "--chdir", str(cwd), "--unsetenv", WALL_MARK, "--", *entering, *words)
-        return Enclosed(command=(*self._joining(), *wrapped), env=self._environment(env))
+        home = str(self._place / "home")
+        return Enclosed(command=(*self._joining(), *wrapped), env=self._environment(env), home=home)
 
     def _surround(self, workspace: Path) -> None:
         found = shutil.which("bwrap")
