@@ -17,7 +17,7 @@ from roost.drivers.terminal.agents import AGENTS, TerminalAgent
 from roost.drivers.terminal.first_run import prepare
 from roost.drivers.terminal.inputs import as_text
 from roost.drivers.terminal.reading import reader_of
-from roost.drivers.terminal.sight import Look, Reader, State, still_typed, typeable
+from roost.drivers.terminal.sight import READY_SECONDS, Look, Reader, State, still_typed, typeable
 from roost.drivers.terminal.telling import Telling
 from roost.drivers.terminal.tmux import Pane, Tmux
 from roost.installs.places import Installs
@@ -268,8 +268,9 @@ class TerminalDriver:
     async def _sight(self, began: float | None) -> Look:
         """What can be told of it; `began`: when it was told to do something. Raises: ScreenLost."""
         pane = await self._look()
-        started, births = await to_thread.run_sync(_processes, pane.pid, began)
-        still = monotonic() - self._changed
+        still, started, births = monotonic() - self._changed, 0, dict[int, str]()
+        if still >= READY_SECONDS:  # one whose screen moves works, and to look at all processes is dear
+            started, births = await to_thread.run_sync(_processes, pane.pid, began)
         return Look(lines=pane.lines, still_seconds=still, started=started, births=births, exit_code=pane.exit_code)
 
     async def _activity(self, look: Look) -> State:
