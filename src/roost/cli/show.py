@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from roost.model.events import Kit
     from roost.model.info import SessionInfo
     from roost.model.initial import InitialRun
+    from roost.model.metrics import Metrics
     from roost.model.record import Record, Run
     from roost.model.snapshot import Snapshot
 
@@ -54,10 +55,8 @@ async def _show(name: str, as_json: bool, url: Url, data: Data) -> int:
 
 def facts(info: "SessionInfo", snapshot: "Snapshot") -> Iterator[tuple[str, str]]:
     """Titles and values, in order; what there is not is left out."""
-    from roost.cli.live import ways_to_answer
     from roost.cli.ls import status_of
-    from roost.cli.words import age, count
-    from roost.model.ids import short_id
+    from roost.cli.words import age
 
     record = snapshot.record
     yield "session", f"{info.session}  {info.label}"
@@ -75,16 +74,30 @@ def facts(info: "SessionInfo", snapshot: "Snapshot") -> Iterator[tuple[str, str]
     yield from _beginning(info)
     if info.error is not UNSET:
         yield "error", f"{info.error.message} ({info.error.code})"
-    for entry in record.pending:
-        ways = ways_to_answer(short_id(info.session), entry.asked, alone=len(record.pending) == 1)
-        yield "asks", "\n".join([_question(entry.asked), *ways])
+    yield from _asks(record)
     if record.queue:
         yield "queue", f"{len(record.queue)} wait" + (", held until resumed" if record.queue_held else "")
     if record.todos:
         yield "todos", "\n".join(f"{TODO[todo.status]} {todo.content}" for todo in record.todos)
-    counted, tokens = record.metrics, record.metrics.tokens
+    yield "counts", _counts(record.metrics)
+
+
+def _asks(record: "Record") -> Iterator[tuple[str, str]]:
+    """What waits for a person, and how it is answered."""
+    from roost.cli.live import ways_to_answer
+    from roost.model.ids import short_id
+
+    for entry in record.pending:
+        ways = ways_to_answer(short_id(record.session), entry.asked, alone=len(record.pending) == 1)
+        yield "asks", "\n".join([_question(entry.asked), *ways])
+
+
+def _counts(counted: "Metrics") -> str:
+    from roost.cli.words import count
+
     words = f"{counted.messages} messages, {counted.tool_calls} tool calls, {counted.steps} steps"
-    yield "counts", words + f", {count(tokens.input)} tokens in, {count(tokens.output)} out, ${counted.cost:.2f}"
+    used = counted.tokens
+    return f"{words}, {count(used.input)} tokens in, {count(used.output)} out, ${counted.cost:.2f}"
 
 
 def _beginning(info: "SessionInfo") -> Iterator[tuple[str, str]]:

@@ -78,8 +78,7 @@ _log = structlog.get_logger("roost.hub")
 class Hub:
     """Made by `wiring.hub_from`; lives inside a task group that outlives every request."""
 
-    homes: Callable[[str], Homes] = staticmethod(own_homes)
-    """Where the agent of a name keeps the records of its own sessions (set by wiring)."""
+    homes: Callable[[str], Homes] = staticmethod(own_homes)  # where the agent of a name keeps records; set by wiring
 
     def __init__(
         self,
