@@ -12,7 +12,7 @@ export PYRIGHT_PYTHON_GLOBAL_NODE = 0
 export PYRIGHT_PYTHON_IGNORE_WARNINGS = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-long test-agents check format bench docs lock lock-agents clean
+.PHONY: help setup demo test test-fast test-long test-agents check format bench bench-agents docs lock lock-agents clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -40,7 +40,7 @@ test-long: setup ## the tests that take minutes
 test-agents: setup ## real agents with a model that is not, where there is no network; installs them first; ALL=1: and slowly
 	@scripts/need unshare:util-linux ip:iproute2 bwrap:bubblewrap tmux:tmux
 	@$(BIN)/python -m tests.agents.installed
-	@scripts/alone $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "agents$(if $(ALL),, and not long)" $(ARGS)
+	@scripts/alone $(BIN)/python -m pytest tests/agents -n $(WORKERS) -m "agents$(if $(ALL),, and not long)" $(ARGS)
 
 check: setup ## format, lint, types, import walls, house rules; all of them, then the verdict
 	@failed=; run() { echo "-- $$*"; "$$@" || failed="$$failed $$(basename $$1)"; }; \
@@ -58,6 +58,11 @@ format: setup ## rewrite the code the way `make check` wants it
 bench: setup ## measure, and write bench/RESULTS.md
 	@scripts/need git:git cc:build-essential
 	@$(BIN)/python -m bench $(ARGS)
+
+bench-agents: setup ## measure what Roost adds to real agents, and write bench/AGENTS.md; quietly: nothing else should run
+	@scripts/need unshare:util-linux ip:iproute2
+	@$(BIN)/python -m tests.agents.installed
+	@scripts/alone $(BIN)/python -m bench.agents $(ARGS)
 
 docs: setup ## render the pictures and the reference pages
 	@$(BIN)/python docs/build.py $(ARGS)

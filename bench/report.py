@@ -34,6 +34,14 @@ with `synchronous=FULL` on {filesystem}.
   count is remembered from the one before. Half of the sessions are their owner's alone: there is a row for who sees all
   and one for who sees the other half. Words that all have are one to three, short terms 1 to 3 characters.
 """
+AGENTS_METHOD: Final = """\
+Each real agent with the model of `make test-agents`, which answers at once, where there is no network. The same prompt
+goes, in turns, to a process of the agent that is driven directly over its protocol, and to one in a session of a hub
+without a sandbox, until a client in Python that follows the session has it. **Added** is the median of the differences
+of neighbours, with the least and the most of them in brackets; p99 is the difference of both sides' 99th percentiles.
+**Waking**: prompts to a session that sleeps; host and agent are started in that time. **Memory**: the host's process
+alone, driver included.
+"""
 
 
 def table(rows: Sequence[Row]) -> Table:
@@ -52,16 +60,27 @@ def write(folder: Path, rows: Sequence[Row], machine: dict[str, Any], sizes: Siz
     (folder / "results.json").write_text(as_json(rows, machine, sizes) + "\n", encoding="utf-8")
 
 
+def write_agents(folder: Path, rows: Sequence[Row], machine: dict[str, Any]) -> None:
+    """AGENTS.md."""
+    lines = [*_top("Real agents", "make bench-agents", rows, machine), "## How", "", AGENTS_METHOD]
+    (folder / "AGENTS.md").write_text("\n".join(lines), encoding="utf-8")
+
+
 def as_json(rows: Sequence[Row], machine: dict[str, Any], sizes: Sizes) -> str:
     found = [msgspec.to_builtins(row) | {"met": row.met} for row in rows]
     return json.dumps({"machine": machine, "sizes": msgspec.to_builtins(sizes), "rows": found}, indent=1)
 
 
 def _page(rows: Sequence[Row], machine: dict[str, Any], sizes: Sizes) -> str:
-    lines = [
-        "# Results",
+    how = METHOD.format(bytes=EVENT_BYTES, runs=sizes.runs, hosts=sizes.hosts, **machine)
+    return "\n".join([*_top("Results", "make bench", rows, machine), "## How", "", how])
+
+
+def _top(title: str, target: str, rows: Sequence[Row], machine: dict[str, Any]) -> list[str]:
+    return [
+        f"# {title}",
         "",
-        "Written by `make bench`. Ratios say more than the numbers, which are this machine's:",
+        f"Written by `{target}`. Ratios say more than the numbers, which are this machine's:",
         "{cores} cores ({cpu}), {memory_gib} GiB, {kernel}, Python {python}, {date}.".format_map(machine),
         _quiet(machine["load_before"]),
         "",
@@ -71,11 +90,7 @@ def _page(rows: Sequence[Row], machine: dict[str, Any], sizes: Sizes) -> str:
         "",
         *(f"- {row.what}: {row.note}" for row in rows if row.note),
         "",
-        "## How",
-        "",
-        METHOD.format(bytes=EVENT_BYTES, runs=sizes.runs, hosts=sizes.hosts, **machine),
     ]
-    return "\n".join(lines)
 
 
 def _quiet(load: float) -> str:

@@ -61,7 +61,8 @@ async def begin(session: AsyncSession, task: str, *kinds: str) -> int:
 
 
 async def answer(session: AsyncSession, reply: str, message: str | None = None) -> e.PermissionAsked:
-    await stands(session, lambda info: info.pending == 1, seconds=SECONDS)
+    info = await stands(session, lambda info: info.pending == 1 or info.run is UNSET, seconds=SECONDS)
+    assert info.pending, f"nothing is asked any more: {info.last_run}"
     (entry,) = await session.pending()
     await session.reply_to_permission(entry.request, reply, message=message)  # pyright: ignore[reportArgumentType]
     assert isinstance(entry.asked, e.PermissionAsked)
@@ -203,6 +204,7 @@ async def test_an_abort_leaves_no_process_of_the_run(client: AsyncClient, reposi
     seen = await begin(session, "TASK=slow", "text-delta")
     await session.abort()
     await until(session, "run-aborted", after=seen, seconds=SECONDS)
+    await session.send("TASK=nothing")  # one that did not obey soon enough has been killed, and is started again
     before = set(processes(session))
     seen = await begin(session, "TASK=wait")
     await allow(session, lambda: waits(session))
@@ -261,7 +263,9 @@ async def test_the_conversation_outlives_agent_host_hub_and_sleep(
     assert "blue" in (await session.send("TASK=recall")).text
     states = [state.taken_up for state in await bodies(session, e.AgentState) if state.taken_up is not UNSET]
     assert agent.can
-    assert states == ["new", *[TAKEN_UP[agent.can.wakes]] * 3]
+    assert states[0] == "new"
+    assert states[1:] == [TAKEN_UP[agent.can.wakes]] * len(states[1:])
+    assert len(states) in (4, 5), "also after the abort, if it did not obey soon enough"
 
 
 # --- what it tells of itself ---

@@ -2,11 +2,23 @@
 model, and to nobody else."""
 
 import json
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from subprocess import DEVNULL, PIPE
 from typing import Any, Final
 
+import anyio
 from msgspec import Struct
+
+from roost.installs.places import FOLDER
+from tests.agents.installed import CACHE, model_modules
+from tests.interop.coder.packages import node
+
+KEPT: Final = ("GIT_CONFIG", "HOME", "LANG", "LC_", "PATH", "PYTHON", "PYTEST", "ROOST_", "TERM", "TMPDIR")
+"""Beginnings of variables that a hub sees. Agents heed hundreds of others, of whoever runs the tests."""
+START_SECONDS: Final = 60
 
 
 class World(Struct, frozen=True):
@@ -97,9 +109,50 @@ def furnish(name: str, folder: Path, model: str) -> dict[str, str]:
     Codex would not make its links there."""
     home, temporary = folder / "home", folder / "tmp"
     made = WORLDS[name](model)
+    for each in (home, temporary):
+        each.mkdir(parents=True)
     for path, text in made.files.items():
         (home / path).parent.mkdir(parents=True, exist_ok=True)
         (home / path).write_text(text)
-    home.mkdir(exist_ok=True)
-    temporary.mkdir()
     return {"HOME": str(home), "TMPDIR": str(temporary), **made.env}
+
+
+def settle(agent: str, folder: Path, model: str) -> tuple[Path, Path]:
+    """A data folder in which the agents are installed, and a configuration with which this one works for a hub, whose
+    user has the home `folder / "home"`."""
+    data, config = folder / "data", folder / "config.toml"
+    data.mkdir(parents=True)
+    (data / FOLDER).symlink_to(CACHE)
+    given = ", ".join(f"{name} = {json.dumps(value)}" for name, value in furnish(agent, folder, model).items())
+    config.write_text(f"[agents.{agent}]\nenv = {{ {given} }}\nhosts = {json.dumps([model])}\n")
+    return data, config
+
+
+@contextmanager
+def environment_of(home: Path) -> Generator[None]:
+    """Of this process, and what it starts meanwhile: as of a user with this home, without what an agent would heed."""
+    before = dict(os.environ)
+    for name in before:
+        if not name.startswith(KEPT):
+            del os.environ[name]
+    os.environ["HOME"] = str(home)
+    try:
+        yield
+    finally:
+        os.environ.update(before)
+
+
+@asynccontextmanager
+async def fake_model() -> AsyncGenerator[str]:
+    """Its address."""
+    script, modules = Path(__file__).with_name("fake_model.mjs"), model_modules()
+    assert modules.exists(), "the fake model is not installed: run this by `make test-agents`"
+    command = [str(node()), str(script), str(modules)]
+    async with await anyio.open_process(command, stdin=DEVNULL, stdout=PIPE, stderr=None) as process:
+        assert process.stdout is not None
+        try:
+            with anyio.fail_after(START_SECONDS):
+                address = (await process.stdout.receive()).decode().strip()
+            yield address
+        finally:
+            process.kill()
