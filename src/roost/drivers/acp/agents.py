@@ -35,8 +35,9 @@ class Quirk(StrEnum):
 class AcpAgent(Struct, frozen=True, kw_only=True):
     """How to run one kind of agent. `credentials`: files it signs in with, relative to HOME; the first is there once it
     has been signed in, `keys` are variables that do instead; `login` is its command for that, `sign_in` says so.
-    `hosts`: where its models are. `install`: how to get it. `mode`: what it is set to if the session names none.
-    `tools`: Roost's own are offered to it."""
+    `configuration`: files it is set up with; `programs`: what else of its own it starts. `hosts`: where its models are,
+    and its sign-in is renewed. `install`: how to get it. `mode`: what it is set to if the session names none. `tools`:
+    Roost's own are offered to it."""
 
     name: str
     command: tuple[str, ...]
@@ -67,7 +68,7 @@ _ROWS: Final = (
         keys=("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"),
         login=("claude", "auth", "login"),
         sign_in="roost agents login claude, or set ANTHROPIC_API_KEY",
-        hosts=("api.anthropic.com",),
+        hosts=("api.anthropic.com", "console.anthropic.com", "platform.claude.com"),  # the last two renew its token
         install="roost agents install claude",
         can=AgentCan(
             wakes="resume",
@@ -86,7 +87,7 @@ _ROWS: Final = (
         keys=("OPENAI_API_KEY", "CODEX_API_KEY"),
         login=("codex", "login"),
         sign_in="roost agents login codex, or set OPENAI_API_KEY",
-        hosts=("api.openai.com", "chatgpt.com"),
+        hosts=("api.openai.com", "chatgpt.com", "auth.openai.com"),
         install="roost agents install codex",
         can=AgentCan(
             wakes="resume",
