@@ -51,6 +51,9 @@ ATTEMPTS = (
     "echo '* filter=evil' > {git}/info/attributes",
     "echo /evil > {git}/objects/info/alternates",
     "git --git-dir={git} symbolic-ref HEAD refs/heads/mine",
+    "echo /evil > {git}/commondir",
+    "mkdir -p {git}/modules/evil/hooks",
+    "touch {git}/config.worktree",
     "echo ../.. > {git}/worktrees/other/commondir",
     "echo ../evil > {git}/worktrees/mine/commondir",
 )

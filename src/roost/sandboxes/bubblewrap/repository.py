@@ -3,19 +3,22 @@
 Only what the log says of the workspace is believed: its own `.git` may say anything, an agent has written it."""
 
 from pathlib import Path
+from typing import Final
 
 from msgspec import UNSET
 
 from roost.model.events import WorkspaceSpec
 from roost.sandboxes.bubblewrap.walls import Walls
 
-OBEYED = ("config", "config.worktree", "hooks", "info", "objects/info", "HEAD", "index")
-"""Of a repository: what says what its git does, or where its own work tree stands. Read-only."""
-OBEYED_IN_FOLDER = ("config", "config.worktree", "hooks")
+COMMITTED: Final = ("objects", "refs", "logs")
+"""Of a repository, what commits of a worktree are written to. The rest is read-only: its configuration and hooks, its
+own `HEAD`, and what is not there yet: a new `commondir` would have its git obey another one."""
+OBEYED_IN_FOLDER: Final = ("config", "config.worktree", "hooks")
 
 
 def open_repository(walls: Walls, spec: WorkspaceSpec, workspace: Path) -> None:
-    """Blocks. A clone is the agent's own; of a folder its user's git obeys what it did before."""
+    """Blocks. A clone is the agent's own. In a folder's repository it must write, so there its configuration and hooks
+    alone are kept from it."""
     if spec.kind == "folder" and spec.path is not UNSET:
         _keep(walls, workspace / ".git", OBEYED_IN_FOLDER)
         _show_above(walls, workspace)
@@ -24,9 +27,12 @@ def open_repository(walls: Walls, spec: WorkspaceSpec, workspace: Path) -> None:
     common = _common(Path(spec.path) / ".git")
     if common is None:
         return
-    walls.write(common)
-    _keep(walls, common, OBEYED)
-    walls.read(common / "worktrees")
+    walls.read(common)
+    for name in COMMITTED:
+        if (common / name).is_dir():
+            walls.write(common / name)
+    (common / "objects" / "info").mkdir(exist_ok=True)  # or it could be made, with other places of objects in it
+    walls.read(common / "objects" / "info")
     if own := _own(common, workspace):
         walls.write(own)
         for name in ("commondir", "gitdir", "config.worktree"):
