@@ -156,14 +156,19 @@ async def test_a_deleted_session_leaves_no_home(hub: HubProcess, client: AsyncCl
     assert not place.exists()
 
 
-async def test_a_worktree_of_a_session_takes_commits(client: AsyncClient, tmp_path: Path) -> None:
+async def test_a_worktree_of_a_session_takes_commits_and_is_merged(client: AsyncClient, tmp_path: Path) -> None:
     who = ["git", "-c", "user.name=A", "-c", "user.email=a@b"]
     subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
     subprocess.run([*who, "commit", "--quiet", "--allow-empty", "-m", "first"], cwd=tmp_path, check=True)
     session = await client.create_session(workspace=str(tmp_path))
     await session.send(bash("echo x > file; git add file; " + " ".join(who) + " commit --quiet -m inside"))
-    diff = await session.diff()
-    assert [file.path for file in diff.files] == ["file"]
+    assert [file.path for file in (await session.diff()).files] == ["file"]
+    await session.send(bash("echo y > more"))
+    merged = await session.merge(message="the rest")
+    assert merged.changed and (tmp_path / "file").exists() and (tmp_path / "more").exists()
+    await session.send(bash("echo z > file"))
+    await session.discard(force=True)
+    assert (await session.shell("cat file; git status --porcelain")).stdout == "x\n"
 
 
 async def test_git_that_looks_at_an_agents_work_runs_what_that_says_inside_too(
