@@ -32,7 +32,7 @@ from roost.installs.places import Installs
 from roost.processes import COMMAND_MARK, HOST_MARK, marked, session_of
 from roost.testing import HubProcess, hub_process
 from tests.agents import installed
-from tests.agents.worlds import environment_of, fake_model, furnish, settle
+from tests.agents.worlds import KEPT, environment_of, fake_model, furnish, settle
 
 PROMPT: Final = "TASK=usage"
 """Answered with one word."""
@@ -153,7 +153,8 @@ async def _hub(agent: AcpAgent, folder: Path, data: Path, config: Path) -> Async
 async def _driven(agent: AcpAgent, folder: Path, model: str) -> AsyncGenerator[Direct]:
     found = Installs(installed.CACHE).find(agent.name)
     assert found, f"{agent.name} is not installed"
-    env = found.env({**os.environ, **agent.env, **furnish(agent.name, folder, model)})
+    ours = {name: value for name, value in os.environ.items() if name.startswith(KEPT)}
+    env = found.env({**ours, **agent.env, **furnish(agent.name, folder, model)})
     command = [str(found.bin / agent.command[0]), *agent.command[1:]]
     process = await anyio.open_process(command, cwd=folder, env=env, stdin=PIPE, stdout=PIPE, stderr=DEVNULL)
     async with process:

@@ -1,6 +1,8 @@
 """What a network leads to from inside: nothing, the model hosts alone, or everything."""
 
 import logging
+import socket
+import struct
 import subprocess
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -10,7 +12,7 @@ import pytest
 from anyio.abc import SocketAttribute, SocketStream
 
 from roost.model.sandbox import Needs
-from roost.sandboxes.bubblewrap.gate import MAX_HEAD_BYTES, PROXY_PORT, Gate, Passes
+from roost.sandboxes.bubblewrap.gate import MAX_HEAD_BYTES, PROXY_PORT, Gate, Passes, pass_on
 from tests.sandbox.conftest import Box, Boxed
 
 ASK = """
@@ -146,3 +148,22 @@ def test_a_host_of_the_loopback_is_a_door_and_nothing_for_the_proxy() -> None:
     passes = Passes(["http://127.0.0.1:4010/v1", "localhost:4011", "api.example.com"])
     assert passes.doors == {4010: "127.0.0.1", 4011: "localhost"}
     assert not passes.open("127.0.0.1", 4010) and passes.told() == "api.example.com"
+
+
+async def test_a_connection_that_is_reset_harms_no_other() -> None:
+    """An agent that is aborted drops its connection to the model: that was the end of its host."""
+    passed = anyio.Event()
+
+    async def serve(stream: SocketStream) -> None:
+        async with stream:
+            await pass_on(stream, stream)
+        passed.set()
+
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    async with listener, anyio.create_task_group() as tasks:
+        tasks.start_soon(listener.serve, serve)
+        with socket.create_connection(("127.0.0.1", listener.extra(SocketAttribute.local_port))) as peer:
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # closing it resets it
+        with anyio.fail_after(30):
+            await passed.wait()
+        tasks.cancel_scope.cancel()

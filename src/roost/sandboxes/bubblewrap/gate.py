@@ -231,13 +231,14 @@ async def _join(inner: ByteStream, host: str, port: int, *, greeting: bytes = b"
         if first:
             await outer.send(first)
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_pass_on, inner, outer)
-            tasks.start_soon(_pass_on, outer, inner)
+            tasks.start_soon(pass_on, inner, outer)
+            tasks.start_soon(pass_on, outer, inner)
 
 
-async def _pass_on(source: ByteReceiveStream, sink: ByteStream) -> None:
+async def pass_on(source: ByteReceiveStream, sink: ByteStream) -> None:
+    """To the end of either; whichever breaks, nobody else notices."""
     with suppress(anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
         async for data in source:
             await sink.send(data)
-    with suppress(OSError, anyio.BrokenResourceError, anyio.ClosedResourceError):
-        await sink.send_eof()
+    with suppress(OSError, RuntimeError, anyio.BrokenResourceError, anyio.ClosedResourceError):
+        await sink.send_eof()  # uvloop, of one that is closed already: RuntimeError
