@@ -35,9 +35,9 @@ test-fast: setup ## the same without the tests that start or kill processes
 
 test-long: setup ## the tests that take minutes
 	@scripts/need git:git tmux:tmux
-	@$(BIN)/python -m pytest -m long $(ARGS)
+	@$(BIN)/python -m pytest -m "long and not agents" $(ARGS)
 
-test-agents: setup ## real agents with a model that is not, where there is no network; installs them first; ALL=1: and slowly
+test-agents: setup ## real agents with a model that is not, where there is no network; installs them first; ALL=1: without a sandbox, too
 	@scripts/need unshare:util-linux ip:iproute2 bwrap:bubblewrap tmux:tmux
 	@$(BIN)/python -m tests.agents.installed
 	@scripts/alone $(BIN)/python -m pytest tests/agents -n $(WORKERS) -m "agents$(if $(ALL),, and not long)" $(ARGS)

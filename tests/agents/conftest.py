@@ -26,8 +26,8 @@ class ByAgent(LoadScopeScheduling):
     """The tests of one agent stay together, whatever file they are in. xdist's own groups do not, with pytest 9."""
 
     def _split_scope(self, nodeid: str) -> str:
-        case = nodeid.rpartition("[")[2].rstrip("]")
-        return case if case in AGENTS else nodeid.partition("::")[0]
+        named = set(nodeid.rpartition("[")[2].rstrip("]").split("-")) & AGENTS.keys()
+        return named.pop() if named else nodeid.partition("::")[0]
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -57,13 +57,22 @@ def agent(request: pytest.FixtureRequest) -> AcpAgent:
     return request.param
 
 
+@pytest.fixture(scope="module", params=["bubblewrap", pytest.param("none", marks=pytest.mark.long)])
+def sandbox(request: pytest.FixtureRequest) -> str:
+    """Sessions are in one, as people's are; and with `make test-agents ALL=1` all of it again without."""
+    return request.param
+
+
 @pytest.fixture(scope="module")
-async def hub(agent: AcpAgent, model: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[HubProcess]:
-    """Its sessions are in a sandbox, as people's are."""
+async def hub(
+    agent: AcpAgent, model: str, sandbox: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncGenerator[HubProcess]:
     folder = tmp_path_factory.mktemp(agent.name)
     data, config = settle(agent.name, folder, model)
+    if sandbox == "none":
+        config.write_text(config.read_text() + "insist = true\n")
     with environment_of(folder / "home"):
-        async with hub_process(data, config=config, agent=agent.name, sandbox="bubblewrap") as running:
+        async with hub_process(data, config=config, agent=agent.name, sandbox=sandbox) as running:
             yield running
 
 
