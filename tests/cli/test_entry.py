@@ -40,8 +40,9 @@ async def test_every_command_has_help_and_json(name: str, alone: Roost) -> None:
 
 def test_every_command_is_a_function_of_its_own_name_in_a_file_of_that_name() -> None:
     words = {name: name.replace("-", "_") + "_" * iskeyword(name) for name in COMMANDS}
+    shared = ("options", "terminal")  # files that all commands use
     assert {name: path for name, (path, _) in COMMANDS.items()} == {
-        name: f"roost.cli.{word}:{word}" for name, word in words.items()
+        name: f"roost.cli.{word}{'_' * (word in shared)}:{word}" for name, word in words.items()
     }
 
 
@@ -91,11 +92,21 @@ async def test_completion_without_a_hub_is_silent(alone: Roost) -> None:
     assert (done.out.strip(), done.err) == ("", "")
 
 
-@pytest.mark.parametrize("wrong", [["ls", "--bogus"], ["nope"], ["attach"], ["replay", "x", "--after", "many"]])
-async def test_a_wrong_command_line_is_a_usage_error(wrong: list[str], alone: Roost) -> None:
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        (["ls", "--bogus"], "--bogus"),
+        (["ls", "--activity", "asleep"], "'asleep' is not one of 'active', 'ready'"),
+        (["run", "--sandbox", "jail", "x"], "'--sandbox': 'jail' is not one of 'auto'"),
+        (["nope"], "nope"),
+        (["attach"], "SESSION"),
+        (["replay", "x", "--after", "many"], "valid integer"),
+    ],
+)
+async def test_a_wrong_command_line_is_a_usage_error(wrong: list[str], why: str, alone: Roost) -> None:
     told = await alone(*wrong)
     assert (told.code, told.out) == (codes.USAGE, "")
-    assert "--help" in told.err
+    assert "--help" in told.err and why in told.err
     assert "Traceback" not in told.err
     as_json = await alone(*wrong, "--json")
     assert (as_json.code, as_json.error["code"]) == (codes.USAGE, "usage")

@@ -207,6 +207,7 @@ async def test_show_says_how_a_session_stands(roost: Roost, client: AsyncClient)
     snapshot = (await roost("show", short(session), "--json")).json
     assert snapshot["record"]["session"] == session.id
     assert snapshot["seq"] == (await session.info()).seq
+    assert snapshot["info"]["activity"]["state"] == "ready"
 
 
 async def test_as_few_digits_as_are_unique_name_a_session(roost: Roost, client: AsyncClient) -> None:

@@ -161,6 +161,20 @@ def line(number: int, method: str, params: dict[str, Any]) -> bytes:
     return json.dumps({"jsonrpc": "2.0", "id": number, "method": method, "params": params}).encode() + b"\n"
 
 
+async def test_who_asks_and_says_no_more_is_told_all_that_was_asked(
+    hub: HubProcess, client: AsyncClient, tmp_path: Path
+) -> None:
+    session = await client.create_session(task="hello", workspace=str(tmp_path))
+    await until(session, "run-complete")
+    load = {"sessionId": session.id, "cwd": str(tmp_path), "mcpServers": []}
+    asked = line(0, "initialize", {"protocolVersion": 1}) + line(1, "session/load", load)
+    command = [sys.executable, "-m", "roost", "acp", "--data", str(hub.data)]
+    with anyio.fail_after(60):
+        said = [json.loads(each) for each in (await anyio.run_process(command, input=asked)).stdout.splitlines()]
+    texts = [each["params"]["update"]["content"]["text"] for each in said if "method" in each]
+    assert (texts, said[-1]["id"]) == (["hello", "hello"], 1), "its history, then the answer"
+
+
 async def test_the_stream_of_an_editor_goes_on_by_itself_when_the_hub_was_killed(
     one: Editor, hub: HubProcess, tmp_path: Path
 ) -> None:

@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 from msgspec import UNSET, to_builtins
 
+from roost.drivers import survey_agents
 from roost.drivers.acp.agents import AGENTS
 from roost.drivers.acp.finding import find
 from roost.drivers.acp.survey import survey
 from roost.installs.places import Installs
 from roost.model.agents import Agent
 from roost.model.errors import AgentNotInstalled
-from roost.settings import AgentSettings
+from roost.settings import AgentSettings, Settings
 
 SECRET = "sk-not-to-be-told"
 
@@ -103,3 +104,23 @@ def test_the_own_folder_comes_before_the_path_and_a_command_of_the_settings_befo
     found = surveyed(tmp_path, own)
     assert (found["pi"].where, found["pi"].path, found["pi"].outdated) == ("settings", str(other), False)
     assert (found["mine"].installed, found["mine"].install, found["mine"].logged_in) == (False, UNSET, UNSET)
+
+
+def test_an_agent_that_has_only_a_screen_is_told_too_and_each_with_its_drivers(home: Path, tmp_path: Path) -> None:
+    screen = program(tmp_path / "screen")
+    own = {
+        "mine": AgentSettings(terminal=(str(screen), "-i")),
+        "gone": AgentSettings(terminal=("nothing-there",)),
+        "both": AgentSettings(terminal=(str(screen),), command=(str(screen), "acp")),
+    }
+    told = survey_agents(Settings(data=str(tmp_path / "data"), agents=own, agent="gone"))
+    found = {agent.name: agent for agent in told}
+    assert {name: agent.drivers for name, agent in found.items() if name in own or name in ("scripted", "pi")} == {
+        "scripted": ("scripted",),
+        "pi": ("acp", "terminal"),
+        "both": ("acp", "terminal"),
+        "mine": ("terminal",),
+        "gone": ("terminal",),
+    }
+    assert (found["mine"].installed, found["mine"].where, found["mine"].path) == (True, "settings", str(screen))
+    assert (found["gone"].installed, found["gone"].default) == (False, True)

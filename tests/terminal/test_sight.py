@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from roost.cli.at_screen import Keys
+from roost.cli.terminal_ import Keys
 from roost.drivers.terminal.agents import AGENTS, TerminalAgent, terminal_agent
 from roost.drivers.terminal.first_run import prepare
 from roost.drivers.terminal.sight import (

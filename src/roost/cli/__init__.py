@@ -8,7 +8,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "run": ("roost.cli.run:run", "Run a task in a new session and show what happens."),
     "send": ("roost.cli.send:send", "Give a session more to do and show what happens."),
     "attach": ("roost.cli.attach:attach", "Show a session from its start, or from an event, and go on live."),
-    "terminal": ("roost.cli.at_screen:terminal", "Sit down at the screen of a session's agent."),
+    "terminal": ("roost.cli.terminal_:terminal", "Sit down at the screen of a session's agent."),
     "replay": ("roost.cli.replay:replay", "Print the events of a session, one a line."),
     "ls": ("roost.cli.ls:ls", "List sessions, newest first."),
     "watch": ("roost.cli.watch:watch", "Show what happens in all sessions, and who needs a person."),

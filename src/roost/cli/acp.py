@@ -23,8 +23,8 @@ def acp(
     data: Data = None,
 ) -> int:
     """For the settings of an editor (docs/howto/use-from-an-editor.md), not for people: it speaks JSON on its standard
-    input and output. Starts a hub in the background if none runs on this machine. When the editor goes, its sessions go
-    on, and are found again: here, in another editor, by `roost ls`."""
+    input and output, without --json, too. Starts a hub in the background if none runs on this machine. When the editor
+    goes, its sessions go on, and are found again: here, in another editor, by `roost ls`."""
     import logging
     import sys
 

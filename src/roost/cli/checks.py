@@ -8,12 +8,12 @@ import stat
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Final, Literal
 
 from msgspec import Struct
 
+from roost import __version__
 from roost.cli.config import read_settings, unknown_variables
 from roost.cli.hub import open_client
 from roost.cli.problems import ConfigInvalid
@@ -161,10 +161,9 @@ async def hub(url: str | None, data: Path | None, settings: Settings) -> AsyncGe
             yield _no_hub(url, settings, error)
             return
         where = client.address.url
-        ours = version("roost")
-        if health.version != ours:
+        if health.version != __version__:
             todo = "roost down, then roost up, so that both are the same"
-            yield warn("hub", f"{where} is version {health.version}, this is {ours}", todo)
+            yield warn("hub", f"{where} is version {health.version}, this is {__version__}", todo)
         elif not await client.ready():
             yield warn("hub", f"{where} answers, and is still taking up its sessions", "wait a moment")
         else:

@@ -114,7 +114,8 @@ def _usage(error: typer.TyperException, arguments: Sequence[str]) -> int:
     if type(error).__name__ == "NoArgsIsHelpError":
         print(error.format_message())
         return USAGE
-    tell(UsageWrong(error.format_message()), as_json=_wants_json(arguments), command=_called(arguments))
+    words = error.format_message().replace("Value error, ", "")  # of a library that Typer checks values with
+    tell(UsageWrong(words), as_json=_wants_json(arguments), command=_called(arguments))
     return USAGE
 
 

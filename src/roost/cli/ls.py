@@ -27,21 +27,24 @@ def _option(flag: str, meaning: str) -> typer.models.OptionInfo:
     return typer.Option(flag, metavar="TIME", help=meaning)
 
 
+def _choice(flag: str, known: tuple[str, ...], meaning: str) -> typer.models.OptionInfo:
+    def check(given: list[str] | None) -> list[str] | None:
+        for each in given or ():
+            if each not in known:
+                raise typer.BadParameter(f"{each!r} is not one of {', '.join(map(repr, known))}.")
+        return given
+
+    return typer.Option(flag, metavar="|".join(known), help=meaning, callback=check)
+
+
 Everything = Annotated[bool, typer.Option("--all", "-a", help="Archived and hidden ones too.")]
 Search = Annotated[
     str | None, typer.Option("--search", "-s", metavar="TEXT", help="With this in label, task or metadata.")
 ]
-Statuses = Annotated[
-    list[str] | None,
-    typer.Option("--status", metavar="|".join(STATUSES), help="Where it is in its life; repeats: any of them."),
-]
-Buckets = Annotated[
-    list[str] | None,
-    typer.Option("--bucket", metavar="|".join(BUCKETS), help="Where lists keep it; repeats: any of them."),
-]
+Statuses = Annotated[list[str] | None, _choice("--status", STATUSES, "Where it is in its life; repeats: any of them.")]
+Buckets = Annotated[list[str] | None, _choice("--bucket", BUCKETS, "Where lists keep it; repeats: any of them.")]
 Activities = Annotated[
-    list[str] | None,
-    typer.Option("--activity", metavar="|".join(ACTIVITIES), help="What its agent is at; repeats: any of them."),
+    list[str] | None, _choice("--activity", ACTIVITIES, "What its agent is at; repeats: any of them.")
 ]
 Tags = Annotated[list[str] | None, typer.Option("--tag", metavar="TAG", help="With this tag; repeats: all.")]
 Folder = Annotated[Path | None, typer.Option("--folder", metavar="FOLDER", help="In this project folder, or below it.")]

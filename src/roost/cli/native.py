@@ -51,7 +51,11 @@ async def _list(agent: str | None, folder: str | None, limit: int, as_json: bool
         found = await client.natives(agent=agent, folder=_absolute(folder), limit=limit)
     for each in found.natives:
         print_struct(each) if as_json else print(_line(each))
-    if found.total > len(found.natives) and not as_json:
+    if as_json:
+        return codes.OK
+    if not found.natives:
+        print("no agent has such a session of its own on the hub's machine")
+    if found.total > len(found.natives):
         print(f"{found.total - len(found.natives)} more: --limit")
     return codes.OK
 

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from msgspec import UNSET
+from msgspec import UNSET, structs
 
 from roost.cli import codes
 from roost.cli.options import Data, Json, OneSession, Url
@@ -27,7 +27,8 @@ SEEN: Final = {
 
 
 def show(session: OneSession, as_json: Json = False, url: Url = None, data: Data = None) -> int:
-    """State, workspace, runs, what waits for an answer and how to give it, todos, counts. With --json: the snapshot."""
+    """State, agent, workspace, runs, what waits for an answer and how to give it, todos, counts. With --json: the
+    snapshot, and in `info` the session as lists show it, what it is at included."""
     import anyio
 
     return anyio.run(_show, session, as_json, url, data)
@@ -40,11 +41,10 @@ async def _show(name: str, as_json: bool, url: Url, data: Data) -> int:
 
     async with open_client(url, data) as client:
         session = await find_session(client, name)
-        snapshot = await session.snapshot()
-        if as_json:
-            print_struct(snapshot)
-            return codes.OK
-        info = await session.info()
+        snapshot, info = await session.snapshot(), await session.info()
+    if as_json:
+        print_struct(structs.asdict(snapshot) | {"info": info})
+        return codes.OK
     for title, value in facts(info, snapshot):
         first, *rest = plain(value).splitlines() or [""]
         print(f"{STDOUT.style(f'{title:<10}', 'dim')} {first}")
@@ -113,9 +113,13 @@ def _beginning(info: "SessionInfo") -> Iterator[tuple[str, str]]:
 
 
 def _agent(info: "SessionInfo") -> str:
-    """Its model, if one was chosen; and its own session, if that was there before."""
+    """Its model, if one was chosen; its own session, if that was there before; how to sit down at its screen."""
+    from roost.model.ids import short_id
+
     was = f", its session {info.origin.id}" if info.origin else ""
-    return info.agent + (f", {info.model}" if info.model else "") + was
+    screen = info.driver == "terminal" or info.capabilities.get("terminal")
+    sit = f", on its own screen: roost terminal {short_id(info.session)}" if screen else ""
+    return info.agent + (f", {info.model}" if info.model else "") + was + sit
 
 
 def _told(info: "SessionInfo", record: "Record") -> Iterator[tuple[str, str]]:

@@ -1,7 +1,7 @@
 """What is said on the command line about a session's sandbox, and how what is in force is shown."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from msgspec import UNSET, UnsetType
@@ -9,12 +9,12 @@ from msgspec import UNSET, UnsetType
 if TYPE_CHECKING:
     from roost.model.sandbox import Enclosure, SandboxRequest
 
-Sandbox = Annotated[
-    str | None, typer.Option("--sandbox", help="What encloses the agent: auto, bubblewrap, or none. Else the hub's.")
-]
+Kind = Literal["auto", "bubblewrap", "none"]
+Reach = Literal["auto", "none", "model", "full"]
+Sandbox = Annotated[Kind | None, typer.Option("--sandbox", help="What encloses the agent. Else the hub's.")]
 Network = Annotated[
-    str | None,
-    typer.Option("--network", help="What is reached from inside: none, model (its model hosts alone), full; or auto."),
+    Reach | None,
+    typer.Option("--network", help="What is reached from inside. `model`: its model hosts alone. Else the hub's."),
 ]
 Memory = Annotated[str | None, typer.Option("--memory", help="Of everything inside together, as 2G; 0: any.")]
 Cpus = Annotated[float | None, typer.Option("--cpus", help="Cores for everything inside; 0: all.")]
@@ -22,7 +22,7 @@ Processes = Annotated[int | None, typer.Option("--processes", help="Inside at a 
 
 
 def sandbox_of(
-    kind: str | None, network: str | None, memory: str | None, cpus: float | None, processes: int | None
+    kind: Kind | None, network: Reach | None, memory: str | None, cpus: float | None, processes: int | None
 ) -> "SandboxRequest":
     """Raises: UsageWrong: something that is not there to choose."""
     import msgspec
@@ -38,7 +38,7 @@ def sandbox_of(
         request = msgspec.convert(given | size, SandboxRequest)
         request.settled()
     except (msgspec.ValidationError, InvalidBody) as error:
-        raise UsageWrong(f"--sandbox, --network and their limits: {error}") from None
+        raise UsageWrong(f"--memory, --cpus or --processes: {error}") from None
     return request
 
 

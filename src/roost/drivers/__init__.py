@@ -4,7 +4,10 @@ imported."""
 from collections.abc import Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
+from shutil import which
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from roost.drivers.acp.agents import AGENTS, acp_agent
 from roost.drivers.acp.needs import needs_of as needs_of
@@ -30,7 +33,21 @@ def agent_names(own: Iterable[str]) -> tuple[str, ...]:
 
 def survey_agents(settings: Settings) -> tuple[Agent, ...]:
     """What there is of each of them on this machine, for a hub with these settings. Blocks."""
-    return survey(settings.agents, Installs.of(Path(settings.data)), default=settings.agent)
+    own = settings.agents
+    told = {each.name: each for each in survey(own, Installs.of(Path(settings.data)), default=settings.agent)}
+    for name in own:
+        if name not in told and (row := terminal_agent(name, own[name])):
+            told[name] = _shown_only(row.name, row.command[0], default=name == settings.agent)
+    drivers = drivers_of(own)
+    return tuple(replace(agent, drivers=drivers[name]) for name, agent in told.items())
+
+
+def _shown_only(name: str, command: str, *, default: bool) -> Agent:
+    """An agent of the settings that has a screen, and speaks no protocol."""
+    path = which(command)
+    if path is None:
+        return Agent(name=name, default=default, installed=False)
+    return Agent(name=name, default=default, where="settings", path=path)
 
 
 def drivers_of(own: Mapping[str, AgentSettings]) -> dict[str, tuple[str, ...]]:

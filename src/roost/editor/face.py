@@ -89,7 +89,7 @@ class Face:
 
     async def tell(self, method: str, params: dict[str, Any]) -> None:
         with suppress(OSError):  # the editor has gone: nobody hears it
-            await self._connection.send_notification(method, params)
+            await self._pipe.send({"jsonrpc": "2.0", "method": method, "params": params})  # one that asks no more, too
 
     async def ask(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
         try:

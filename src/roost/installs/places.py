@@ -21,6 +21,7 @@ import msgspec
 from msgspec import Struct
 
 from roost.installs.pins import PINS, Pins
+from roost.model.errors import AgentNotInstalled
 
 FOLDER: Final = "agents"
 """In the data folder."""
@@ -91,3 +92,10 @@ class Installs:
 def node_name(version: str) -> str:
     """Of the folder of Node."""
     return f"node-{version}"
+
+
+def not_installed(agent: str, command: str, install: str) -> AgentNotInstalled:
+    """That this agent cannot be started, and what to do: `install` is the command that gets it, empty if none does."""
+    way = f"get it by `{install}`" if install else "there is no such command"
+    told = f"{agent} is not installed: `{command}` is not in the PATH; {way}"
+    return AgentNotInstalled(told, command=command, install=install)

@@ -26,7 +26,8 @@ class AgentCan(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Agent(Struct, frozen=True, kw_only=True):
-    """An agent that the hub can run; `default` is the one of sessions that name none.
+    """An agent that the hub can run; `default` is the one of sessions that name none. `drivers`: those that a session
+    may have it by, the first unless it names another.
 
     `where` it was found, and `path`: its command there; absent if it is not `installed`. `version`: of its
     package, if that can be seen without starting it. `outdated`: Roost would install another version.
@@ -36,6 +37,7 @@ class Agent(Struct, frozen=True, kw_only=True):
 
     name: str
     default: bool = False
+    drivers: tuple[str, ...] = ()
     installed: bool = True
     where: Where | UnsetType = UNSET
     path: str | UnsetType = UNSET

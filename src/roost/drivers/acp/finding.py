@@ -7,9 +7,8 @@ from shutil import which
 from msgspec import Struct
 
 from roost.drivers.acp.agents import AGENTS, AcpAgent
-from roost.installs.places import Installed, Installs
+from roost.installs.places import Installed, Installs, not_installed
 from roost.model.agents import Where
-from roost.model.errors import AgentNotInstalled
 
 
 class Found(Struct, frozen=True, kw_only=True):
@@ -33,15 +32,10 @@ def find(agent: AcpAgent, env: Mapping[str, str], installs: Installs | None) -> 
         given = installed.env(given)
     path = which(agent.command[0], path=given.get("PATH"))
     if path is None:
-        raise AgentNotInstalled(_told(agent), command=agent.command[0], install=agent.install)
+        raise not_installed(agent.name, agent.command[0], agent.install)
     where: Where = "settings" if not is_ours else "path"
     if installed is not None and Path(path).parent == installed.bin:
         where = "roost"
     else:
         installed = None
     return Found(where=where, command=(str(Path(path).absolute()), *agent.command[1:]), env=given, installed=installed)
-
-
-def _told(agent: AcpAgent) -> str:
-    way = f"get it by `{agent.install}`" if agent.install else "there is no such command"
-    return f"{agent.name} is not installed: `{agent.command[0]}` is not in the PATH; {way}"

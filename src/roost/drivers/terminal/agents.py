@@ -41,7 +41,7 @@ _ROWS: Final = (
         mode=("--permission-mode",),
         busy=(r"esc to interrupt",),
         asks=(r"^\W*❯ 1\. ",),
-        install="npm install -g @anthropic-ai/claude-code@2.1.328",
+        install="roost agents install claude",
     ),
     TerminalAgent(
         name="codex",
@@ -50,7 +50,7 @@ _ROWS: Final = (
         model=("--model",),
         busy=(r"esc to interrupt",),
         asks=(r"^\W*› 1\. ",),
-        install="npm install -g @openai/codex@0.169.0",
+        install="roost agents install codex",
     ),
     TerminalAgent(
         name="opencode",
@@ -61,7 +61,7 @@ _ROWS: Final = (
         mode=("--agent",),
         busy=(r"esc (again to )?interrupt",),
         asks=(r"Permission required",),
-        install="npm install -g opencode-ai@1.18.33",
+        install="roost agents install opencode",
     ),
     TerminalAgent(
         name="gemini",
@@ -71,7 +71,7 @@ _ROWS: Final = (
         mode=("--approval-mode",),
         busy=(r"esc to cancel",),
         asks=(r"^\W*● 1\. ",),
-        install="npm install -g @google/gemini-cli@0.61.0",
+        install="roost agents install gemini",
     ),
     TerminalAgent(
         name="pi",
@@ -80,7 +80,7 @@ _ROWS: Final = (
         resume=("--continue",),
         model=("--model",),
         busy=(r"Working\.\.\.", r"esc to interrupt"),
-        install="npm install -g @earendil-works/pi-coding-agent@0.87.1",
+        install="roost agents install pi",
         unattended="its tools run without a request",
     ),
 )

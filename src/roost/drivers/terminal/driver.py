@@ -20,9 +20,9 @@ from roost.drivers.terminal.reading import reader_of
 from roost.drivers.terminal.sight import READY_SECONDS, Look, Reader, State, still_typed, typeable
 from roost.drivers.terminal.telling import Telling
 from roost.drivers.terminal.tmux import Pane, Tmux
-from roost.installs.places import Installs
+from roost.installs.places import Installs, not_installed
 from roost.model import events as e
-from roost.model.errors import AgentGone, AgentNotInstalled, AgentUnattended, ScreenLost, StartFailed
+from roost.model.errors import AgentGone, AgentUnattended, ScreenLost, StartFailed
 from roost.model.screens import Shown
 from roost.ports import Home, Past, Turn, View
 from roost.processes import birth, born, descendants, kill_until_gone, living, now, with_descendants
@@ -171,10 +171,7 @@ class TerminalDriver:
             env = own.env(env)
         found = which(agent.command[0], path=env.get("PATH"))
         if found is None:
-            told = f"`{agent.command[0]}` is not in the PATH" + (
-                f"; get it by: {agent.install}" if agent.install else ""
-            )
-            raise AgentNotInstalled(f"{agent.name} is not installed: {told}", command=agent.command[0])
+            raise not_installed(agent.name, agent.command[0], agent.install)
         words = [found, *agent.command[1:]]
         for name in ("model", "mode"):
             option = getattr(agent, name)
