@@ -328,6 +328,7 @@ async def test_doctor_finds_what_is_wrong(alone: Roost) -> None:
     assert told["ok"] is False
     assert "git" in found["git", "fail"]["todo"]
     assert "apt-get install bubblewrap" in found["sandbox", "warn"]["todo"]
+    assert "apt-get install tmux" in found["screens", "warn"]["todo"]
     assert "ROOST_PROT" in found["environment", "warn"]["found"]
     assert "codesess_0123456789ab.3" in found["orphans", "warn"]["found"]
     assert found["spools", "warn"]["todo"]

@@ -59,7 +59,7 @@ async def check_all(url: str | None, data: Path | None) -> list[Check]:
 
 def check_machine(root: Path) -> Iterator[Check]:
     """What can be seen without the hub."""
-    yield from (python(), git(), sandbox(), *variables(), *data_folder(root))
+    yield from (python(), git(), sandbox(), screens(), *variables(), *data_folder(root))
     if root.is_dir():
         yield from (lock(root), store(root), orphans(root), spools(root))
 
@@ -90,6 +90,16 @@ def sandbox() -> Check:
         todo = "let the hub make control groups: docs/explanation/sandbox.md says how"
         return warn("sandbox", "bubblewrap, but no limits for all inside together", todo)
     return ok("sandbox", f"bubblewrap, with limits for {', '.join(found.limits)}")
+
+
+def screens() -> Check:
+    """Whether agents can have a screen of their own here."""
+    path = shutil.which("tmux")
+    if path is None:
+        todo = "apt-get install tmux, for `roost run --driver terminal`"
+        return warn("screens", "no tmux: no agent has a screen of its own", todo)
+    said = subprocess.run([path, "-V"], capture_output=True, text=True, check=False).stdout.strip()
+    return ok("screens", said or path)
 
 
 def variables() -> Iterator[Check]:
