@@ -172,6 +172,19 @@ async def test_a_branch_that_is_not_checked_out_is_merged_into(session: AsyncSes
     assert (repository / "file").read_text() == "one\ntwo\nthree\n"
 
 
+async def test_git_is_not_run_in_the_worktree_of_another_session(
+    client: AsyncClient, session: AsyncSession, repository: Path
+) -> None:
+    """What it obeys there, another agent has written."""
+    git(repository, "switch", "-q", "--detach")
+    other = await awake(client, workspace=repository)
+    assert (await other.shell("git checkout -q main")).exit_code == 0
+    await session.shell("echo new > other")
+    await commit(session)
+    with pytest.raises(MergeRefused, match="another session"):
+        await session.merge(into="main")
+
+
 async def test_what_is_not_committed_is_merged_only_with_a_message(session: AsyncSession, repository: Path) -> None:
     await session.put_file("new", "mine\n")
     with pytest.raises(WorkspaceDirty):

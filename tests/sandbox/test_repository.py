@@ -83,7 +83,21 @@ async def test_a_folders_own_repository_takes_commits_and_no_hooks(boxed: Boxed,
         assert code == 0, said
         assert (await box.run("echo evil > .git/hooks/post-commit"))[0] != 0
         assert (await box.run("git config core.hooksPath /tmp"))[0] != 0
+        assert (await box.run("mv .git other"))[0] != 0
     assert git("log", "-1", "--format=%s", cwd=repository) == "inside"
+
+
+async def test_a_worktree_that_its_user_made_stays_one_of_its_repository(
+    boxed: Boxed, repository: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "mine"
+    worktree(repository, root)
+    before = (root / ".git").read_text()
+    async with boxed(spec=WorkspaceSpec(kind="folder", path=str(root), root=str(root))) as box:
+        assert (await box.run("touch here"))[0] == 0
+        assert (await box.run("echo gitdir: evil > .git"))[0] != 0
+        assert (await box.run("mv .git other"))[0] != 0
+    assert (root / ".git").read_text() == before
 
 
 async def test_a_worktree_that_says_it_is_another_repository_opens_nothing(

@@ -70,6 +70,15 @@ async def test_nothing_of_the_hubs_environment_is_inherited(boxed: Boxed) -> Non
     assert {"MODEL_KEY", "GIVEN", "HOME", "TMPDIR", "PATH"} <= names
 
 
+async def test_what_programs_obey_as_they_start_is_obeyed_inside_alone(boxed: Boxed, tmp_path: Path) -> None:
+    """The walls are a program too: what its loader is told to load or to write, it would outside."""
+    written = tmp_path / "written"
+    async with boxed() as box:
+        _, said = await box.run("echo $LD_DEBUG_OUTPUT", {"LD_DEBUG": "files", "LD_DEBUG_OUTPUT": str(written)})
+    assert str(written) in said
+    assert not list(tmp_path.glob("written*"))
+
+
 async def test_links_that_lead_out_of_the_workspace_lead_nowhere(boxed: Boxed) -> None:
     async with boxed() as box:
         (box.workspace / "planted").symlink_to(box.data / "api_key")

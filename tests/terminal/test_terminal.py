@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import signal
+from pathlib import Path
 
 import anyio
 import pyte
@@ -175,6 +176,19 @@ async def test_an_agent_that_cannot_start_fails_its_session_with_its_words(clien
         end = await until(session, "run-error")
         assert isinstance(end.body, e.RunError)
         assert (end.body.error.code, words in end.body.error.message) == (code, True)
+
+
+async def test_the_screen_is_kept_by_our_tmux_whatever_the_agents_path_leads_to(
+    client: AsyncClient, tmp_path: Path
+) -> None:
+    """It runs outside of the sandbox, and folders of that path may be the agent's to write."""
+    for name in ("tmux", "env"):
+        planted = tmp_path / name
+        planted.write_text(f"#!/bin/sh\ntouch {tmp_path}/obeyed\nexit 1\n")
+        planted.chmod(0o755)
+    session = await opened(client, env={"PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    assert (await session.send("say hello")).text == "hello\n>"
+    assert not (tmp_path / "obeyed").exists()
 
 
 async def test_only_agents_that_have_a_screen_are_run_on_one(client: AsyncClient) -> None:

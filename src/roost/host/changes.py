@@ -77,7 +77,7 @@ async def merge(spec: WorkspaceSpec, folder: Path, asked: Merge) -> Merged:
         await run_git("commit", "--quiet", "-m", asked.message, cwd=folder, env=await _author(folder))
     merged = await _merged(folder, there, await run_git("rev-parse", "HEAD", cwd=folder), words)
     if merged != there:
-        await _move(repository, ref, there, merged)
+        await _move(repository, ref, there, merged, folder)
     return Merged(into=into, commit=merged, changed=merged != there)
 
 
@@ -212,10 +212,12 @@ async def _merged(
     return await run_git("commit-tree", tree, "-p", there, "-p", mine, "-m", words, cwd=folder, env=author)
 
 
-async def _move(repository: Path, ref: str, before: str, after: str) -> None:
+async def _move(repository: Path, ref: str, before: str, after: str, folder: Path) -> None:
     """Move a branch, with the folder where it is checked out. Raises: MergeRefused: somebody's changes are in the way,
-    or it has moved meanwhile."""
+    it has moved meanwhile, or its folder is another session's: what git obeys there, an agent has written."""
     place = await _checked_out(repository, ref)
+    if place is not None and await to_thread.run_sync(_anothers, place, folder):
+        raise MergeRefused("another session has checked that branch out: let it switch to another one first")
     try:
         if place is None:
             await run_git("update-ref", "-m", "roost: merge", ref, after, before, cwd=repository)
@@ -225,6 +227,12 @@ async def _move(repository: Path, ref: str, before: str, after: str) -> None:
             await run_git("merge", "--quiet", "--ff-only", after, cwd=place)
     except GitFailed as error:
         raise MergeRefused(f"the branch cannot be moved: {error.message}") from None
+
+
+def _anothers(place: Path, folder: Path) -> bool:
+    """Whether this is the worktree of another session than `folder` is. Blocks."""
+    place, folder = place.resolve(), folder.resolve()
+    return place != folder and place.parent == folder.parent
 
 
 async def _checked_out(repository: Path, ref: str) -> Path | None:

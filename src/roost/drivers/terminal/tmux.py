@@ -12,6 +12,7 @@ import signal
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from shutil import which
 from typing import Final
 
 import anyio
@@ -28,6 +29,7 @@ HISTORY_LINES: Final = 5000
 ANSWER_SECONDS: Final = 10.0
 """How long tmux may take for a command."""
 TMUX: Final = ("tmux", "-u", "-f", "/dev/null", "-S", "tmux")
+HINT: Final = "get it by: apt-get install tmux"
 TARGET: Final = "agent"
 """The name of its only session."""
 OPTIONS: Final = (
@@ -87,7 +89,10 @@ class Tmux:
     async def start(self, command: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> None:
         """A server that runs this, with exactly this environment. Raises: AgentNotInstalled: no tmux; StartFailed."""
         (self._home.folder / "tmux").unlink(missing_ok=True)  # of one that was killed
-        words: list[str] = [*TMUX, "start-server"]
+        found = which(TMUX[0])  # ours: what the agent's PATH leads to may be its own, and this runs outside
+        if found is None:
+            raise AgentNotInstalled(f"tmux is not installed; {HINT}", command="tmux")
+        words: list[str] = [found, *TMUX[1:], "start-server"]
         for option in OPTIONS:
             words += [";", "set-option", "-g", "-q", *shlex.split(option)]
         for table in KEY_TABLES:
@@ -97,8 +102,7 @@ class Tmux:
         try:
             code = await self._home.outlast(words, env=env)
         except OSError as error:
-            hint = "get it by: apt-get install tmux"
-            raise AgentNotInstalled(f"tmux cannot be started ({error.strerror}); {hint}", command="tmux") from None
+            raise AgentNotInstalled(f"tmux cannot be started ({error.strerror}); {HINT}", command="tmux") from None
         if code:
             raise StartFailed(f"tmux did not start (exit code {code}): roost logs")
         try:
@@ -245,7 +249,7 @@ async def lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 def _exec(command: Sequence[str]) -> str:
     """For the shell of the window: the agent takes its place, and does not know that it is in tmux."""
-    return "exec env -u TMUX -u TMUX_PANE " + shlex.join(command)
+    return "unset TMUX TMUX_PANE; exec " + shlex.join(command)
 
 
 def _quoted(word: str) -> str:

@@ -50,8 +50,12 @@ def _show_above(walls: Walls, workspace: Path) -> None:
 
 
 def _keep(walls: Walls, git: Path, names: tuple[str, ...]) -> None:
-    if not git.is_dir() or git.is_symlink():
+    if git.is_symlink():
         return
+    if not git.is_dir():  # of a worktree or a submodule: another would have its user's git obey another repository
+        walls.read(git)
+        return
+    walls.write(git)  # so that it cannot be exchanged for another
     if not (git / "hooks").is_symlink():
         (git / "hooks").mkdir(exist_ok=True)  # or one could be made there
     for name in names:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -38,6 +39,9 @@ CERTIFICATES: Final = (
 """The same, and what they name may be read."""
 PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 """Inherited where the network is the user's own."""
+OBEYED: Final = re.compile(r"LD_|GLIBC_|BASH_|(ENV|GCONV_PATH|LOCPATH|NLSPATH|TERMINFO|TERMINFO_DIRS)$")
+"""Names of variables that programs obey as they start: bubblewrap and what starts it are outside, and what such a
+variable names may lie in the workspace. They are set inside alone."""
 ADDRESS: Final = "_BASE_URL"
 """How names of variables end that say where a model is."""
 DEFAULT_PATH: Final = "/usr/local/bin:/usr/bin:/bin"
@@ -97,9 +101,12 @@ class BubblewrapSandbox:
         more = [word for path in own or () for word in ("--bind", str(path), str(path))]
         walls = (*walled(self._bwrap), *(self._shared() if own is None else ()), *self._walls, *more)
         entering = self._entering(env, lasts=lasts) if own is None else ()
-        wrapped = (self._bwrap, *walls, "--chdir", str(cwd), "--unsetenv", WALL_MARK, "--", *entering, *words)
+        whole = self._environment(env)
+        late = {name: whole.pop(name) for name in tuple(whole) if OBEYED.match(name)}
+        settings = [word for name, value in late.items() for word in ("--setenv", name, value)]
+        inner = ("--chdir", str(cwd), "--unsetenv", WALL_MARK, *settings, "--", *entering, *words)
         home = str(self._place / "home")
-        return Enclosed(command=(*self._joining(), *wrapped), env=self._environment(env), home=home)
+        return Enclosed(command=(*self._joining(), self._bwrap, *walls, *inner), env=whole, home=home)
 
     def _surround(self, workspace: Path) -> None:
         found = shutil.which("bwrap")
