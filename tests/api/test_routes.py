@@ -14,6 +14,7 @@ from roost.core.decisions import HUB, Decision
 from roost.core.hub import Hub
 from roost.core.session import Session
 from roost.model import events as e
+from roost.model.agents import Agent
 from roost.model.envelope import draft
 from roost.model.ids import RequestId
 from tests.api.served import Served, served
@@ -198,7 +199,9 @@ async def test_the_feed_is_paged_by_position(api: Served) -> None:
 
 
 async def test_agents_are_listed_and_a_session_without_one_says_so(api: Served) -> None:
-    assert (await api.http.get("/v1/agents")).json() == {"agents": [{"name": "scripted", "default": False}]}
+    api.hub.survey = lambda: (Agent(name="scripted", drivers=("scripted",)),)
+    told = {"name": "scripted", "default": False, "drivers": ["scripted"], "installed": True, "outdated": False}
+    assert (await api.http.get("/v1/agents")).json() == {"agents": [told]}
     refusal(await api.http.post("/v1/sessions", json={}), 400, "agent_not_configured")
     told = refusal(await api.http.post("/v1/sessions", json={"agent": "nobody"}), 400, "agent_unknown")
     assert told["known"] == ["scripted"]
