@@ -303,7 +303,7 @@ async def test_what_nobody_expected_is_told_without_details(api: Served, monkeyp
     def broken(_: Hub) -> None:
         raise ZeroDivisionError("agc_secret")
 
-    monkeypatch.setattr(Hub, "agents", broken)
+    monkeypatch.setattr(api.hub, "survey", lambda: broken(api.hub))
     answer = await api.http.get("/v1/agents")
     assert "secret" not in str(refusal(answer, 500, "internal"))
     monkeypatch.setattr(Hub, "authenticate", broken)
