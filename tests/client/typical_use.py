@@ -137,6 +137,19 @@ def steering(session: Session) -> list[str]:
     return [result.text, *info.tags]
 
 
+def the_agents_own(client: Client, session: Session) -> str:
+    for command in session.commands():
+        print(command.name, command.description)
+    session.start_command("review", "the last change", delivery="queue")
+    print(session.screen().text)
+    with session.terminal() as terminal:
+        terminal.write(b"y")
+        print(terminal.read())
+    for native in client.natives(agent="claude").natives:
+        client.import_native(native.agent, native.id)
+    return session.run_command("compact")
+
+
 def looping(session: Session) -> str:
     session.start_loop("all tests pass", max_iterations=5)
     session.pause_loop()

@@ -46,7 +46,7 @@ async def test_processes_that_cannot_be_killed_keep_the_next_host_away_and_the_h
         session = await api.live()
         session.linked = False
 
-        async def immortal(_: object) -> None:
+        async def immortal(_: object, *, screen: bool = True) -> None:
             raise StartFailed("it will not die")
 
         api.runtime.kill = immortal  # type: ignore[method-assign]

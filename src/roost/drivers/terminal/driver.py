@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from shutil import which
 from time import monotonic
@@ -44,6 +45,8 @@ ECHO_SECONDS: Final = 0.15
 SUBMIT_TRIES: Final = 4
 SUBMIT_SECONDS: Final = 1.0
 """So often the key is pressed again, if what was typed still stands in the input box after so long."""
+NOTED_SECONDS: Final = 5.0
+"""tmux knows of a killed agent well before that; without it, the agent would not be started again."""
 RETRY_SECONDS: Final = 3.0
 """An agent that ends so soon after it was told to take up its conversation has none."""
 
@@ -216,8 +219,12 @@ class TerminalDriver:
         def find() -> list[psutil.Process]:
             return with_descendants(living([psutil.Process(pane.pid)])) if psutil.pid_exists(pane.pid) else []
 
-        if pane.exit_code is None:
-            await to_thread.run_sync(kill_until_gone, find)
+        if pane.exit_code is not None:
+            return
+        await to_thread.run_sync(kill_until_gone, find)
+        with anyio.move_on_after(NOTED_SECONDS), suppress(ScreenLost):
+            while (await self._tmux.pane()).exit_code is None:  # noqa: ASYNC110  # tmux takes note of it when it does
+                await anyio.sleep(SOON_SECONDS)
 
     # --- a run ---
 
