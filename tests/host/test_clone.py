@@ -17,6 +17,7 @@ from roost.model.errors import MergeRefused, WorkspaceDirty, WorkspaceInvalid
 from roost.model.events import WorkspaceSpec, WorkspaceUpdated
 from roost.model.ids import SessionId
 from roost.model.workspace import Discard
+from roost.processes import living
 from tests.githttp import GitServer, git, git_server, make_served
 
 pytestmark = pytest.mark.process
@@ -57,7 +58,8 @@ def nothing_left(tmp_path: Path) -> bool:
 
 
 def gits() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children(recursive=True) if child.name().startswith("git")]
+    """Those that run; what an earlier test left uncollected does not."""
+    return living([child for child in psutil.Process().children(recursive=True) if child.name().startswith("git")])
 
 
 @pytest.mark.parametrize("base", [None, "main", "feature/x", "v1", "left", "refs/pull/7/head"])
