@@ -70,7 +70,7 @@ def test_help_loads_no_command_and_nothing_heavy() -> None:
     names = {line.rpartition("|")[2].strip() for line in loaded.splitlines()}
     assert "roost.cli.entry" in names
     assert names.isdisjoint({"anyio", "asyncio", "httpx", "rich", "roost.client", "roost.core", "ssl", "sqlite3"})
-    assert names.isdisjoint(target.partition(":")[0] for target in COMMANDS.values())
+    assert names.isdisjoint(target.partition(":")[0] for target, _ in COMMANDS.values())
 
 
 async def test_completion_knows_commands_options_and_sessions(roost: Roost) -> None:
