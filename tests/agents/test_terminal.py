@@ -32,12 +32,6 @@ def agent(request: pytest.FixtureRequest) -> AcpAgent:
     return request.param
 
 
-@pytest.fixture(scope="module")
-def sandbox() -> str:
-    """None: Claude Code and Codex do not yet answer on a screen inside of one."""
-    return "none"
-
-
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
     subprocess.run(["git", "init", "-q", tmp_path], check=True)

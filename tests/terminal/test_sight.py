@@ -8,7 +8,7 @@ import pytest
 
 from roost.cli.terminal_ import Keys
 from roost.drivers.terminal.agents import AGENTS, TerminalAgent, terminal_agent
-from roost.drivers.terminal.first_run import prepare
+from roost.drivers.terminal.first_run import MAX_FILE_BYTES, prepare
 from roost.drivers.terminal.sight import (
     QUIET_SECONDS,
     READY_SECONDS,
@@ -111,6 +111,34 @@ def test_codex_trusts_the_folder_it_is_started_in_unless_it_was_told_otherwise(t
     prepare("codex", Path("/yes"), env)
     levels = {name: each["trust_level"] for name, each in tomllib.loads(path.read_text())["projects"].items()}
     assert levels == {'/a "b"': "trusted", "/no": "untrusted", "/yes": "trusted"}
+
+
+def test_an_agent_with_a_home_of_its_own_has_its_answers_there_and_no_link_of_its_is_followed(tmp_path: Path) -> None:
+    users, own, elsewhere = tmp_path / "user", tmp_path / "own", tmp_path / "elsewhere"
+    for folder in (users, own, elsewhere):
+        folder.mkdir()
+    env = {"HOME": str(users)}
+    for agent in ("claude", "codex"):
+        prepare(agent, Path("/repo"), env, str(own))
+    assert json.loads((own / ".claude.json").read_text())["projects"]["/repo"] == {"hasTrustDialogAccepted": True}
+    assert "/repo" in tomllib.loads((own / ".codex/config.toml").read_text())["projects"]
+    assert list(users.iterdir()) == []
+    (own / ".codex/config.toml").unlink()
+    (own / ".codex").rmdir()
+    (own / ".codex").symlink_to(elsewhere)
+    (own / ".claude.json").unlink()
+    (own / ".claude.json").symlink_to(elsewhere / "file")
+    for agent in ("claude", "codex"):
+        prepare(agent, Path("/repo"), env, str(own))
+    assert list(elsewhere.iterdir()) == []
+
+
+@pytest.mark.parametrize("size", [MAX_FILE_BYTES, MAX_FILE_BYTES + 1])
+def test_answers_are_added_to_files_of_up_to_8_mib(tmp_path: Path, size: int) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text("# mine\n".ljust(size, "#"))
+    prepare("codex", Path("/repo"), {"CODEX_HOME": str(tmp_path)})
+    assert path.read_text().endswith('trust_level = "trusted"\n') == (size == MAX_FILE_BYTES)
 
 
 def test_ctrl_b_d_leaves_and_ctrl_b_twice_is_one() -> None:

@@ -183,8 +183,8 @@ class TerminalDriver:
         words += agent.resume if resumes else ()
         if not any((env | os.environ).get(name) for name in ("LC_ALL", "LC_CTYPE", "LANG")):
             env["LANG"] = "C.UTF-8"
-        await to_thread.run_sync(prepare, agent.name, self._workspace, env)
         enclosed = await self._home.enclose(words, cwd=self._workspace, env=env | {"COLORTERM": "truecolor"})
+        await to_thread.run_sync(prepare, agent.name, self._workspace, env, enclosed.home)
         return enclosed.command, enclosed.env
 
     async def _until_ready(self, resumes: bool) -> bool:
