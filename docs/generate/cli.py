@@ -7,6 +7,7 @@ from typing import Any, Final, Literal, get_args, get_origin
 from roost.cli import COMMANDS
 from roost.cli.codes import MEANINGS
 from roost.cli.entry import load
+from roost.cli.examples import EXAMPLES
 
 INTRO: Final = """# Commands
 
@@ -42,6 +43,8 @@ def _command(name: str) -> Iterator[str]:
     for param in (*arguments, *options):
         words = " ".join((param.help or "").split())
         yield f"| `{_name(param)}` | {words}{_default(param)} |"
+    yield ""
+    yield from (f"- `{typed}`" + (f": {why}" if why else "") for typed, why in EXAMPLES[name])
     yield ""
 
 

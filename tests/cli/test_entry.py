@@ -1,5 +1,7 @@
 """The table of commands, help, completion, errors and exit codes: what every command has in common."""
 
+import re
+import shlex
 import subprocess
 import sys
 from keyword import iskeyword
@@ -8,6 +10,7 @@ import pytest
 
 from roost.cli import COMMANDS, codes
 from roost.cli.entry import load
+from roost.cli.examples import EXAMPLES, lines
 from tests.cli.conftest import Roost
 
 HEAVY = ("httpx", "anyio", "rich", "litestar", "uvicorn", "msgspec", "roost.client", "roost.wiring", "roost.core.hub")
@@ -51,6 +54,16 @@ def test_help_and_completion_import_nothing_heavy() -> None:
         f"execute(['--help']); print('loaded', [name for name in {HEAVY} if name in sys.modules])"
     )
     assert loaded.splitlines()[-1] in ("loaded []", "loaded ['msgspec']")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_examples_that_it_understands(name: str) -> None:
+    for typed, _ in EXAMPLES[name]:
+        words = shlex.split(re.sub(r" [|<>] .*", "", typed))
+        assert words[:2] == ["roost", name]
+        load(name).make_context(name, words[2:], resilient_parsing=False)
+    assert max(map(len, lines(name))) <= 80, "an example stays on one line of a terminal"
+    assert set(EXAMPLES) == set(COMMANDS)
 
 
 @pytest.mark.parametrize("name", COMMANDS)

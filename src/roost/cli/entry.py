@@ -13,6 +13,7 @@ from typer.main import get_command
 
 from roost.cli import COMMANDS
 from roost.cli.codes import BROKEN_PIPE, DETACHED, ERROR, OK, USAGE
+from roost.cli.examples import lines as examples
 from roost.cli.terminal import mute_stdout
 
 EPILOG = "A session is named by its id, the 12 digits of it, or as few of the first as are unique."
@@ -54,7 +55,8 @@ def load(name: str) -> Any:
     called = getattr(import_module(module), function)
     app.command(name, cls=Command, help=f"{line}\n\n{cleandoc(called.__doc__ or '')}")(called)
     command = get_command(app)
-    command.epilog = EPILOG if any(param.name in ("session", "sessions") for param in command.params) else None
+    names_session = any(param.name in ("session", "sessions") for param in command.params)
+    command.epilog = "\n\n".join(["\b\nExamples:\n" + "\n".join(examples(name)), *([EPILOG] if names_session else [])])
     return command
 
 
