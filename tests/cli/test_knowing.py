@@ -55,7 +55,7 @@ async def test_ls_finds_by_words_tags_folder_status_and_owner(roost: Roost, make
     assert await listed(roost, *here, "--bucket", "history") == {"Straße one"}
     assert await listed(roost, *here, "--bucket", "history", "--bucket", "running") == {"Straße one", "two"}
     wrong = await roost("ls", "--bucket", "elsewhere", "--json")
-    assert (wrong.code, wrong.error["code"]) == (codes.ERROR, "invalid_request")
+    assert (wrong.code, wrong.error["code"]) == (codes.USAGE, "usage")
     counted = (await roost("ls", "--counts", "--json", *here)).json
     assert counted["total"] == 2
     assert counted["statuses"]["archived"] == 1
