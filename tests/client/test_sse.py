@@ -30,6 +30,7 @@ STREAMS = st.lists(st.one_of(LINES, NEWLINES, st.binary(max_size=6)), max_size=3
 @given(STREAMS, st.lists(st.integers(0, 400), max_size=40))
 @example(b"data: a\r\n\r\n", [8, 9, 10])
 @example(b"\xef\xbb\xbfdata: a\n\n", [1, 2])
+@example(b"id: 1\rx\n\n", [7])
 def test_any_chunking_gives_the_same_blocks(raw: bytes, places: list[int]) -> None:
     whole = parse(raw)
     assert parse(*cut(raw, places)) == whole

@@ -42,7 +42,7 @@ class SseParser:
             return []
         whole = bytes(self._buffer[:end])
         del self._buffer[:end]
-        self._after_cr = whole.endswith(b"\r")
+        self._after_cr = whole.endswith(b"\r") and not self._buffer
         return [block for line in whole.splitlines() if (block := self._line(line)) is not None]
 
     def _line(self, line: bytes) -> Block | None:
