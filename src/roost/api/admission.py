@@ -1,4 +1,5 @@
-"""Who may knock: the Host and Origin of a request, and the key it carries. Pure functions over its headers.
+"""Who may knock, and when: the Host and Origin of a request, and the key it carries, by its headers alone; and whether
+the hub takes anybody in now.
 
 Host is checked against DNS rebinding, where a foreign name is made to point here; Origin against pages of other sites
 that use a visitor's browser. A Host names no port that matters: ports may be forwarded, names may not.
@@ -10,7 +11,8 @@ from ipaddress import IPv6Address, ip_address
 from typing import Final, NamedTuple
 
 from roost.api.asgi import Scope, header_of, headers_of, query_of
-from roost.model.errors import HostRefused, OriginRefused
+from roost.core.hub import Hub
+from roost.model.errors import HostRefused, HubStopping, OriginRefused, Unavailable
 
 DEFAULT_PORTS: Final[dict[str, int]] = {"http": 80, "https": 443}
 _AUTHORITY: Final = re.compile(r"(?:(?P<name>[A-Za-z0-9._-]+)|\[(?P<v6>[0-9A-Fa-f:.]+)\])(?::(?P<port>[0-9]{1,5}))?")
@@ -35,6 +37,14 @@ def authority(text: str) -> Authority | None:
         return Authority(str(IPv6Address(v6)) if v6 else name.lower(), int(port) if port else None)
     except ValueError:
         return None
+
+
+def check_up(hub: Hub) -> None:
+    """Raises: HubStopping; Unavailable: it has not yet taken up its sessions."""
+    if hub.stopping.is_set():
+        raise HubStopping
+    if not hub.ready:
+        raise Unavailable("The hub is taking up its sessions; try again in a moment.")
 
 
 def check_host(scope: Scope, bound: str, allowed: Sequence[str]) -> Authority:

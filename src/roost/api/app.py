@@ -8,7 +8,7 @@ import msgspec
 
 from roost import __version__
 from roost.api import metrics
-from roost.api.admission import check_host, check_origin, key_of
+from roost.api.admission import check_host, check_origin, check_up, key_of
 from roost.api.asgi import Receive, Scope, Send, query_of, refuse_upgrade, respond
 from roost.api.coder.envelope import send_envelope
 from roost.api.entries import UNKNOWN, Entry
@@ -21,7 +21,7 @@ from roost.api.streams.socket import socket
 from roost.api.streams.terminal import terminal
 from roost.core.hub import Hub
 from roost.core.session import Session
-from roost.model.errors import Forbidden, HubStopping, MethodNotAllowed, RouteNotFound, SessionNotFound, Unavailable
+from roost.model.errors import Forbidden, MethodNotAllowed, RouteNotFound, SessionNotFound
 from roost.model.events import Principal
 from roost.model.info import Health
 from roost.settings import Settings
@@ -110,7 +110,7 @@ class App:
             if scope["path"] in ("/healthz", "/readyz"):
                 await self._health(scope, send)
                 return
-            self._check_ready()
+            check_up(self._hub)
             await (self.coder if _is_coders(scope) else self._authenticated)(scope, receive, send)
         except Exception as exc:  # noqa: BLE001  # nothing was sent yet: streams and the framework end their own errors
             await (send_envelope if _is_coders(scope) else send_problem)(send, error_of(exc, scope))
@@ -118,16 +118,9 @@ class App:
     async def _health(self, scope: Scope, send: Send) -> None:
         _check_method(scope, "GET", "HEAD")
         if scope["path"] == "/readyz":
-            self._check_ready()
+            check_up(self._hub)
         body = msgspec.json.encode(Health(status="ok", version=__version__))
         await respond(send, 200, [(b"content-type", b"application/json"), (b"cache-control", b"no-store")], body)
-
-    def _check_ready(self) -> None:
-        """Raises: HubStopping, Unavailable."""
-        if self._hub.stopping.is_set():
-            raise HubStopping
-        if not self._hub.ready:
-            raise Unavailable("The hub is taking up its sessions; try again in a moment.")
 
     async def _authenticated(self, scope: Scope, receive: Receive, send: Send) -> None:
         streaming = sse.wants_events(scope)

@@ -59,17 +59,10 @@ async def _run(
     url: Url,
     data: Data,
 ) -> int:
-    from roost.cli.following import follow, watch_of
+    from roost.cli.following import follow_accepted
     from roost.cli.hub import find_session, open_client
-    from roost.cli.terminal import print_struct
 
     async with open_client(url, data) as client:
         found = await find_session(client, session)
         accepted = await found.start_command(name, args, delivery=delivery)
-        if not detach:
-            return await follow(watch_of(found, as_json=as_json, stops=True), found.events_of(accepted))
-        if as_json:
-            print_struct(accepted)
-        else:
-            print(f"recorded as event {accepted.seq}; watch it: roost attach {session} --after {accepted.seq - 1}")
-    return codes.OK
+        return await follow_accepted(found, accepted, session, detach=detach, as_json=as_json)

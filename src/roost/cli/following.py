@@ -12,7 +12,7 @@ from msgspec import UNSET, Struct
 
 from roost.cli import codes
 from roost.cli.live import LiveView
-from roost.cli.terminal import STDERR, Progress, print_json_line, progress
+from roost.cli.terminal import STDERR, Progress, print_json_line, print_struct, progress
 from roost.client import AsyncSession
 from roost.model.envelope import Event, encode_event
 from roost.model.events import (
@@ -26,6 +26,7 @@ from roost.model.events import (
     ToolStart,
 )
 from roost.model.ids import short_id
+from roost.model.info import Accepted
 from roost.model.lifecycle import RunStatus
 
 GOODBYE_SECONDS: Final = 2.0
@@ -83,6 +84,19 @@ async def follow(watch: Watch, events: AsyncGenerator[Event]) -> int:
             async for _ in interrupts:
                 return await _abort(watch, interrupts)
     return codes.DETACHED
+
+
+async def follow_accepted(session: AsyncSession, accepted: Accepted, name: str, *, detach: bool, as_json: bool) -> int:
+    """Show the run of an input that was accepted; with `detach`, say where it stands. `name`: as it was typed."""
+    if not detach:
+        if accepted.run is UNSET and not as_json:
+            print(STDERR.style("a run is open; this one waits for its end", "dim"), file=sys.stderr, flush=True)
+        return await follow(watch_of(session, as_json=as_json, stops=True), session.events_of(accepted))
+    if as_json:
+        print_struct(accepted)
+    else:
+        print(f"recorded as event {accepted.seq}; watch it: roost attach {name} --after {accepted.seq - 1}")
+    return codes.OK
 
 
 async def _cancel_at_interrupt(interrupts: AsyncIterator[signal.Signals], scope: anyio.CancelScope) -> None:

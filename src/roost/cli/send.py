@@ -1,12 +1,10 @@
 """`roost send`: more to do for a session that exists."""
 
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from roost.cli import codes
 from roost.cli.options import Attach, Data, Json, OneSession, Url
 
 
@@ -44,22 +42,11 @@ async def _send(
     url: Url,
     data: Data,
 ) -> int:
-    from msgspec import UNSET
-
     from roost.cli.attaching import with_files
-    from roost.cli.following import follow, watch_of
+    from roost.cli.following import follow_accepted
     from roost.cli.hub import find_session, open_client
-    from roost.cli.terminal import STDERR, print_struct
 
     async with open_client(url, data) as client:
         session = await find_session(client, name)
         accepted = await session.start(await with_files(client, text, files), delivery=delivery)
-        if not detach:
-            if accepted.run is UNSET and not as_json:
-                print(STDERR.style("a run is open; this one waits for its end", "dim"), file=sys.stderr, flush=True)
-            return await follow(watch_of(session, as_json=as_json, stops=True), session.events_of(accepted))
-        if as_json:
-            print_struct(accepted)
-        else:
-            print(f"recorded as event {accepted.seq}; watch it: roost attach {name} --after {accepted.seq - 1}")
-    return codes.OK
+        return await follow_accepted(session, accepted, name, detach=detach, as_json=as_json)

@@ -5,6 +5,7 @@ The upgrade is always accepted, for their clients read close codes and no HTTP s
 
 from typing import Final, cast
 
+from roost.api.admission import check_up
 from roost.api.asgi import Receive, Scope, Send, query_of
 from roost.api.coder.connection import Connection, key_in_a_frame
 from roost.api.coder.frames import Role
@@ -15,7 +16,7 @@ from roost.api.coder.watcher import Watcher
 from roost.api.problems import error_of
 from roost.api.streams.running import Streams
 from roost.core.hub import Hub
-from roost.model.errors import HubStopping, InvalidRequest, RoostError, Unavailable
+from roost.model.errors import InvalidRequest, RoostError
 
 LEAD: Final = "lead"
 WATCHERS: Final = frozenset(("observer", "controller"))
@@ -37,7 +38,7 @@ async def socket(hub: Hub, streams: Streams, lives: Lives, scope: Scope, receive
 async def _served(connection: Connection, streams: Streams, lives: Lives) -> RoostError | None:
     """Why it has ended. Raises: whatever is wrong with who asks, and with what is asked."""
     hub, scope = connection.hub, connection.scope
-    _check_up(hub)
+    check_up(hub)
     key = key_of(scope, in_query=True) or await key_in_a_frame(connection.receive)
     by = await hub.authenticate(key)
     scope["state"] = {"by": by}
@@ -50,11 +51,3 @@ async def _served(connection: Connection, streams: Streams, lives: Lives) -> Roo
         raise InvalidRequest("sessionId: an observer or controller names its session")
     session = await hub.admit(named, by, act=role != "observer")
     return await Watcher(connection, session, by, key, cast(Role, role)).run(streams, lives)
-
-
-def _check_up(hub: Hub) -> None:
-    """Raises: HubStopping, Unavailable."""
-    if hub.stopping.is_set():
-        raise HubStopping
-    if not hub.ready:
-        raise Unavailable("The hub is taking up its sessions; try again in a moment.")

@@ -15,7 +15,7 @@ import msgspec
 from anyio import CancelScope
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
-from roost.api.admission import key_of
+from roost.api.admission import check_up, key_of
 from roost.api.asgi import Receive, Scope, Send, query_of
 from roost.api.call import checked_key
 from roost.api.cursors import MAX_CURSOR, cursor
@@ -34,7 +34,6 @@ from roost.model.errors import (
     InvalidCursor,
     RoostError,
     SessionNotFound,
-    Unavailable,
 )  # fmt: skip
 from roost.model.events import Principal
 from roost.model.ids import Seq
@@ -122,10 +121,7 @@ async def socket(hub: Hub, streams: Streams, session: str, scope: Scope, receive
 
 async def _open(hub: Hub, session: str, scope: Scope, send: Send) -> "_Socket":
     """Raises: HubStopping, Unavailable, Unauthorized, SessionNotFound, InvalidCursor, CursorAhead, CursorTrimmed."""
-    if hub.stopping.is_set():
-        raise HubStopping
-    if not hub.ready:
-        raise Unavailable("The hub is taking up its sessions; try again in a moment.")
+    check_up(hub)
     key = key_of(scope, in_query=True)
     by = await hub.authenticate(key)
     scope["state"] = {"by": by}

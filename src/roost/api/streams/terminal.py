@@ -13,7 +13,7 @@ import anyio
 import msgspec
 from msgspec import Struct
 
-from roost.api.admission import key_of
+from roost.api.admission import check_up, key_of
 from roost.api.asgi import Message, Receive, Scope, Send, query_of
 from roost.api.problems import error_of
 from roost.api.streams.running import SOCKET_BEAT, Streams
@@ -26,7 +26,6 @@ from roost.core.terminals import Terminal
 from roost.model.errors import (
     BodyTooLarge,
     Forbidden,
-    HubStopping,
     InvalidBody,
     InvalidRequest,
     RoostError,
@@ -84,10 +83,7 @@ async def terminal(hub: Hub, streams: Streams, session: str, scope: Scope, recei
 
 async def _open(hub: Hub, session: str, scope: Scope, receive: Receive, send: Send) -> "_Terminal":
     """Raises: HubStopping, Unavailable, Unauthorized, SessionNotFound, InvalidRequest."""
-    if hub.stopping.is_set():
-        raise HubStopping
-    if not hub.ready:
-        raise Unavailable("The hub is taking up its sessions; try again in a moment.")
+    check_up(hub)
     key = key_of(scope, in_query=True)
     by = await hub.authenticate(key)
     scope["state"] = {"by": by}
