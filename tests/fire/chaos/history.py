@@ -1,4 +1,4 @@
-"""What everybody did and saw, in the order of one clock: the only thing that passes from the workload to the checker."""
+"""What everybody did and saw, in the order of one clock: all that passes from the workload to the checker."""
 
 from collections.abc import Iterator
 from pathlib import Path
