@@ -1,4 +1,17 @@
-"""What everybody did and saw, in the order of one clock: all that passes from the workload to the checker."""
+"""What everybody did and saw, in the order of one clock: all that passes from the workload to the checker.
+
+What the workload puts into the log, so that it is found again:
+
+- Each body of a played host has a field `"produced": "EPOCH:SEQ"` of its own, SEQ its producer_seq. The epoch of one that
+  was answered `ok` is in the log, once, in that order; a body that came too late is the `raw` of a `native`.
+- `send`, `steer`, `queue` have their mark in a text part of the input; if that was queued, in `queued` and in `run-start`.
+- `label` has it as the label. All other kinds have none: `answer` is known by its target, the request; `abort` by the run;
+  `rule` (target: the permission of the rule), `pause`, `resume`, `shell` change nothing that is seen once.
+- A scripted agent says numbered deltas: of a run that is complete all of them, as its `run-start` asks for.
+
+Several processes write one history. One that was killed leaves operations without an answer, and observers without
+`Detached`; who comes after it has other names.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,8 +40,8 @@ class Invoked(Record, frozen=True, kw_only=True):
     kind: str
     """`send`, `steer`, `queue`, `answer`, `abort`, `pause`, `append`, `shell`, ..."""
     mark: str = ""
-    """A text that is in the event which this operation causes, and in no other. For `append`: `EPOCH:FIRST-LAST`, the
-    producer seqs of the batch."""
+    """A text that is in what this operation causes, and in nothing else. For `append`: `EPOCH:FIRST-LAST`, the producer
+    seqs of the batch."""
     target: str = ""
     """What it is about: the decision answered, the run aborted."""
 
@@ -54,7 +67,7 @@ class Attached(Record, frozen=True, kw_only=True):
 
 
 class Seen(Record, frozen=True, kw_only=True):
-    """An observer got an event. In the Coder view `seq` is the id of that wire."""
+    """An observer got an event. In the Coder view `seq` is the id of that wire: rising, with gaps."""
 
     who: str
     session: str
@@ -109,17 +122,21 @@ class Left(Record, frozen=True, kw_only=True):
     what: str
 
 
+OPS_OF_ONE = 1_000_000
+"""Operations of one process have numbers below that of the next."""
+
 Entry = Invoked | Answered | Attached | Seen | Detached | Fault | Logged | Rested | Left
 
 
 class History:
     """Appends to a file of JSON lines, at once: a killed workload leaves what it had."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, writer: int = 0) -> None:
+        """`writer`: another one for each process of one history."""
         self.path = path
         self._file = path.open("ab", buffering=0)
         self._encode = msgspec.json.Encoder().encode
-        self._ops = 0
+        self._ops = writer * OPS_OF_ONE
 
     def add(self, entry: Entry) -> None:
         self._file.write(self._encode(entry) + b"\n")
