@@ -2,11 +2,12 @@
 
 What the workload puts into the log, so that it is found again:
 
-- Each body of a played host has a field `"produced": "EPOCH:SEQ"` of its own, SEQ its producer_seq. The epoch of one that
-  was answered `ok` is in the log, once, in that order; a body that came too late is the `raw` of a `native`.
-- `send`, `steer`, `queue` have their mark in a text part of the input; if that was queued, in `queued` and in `run-start`.
-- `label` has it as the label. All other kinds have none: `answer` is known by its target, the request; `abort` by the run;
-  `rule` (target: the permission of the rule), `pause`, `resume`, `shell` change nothing that is seen once.
+- Each body of a played host has a field `"produced": "EPOCH:SEQ"` of its own, SEQ its producer_seq. What was answered
+  `ok` is in the log, each event once, in that order; a body that came too late is the `raw` of a `native`.
+- `send`, `steer`, `queue` have their mark in a text part of the input; of a queued one it is in `queued` and in
+  `run-start`.
+- `label` has it as the label. All other kinds have none: `answer` is known by its target, the request; `abort` by the
+  run; `rule` (target: the permission of the rule), `pause`, `resume`, `shell` change nothing that is seen once.
 - A scripted agent says numbered deltas: of a run that is complete all of them, as its `run-start` asks for.
 
 Several processes write one history. One that was killed leaves operations without an answer, and observers without
