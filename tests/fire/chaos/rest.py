@@ -1,0 +1,99 @@
+"""The end of a round: everything is healed, nobody acts, all comes to rest; then it is read what there is, and looked
+for what is left."""
+
+from pathlib import Path
+
+from msgspec import UNSET
+
+from roost.client import AsyncClient, AsyncSession
+from roost.client.runs import is_idle
+from roost.model.envelope import Event, encode_event
+from roost.model.info import SessionInfo
+from tests.fire.chaos.field import Field
+from tests.fire.chaos.history import Left, Logged, Rested
+from tests.fire.chaos.observers import digest
+from tests.fire.chaos.people import Person
+from tests.fire.processes import eventually, listening
+from tests.fire.watch import whole_log
+
+REST_SECONDS = 60.0
+GONE_SECONDS = 15.0
+LEFT_OVER = ("hub.json", "spool/*", "**/*.new")
+"""Files of a data folder that no hub and no host needs any more once all have gone in peace."""
+
+
+async def come_to_rest(field: Field) -> None:
+    """Returns when every session is idle or asleep and nothing waits for anybody, or when that took too long."""
+    async with AsyncClient(field.proxy.url, field.key) as client:
+        healer = Person("healer", client, list(field.sessions), field.history, field.random, patient=True)
+
+        async def at_rest() -> bool:
+            for one in await client.pending():
+                await healer.answer(client.session(one.session), one.request)
+            return all([rests(await client.session(session).info()) for session in field.sessions])
+
+        try:
+            await eventually(at_rest, seconds=REST_SECONDS)
+        except AssertionError:
+            return  # the history tells it
+
+
+def rests(info: SessionInfo) -> bool:
+    return is_idle(info) and not info.pending
+
+
+async def read_all(field: Field) -> dict[str, int]:
+    """Every log, and how every session is. Returns the last seq of each."""
+    heads: dict[str, int] = {}
+    async with AsyncClient(field.proxy.url, field.key) as client:
+        for session in field.sessions:
+            handle = client.session(session)
+            info = await handle.info()
+            log = await whole_log(handle)
+            heads[session] = len(log)
+            for event in log:
+                field.history.add(_logged(session, event))
+            field.history.add(await _rested(handle, info))
+    return heads
+
+
+def _logged(session: str, event: Event) -> Logged:
+    run = "" if event.run is UNSET else event.run
+    return Logged(session=session, seq=event.seq, body=event.raw, run=run, digest=digest(encode_event(event)))
+
+
+async def _rested(session: AsyncSession, info: SessionInfo) -> Rested:
+    pending = tuple(str(one.request) for one in await session.pending()) if info.pending else ()
+    return Rested(
+        session=session.id, phase=info.phase, is_busy=not is_idle(info), pending=pending, epoch=info.epoch
+    )  # fmt: skip
+
+
+async def look_for_left(field: Field) -> None:
+    """After the hub has been shut down as users do it."""
+    for pattern in LEFT_OVER:
+        for path in sorted(field.hub.seen.glob(pattern)):
+            field.history.add(Left(kind="file", what=str(path.relative_to(field.hub.seen))))
+    mounts = [line.split()[1] for line in _mounts(field) if str(field.hub.data) in line]
+    for mount in mounts:
+        field.history.add(Left(kind="mount", what=mount))
+
+
+def _mounts(field: Field) -> list[str]:
+    """As the hub sees them."""
+    return Path(*field.disk.seen.parts[:3], "mounts").read_text().splitlines()
+
+
+async def look_for_survivors(field: Field) -> None:
+    """After its disk is gone too."""
+
+    def none_left() -> bool:
+        return not field.fire.left()
+
+    try:
+        await eventually(none_left, seconds=GONE_SECONDS)
+    except AssertionError:
+        for found in field.fire.left():
+            field.history.add(Left(kind="process", what=str(found)))
+    for port in sorted(listening().keys() & {field.proxy.port, *field.hub.ports}):
+        field.history.add(Left(kind="port", what=str(port)))
