@@ -63,11 +63,7 @@ class Field:
                 starved = self._starved
                 lacking = self._starving > 0
                 try:
-                    import time
-
-                    t = time.time()
                     await self.hub.start()
-                    print("start", round(time.time() - t, 2))
                     self.proxy.target = self.hub.port
                     return
                 except (StartFailed, OSError) as error:
