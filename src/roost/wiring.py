@@ -1,6 +1,7 @@
 """The only module that names concrete classes: a hub from its settings, a host from its ticket.
 
 `python -m roost.wiring host FD [AGENT]` is a host; with AGENT it imports what it may need before it waits for a ticket.
+`hatchery` instead of `host`: the process that such hosts are forked from.
 What only a hub needs is imported where a hub is made: hosts start fast.
 """
 
@@ -257,24 +258,40 @@ def mark_children(ticket: Ticket) -> None:
 
 def main(arguments: list[str]) -> int:
     match arguments:
-        case ["host", descriptor, *waits]:
+        case ["host" | "hatchery" as role, descriptor, *waits]:
             os.closerange(int(descriptor) + 1, os.sysconf("SC_OPEN_MAX"))  # whatever a hub's event loop let through
-            import anyio
-
             logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
             for agent in waits:
                 warm_up(agent)
-            ticket = read_ticket(int(descriptor))
-            if ticket is None:
-                return 0
-            if waits:
-                log_to(ticket)
-            mark_children(ticket)
-            os.chdir(ticket.data)
-            return anyio.run(host_from_ticket, ticket, backend_options={"use_uvloop": sys.platform != "win32"})
+            if role == "hatchery":
+                bring_forth(int(descriptor))
+            return host_from(int(descriptor), waited=bool(waits))
         case _:
-            sys.stderr.write("usage: python -m roost.wiring host FD [AGENT]\n")
+            sys.stderr.write("usage: python -m roost.wiring host|hatchery FD [AGENT]\n")
             return 2
+
+
+def bring_forth(control: int) -> None:
+    """Returns in each new host."""
+    from socket import socket
+
+    from roost.runtimes.process.hatchery import brood
+
+    brood(socket(fileno=control))
+
+
+def host_from(descriptor: int, *, waited: bool) -> int:
+    """Be the host whose ticket comes by the descriptor; the exit code."""
+    import anyio
+
+    ticket = read_ticket(descriptor)
+    if ticket is None:
+        return 0
+    if waited:
+        log_to(ticket)
+    mark_children(ticket)
+    os.chdir(ticket.data)
+    return anyio.run(host_from_ticket, ticket, backend_options={"use_uvloop": sys.platform != "win32"})
 
 
 if __name__ == "__main__":

@@ -106,6 +106,31 @@ async def test_a_waiting_host_that_is_killed_is_replaced(warm: HubProcess) -> No
         assert await host_of(await client.create_session()) == second
 
 
+async def test_hosts_are_forked_from_one_process_and_outlive_it_and_their_hub(warm: HubProcess) -> None:
+    hatchery = psutil.Process(await one_waits(warm.data)).ppid()
+    async with warm.client() as client:
+        sessions = [await client.create_session() for _ in range(3)]
+        pids = [await host_of(session) for session in sessions]
+        assert {psutil.Process(pid).ppid() for pid in pids} == {hatchery}
+        assert [os.getsid(pid) for pid in pids] == pids
+        await warm.kill()
+        await comes_true(lambda: birth(hatchery) is None)
+        await warm.start()
+        assert [(await session.send("hello")).text for session in sessions] == ["hello"] * 3
+        assert [birth(pid) is not None for pid in pids] == [True] * 3
+
+
+async def test_a_process_that_hosts_are_forked_from_is_replaced_when_it_was_killed(warm: HubProcess) -> None:
+    first = await one_waits(warm.data)
+    hatchery = psutil.Process(first).ppid()
+    os.kill(hatchery, signal.SIGKILL)
+    async with warm.client() as client:
+        assert await host_of(await client.create_session()) == first
+        second = await one_waits(warm.data, but=frozenset({first}))
+        assert await host_of(await client.create_session()) == second
+        assert psutil.Process(second).ppid() not in (hatchery, warm.pid)
+
+
 @pytest.mark.parametrize("end", ["kill", "terminate"])
 async def test_waiting_hosts_go_with_their_hub_however_it_goes(warm: HubProcess, end: str) -> None:
     await one_waits(warm.data)

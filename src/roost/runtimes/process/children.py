@@ -1,4 +1,4 @@
-"""Children of the hub: collected when they end, so that they leave no zombie."""
+"""Processes that the hub has had started. Its own children are collected when they end, and leave no zombie."""
 
 import asyncio
 import os
@@ -7,11 +7,16 @@ from contextlib import suppress
 
 
 def reap(pid: int, ended: Callable[[], None] = lambda: None) -> None:
-    """Collect this child when it ends, then call `ended`; without a pidfd the next start of a hub collects it."""
+    """Collect this process when it ends, if it is our child, then call `ended`; without a pidfd the next start of a hub
+    collects it."""
     if not hasattr(os, "pidfd_open"):
         return
     loop = asyncio.get_running_loop()
-    descriptor = os.pidfd_open(pid)
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:  # somebody else's child, and gone already
+        loop.call_soon(ended)
+        return
 
     def collect() -> None:
         loop.remove_reader(descriptor)

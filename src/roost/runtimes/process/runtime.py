@@ -7,6 +7,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+import anyio
 import msgspec
 import psutil
 from anyio import to_thread
@@ -30,9 +31,8 @@ from roost.processes import (
     with_descendants,
 )
 from roost.runtimes.process.children import reap
+from roost.runtimes.process.hatchery import AVAILABLE, TICKET, Hatchery
 from roost.runtimes.process.warm import WarmHost, WarmHosts
-
-_TICKET_DESCRIPTOR = 3
 
 
 class HostNote(Struct, frozen=True, kw_only=True):
@@ -50,16 +50,35 @@ class ProcessRuntime:
         """`warm`: so many hosts wait for their session while `keep_warm` runs, with the driver of `agent` imported."""
         self._data = data.absolute()
         self._hosts = self._data / "hosts"
-        self._warm = WarmHosts(warm, lambda descriptor: self._spawn(descriptor, "warm", agent or ""))
+        self._agent = agent or ""
+        self._hatchery = Hatchery(lambda control: self._spawn(control, "hatchery", "hatchery", self._agent))
+        self._warm = WarmHosts(warm, self._spawn_warm)
 
     async def keep_warm(self) -> None:
         """Until cancelled."""
-        await self._warm.keep()
+        try:
+            await self._warm.keep()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await to_thread.run_sync(self._hatchery.close)
 
     async def start(self, ticket: Ticket) -> None:
         while (host := self._warm.take()) is not None:
             if await to_thread.run_sync(self._assign, ticket, host):
                 return
+        if not (self._hatchery.ready and await self._hatched(ticket)):
+            await self._started(ticket)
+
+    async def _hatched(self, ticket: Ticket) -> bool:
+        """Start a host without its imports; False: there is none."""
+        with suppress(OSError):
+            host = await self._warm.another()
+            reap(host.pid)
+            return await to_thread.run_sync(self._assign, ticket, host)
+        return False
+
+    async def _started(self, ticket: Ticket) -> None:
+        """Start a host of its own. Raises: StartFailed."""
         read_end, write_end = os.pipe()
         try:
             pid = await to_thread.run_sync(self._spawn_for, ticket, read_end)
@@ -94,23 +113,31 @@ class ProcessRuntime:
         self._hosts.mkdir(parents=True, exist_ok=True)
         mark_file(self._data, ticket.session).touch()  # before the process: without it there is nothing to kill
         mark = {HOST_MARK: new_host_mark(ticket.session, ticket.epoch)}
-        return self._spawn(descriptor, ticket.session, **mark)
+        return self._spawn(descriptor, ticket.session, "host", **mark)
 
-    def _spawn(self, descriptor: int, name: str, *agent: str, **marks: str) -> int:
-        """Start a host that logs to `name` and reads its ticket from the descriptor; with `agent` it waits for that."""
-        logs = self._data / "logs"
-        logs.mkdir(parents=True, exist_ok=True)
+    def _spawn_warm(self, descriptor: int) -> int:
+        """Start a host that waits, for its ticket by the descriptor."""
+        if not AVAILABLE:
+            return self._spawn(descriptor, "warm", "host", self._agent)
+        log = self._open_log("warm")
+        try:
+            return self._hatchery.hatch(descriptor, log)
+        finally:
+            os.close(log)
+
+    def _spawn(self, descriptor: int, name: str, role: str, *agent: str, **marks: str) -> int:
+        """Start a process that logs to `name` and has the descriptor; with `agent` it imports all that one needs."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("ROOST_")}
         if path := inherited.get("PYTHONPATH"):  # the host lives in the data folder
             inherited["PYTHONPATH"] = os.pathsep.join(str(Path(part).absolute()) for part in path.split(os.pathsep))
-        log = os.open(logs / f"{name}.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+        log = self._open_log(name)
         try:
             return os.posix_spawn(
                 sys.executable,
-                [sys.executable, "-m", "roost.wiring", "host", str(_TICKET_DESCRIPTOR), *agent],
+                [sys.executable, "-m", "roost.wiring", role, str(TICKET), *agent],
                 inherited | marks,
                 file_actions=[
-                    (os.POSIX_SPAWN_DUP2, descriptor, _TICKET_DESCRIPTOR),
+                    (os.POSIX_SPAWN_DUP2, descriptor, TICKET),
                     (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
                     (os.POSIX_SPAWN_DUP2, log, 1),
                     (os.POSIX_SPAWN_DUP2, log, 2),
@@ -121,6 +148,11 @@ class ProcessRuntime:
             )
         finally:
             os.close(log)
+
+    def _open_log(self, name: str) -> int:
+        logs = self._data / "logs"
+        logs.mkdir(parents=True, exist_ok=True)
+        return os.open(logs / f"{name}.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
 
     def _take_note(self, ticket: Ticket, pid: int, started: str | None) -> None:
         note = HostNote(pid=pid, started=started or "gone", epoch=ticket.epoch)

@@ -53,6 +53,10 @@ class WarmHosts:
             os.close(host.pipe)
         return None
 
+    async def another(self) -> WarmHost:
+        """One more, for this caller alone, as with `take`. Raises: OSError."""
+        return await to_thread.run_sync(self._spawned)
+
     async def keep(self) -> None:
         """Start and replace them until cancelled; then those that wait are gone."""
         try:
@@ -78,7 +82,7 @@ class WarmHosts:
 
     async def _start(self) -> None:
         with anyio.CancelScope(shield=True):  # or nobody would know of the process
-            host = await to_thread.run_sync(self._spawned)
+            host = await self.another()
             self._waiting.append(host)
             reap(host.pid, lambda: self._ended(host))
 
