@@ -12,7 +12,7 @@ export PYRIGHT_PYTHON_GLOBAL_NODE = 0
 export PYRIGHT_PYTHON_IGNORE_WARNINGS = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-long test-agents check format bench bench-agents docs lock lock-agents clean
+.PHONY: help setup demo test test-fast test-long test-fire test-agents check format bench bench-agents docs lock lock-agents clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -36,6 +36,10 @@ test-fast: setup ## the same without the tests that start or kill processes
 test-long: setup ## the tests that take minutes
 	@scripts/need git:git tmux:tmux
 	@$(BIN)/python -m pytest -m "long and not agents" $(ARGS)
+
+test-fire: setup ## random faults against whole hubs, and a checker of what everybody saw: make test-fire ARGS="--seed 1 --minutes 10"
+	@scripts/need git:git unshare:util-linux mount:mount
+	@$(BIN)/python -m tests.fire.chaos $(ARGS)
 
 test-agents: setup ## real agents with a model that is not, where there is no network; installs them first; ALL=1: without a sandbox, too
 	@scripts/need unshare:util-linux ip:iproute2 bwrap:bubblewrap tmux:tmux

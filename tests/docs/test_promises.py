@@ -9,7 +9,7 @@ import pytest
 
 from tests.docs.pages import ROOT
 
-TARGETS = ("setup", "demo", "test", "test-long", "check", "bench", "docs")
+TARGETS = ("setup", "demo", "test", "test-long", "test-fire", "check", "bench", "docs")
 
 
 def text_of(path: str) -> str:

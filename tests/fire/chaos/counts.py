@@ -86,7 +86,7 @@ def published(rows: Sequence[Row]) -> str:
         ]
         for row in rows
     ]  # fmt: skip
-    totals = [sum(int(run[column]) for run in runs) for column in range(4, 13)]
+    totals = [sum(int(run[column]) for run in runs) for column in range(4, 14)]
     head = ["Day", "Commit", "Shape", "Seeds", "Rounds", *(f"Kills: {victim}" for victim in VICTIMS), "Faults"]
     head += ["Operations", "Events", "Given to observers", "Broken promises"]
     faults: Counter[str] = Counter()

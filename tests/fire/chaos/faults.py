@@ -36,6 +36,7 @@ SPARE_FILES = 3
 
 
 async def hub_killed(field: Field) -> None:
+    """SIGKILL, and started again a little later."""
     async with field.turn:
         if not field.hub_lives:
             return
@@ -46,7 +47,7 @@ async def hub_killed(field: Field) -> None:
 
 
 async def hub_killed_starting(field: Field) -> None:
-    """Again, before it is up."""
+    """SIGKILL in its work, and again before it is up."""
     async with field.turn:
         if not field.hub_lives or field.lacks:
             return
@@ -60,6 +61,7 @@ async def hub_killed_starting(field: Field) -> None:
 
 
 async def hub_terminated(field: Field) -> None:
+    """SIGTERM: it stops in good order, its hosts stay at work, and it is started again."""
     async with field.turn:
         if not field.hub_lives:
             return
@@ -71,6 +73,7 @@ async def hub_terminated(field: Field) -> None:
 
 
 async def hub_stopped(field: Field) -> None:
+    """SIGSTOP, and SIGCONT up to 2.5 s later."""
     async with field.turn:
         if field.hub_lives:
             await _stand_still(field, "hub-stopped", field.hub.pid, field.random.uniform(0.1, 2.5))
@@ -89,7 +92,7 @@ async def _stand_still(field: Field, kind: str, pid: int, seconds: float) -> Non
 
 
 async def second_hub(field: Field) -> None:
-    """On the same data folder: it is refused, and says so."""
+    """Another hub on the same data folder: it is refused."""
     async with field.turn:
         if not field.hub_lives or field.lacks:
             return
@@ -108,7 +111,7 @@ async def second_hub(field: Field) -> None:
 
 
 async def limits_reached(field: Field) -> None:
-    """It may open no more than a few files, so take up no more than a few connections."""
+    """It may have no more files open than it has, or one or two, for up to 2 s."""
     async with field.turn:
         if not field.hub_lives:
             return
@@ -124,6 +127,7 @@ async def limits_reached(field: Field) -> None:
 
 
 async def disk_full(field: Field) -> None:
+    """Not a byte is left on its disk, for up to 2 s."""
     if field.lacks:
         return
     with field.starving(), anyio.CancelScope(shield=True):
@@ -134,7 +138,7 @@ async def disk_full(field: Field) -> None:
 
 
 async def read_only(field: Field) -> None:
-    """What is open stays writable; nothing more can be opened to be written."""
+    """A read-only mount over its data folder, for up to 2 s: nothing more can be opened to be written."""
     if field.lacks:
         return
     with field.starving(), anyio.CancelScope(shield=True):
@@ -149,6 +153,7 @@ async def _mount(field: Field, words: str) -> None:
 
 
 async def clock_jumped(field: Field) -> None:
+    """Its wall clock is ahead or behind by up to a day."""
     seconds = field.random.choice(JUMPS_SECONDS)
     field.tell("clock-jumped", detail=f"{seconds} s")
     set_clock(field.clock, seconds)
@@ -164,36 +169,41 @@ async def _killed(field: Field, kind: str, pids: list[int]) -> None:
 
 
 async def host_killed(field: Field) -> None:
+    """SIGKILL of a session's host, with a run or without."""
     await _killed(field, "host-killed", field.hosts())
 
 
 async def agent_killed(field: Field) -> None:
+    """SIGKILL of one of the processes below a host."""
     await _killed(field, "agent-killed", field.agents())
 
 
 async def host_stopped(field: Field) -> None:
-    """Sometimes beyond the grace: then another one has taken its place."""
+    """SIGSTOP of a host for up to 4 s: sometimes beyond the grace, and another one has taken its place."""
     if hosts := field.hosts():
         await _stand_still(field, "host-stopped", field.random.choice(hosts), field.random.choice([0.2, 1, 4]))
 
 
 async def agent_stopped(field: Field) -> None:
+    """SIGSTOP of one of the processes below a host, for up to 1 s."""
     if agents := field.agents():
         await _stand_still(field, "agent-stopped", field.random.choice(agents), field.random.uniform(0.1, 1))
 
 
 async def client_killed(field: Field) -> None:
+    """SIGKILL of a process of observers and controllers, and another one in its place."""
     if field.clients:
         field.tell("client-killed", str(await field.random.choice(field.clients).kill()))
 
 
 async def client_stopped(field: Field) -> None:
+    """SIGSTOP of such a process, for up to 3 s: its readers do not read."""
     if field.clients and (pid := field.random.choice(field.clients).pid):
         await _stand_still(field, "client-stopped", pid, field.random.uniform(0.1, 3))
 
 
 async def caller_killed(field: Field) -> None:
-    """A client of one request."""
+    """SIGKILL of a client of one request, somewhere in it."""
     session = field.random.choice(list(field.sessions))
     op = field.history.op()
     mark = f"<caller.{op}>"
@@ -205,12 +215,13 @@ async def caller_killed(field: Field) -> None:
 
 
 async def played_host_killed(field: Field) -> None:
+    """A host that the workload plays forgets everything; no process is killed."""
     if (host := field.players.kill(field.random)) is not None:
         field.tell("played-host-killed", host.name)
 
 
 async def second_host(field: Field) -> None:
-    """With the ticket of one that has written already: it learns that it is not alone, and goes."""
+    """A host with the ticket of one that has written already: it learns that it is not alone, and goes."""
     there = [host for _, host in sorted(field.players.hosts.items()) if host.end.spool.acked]
     if not there:
         return
@@ -221,10 +232,22 @@ async def second_host(field: Field) -> None:
         await twin.live(silent=True)
 
 
+async def hatchery_killed(field: Field) -> None:
+    """SIGKILL of the process that hosts are forked from, if the hub has one."""
+    await _killed(field, "hatchery-killed", field.hatcheries())
+
+
+async def hatchery_stopped(field: Field) -> None:
+    """SIGSTOP of that process, for up to 2 s."""
+    if hatcheries := field.hatcheries():
+        await _stand_still(field, "hatchery-stopped", hatcheries[0], field.random.uniform(0.1, 2))
+
+
 # --- connections ---
 
 
 async def connections_cut(field: Field) -> None:
+    """Some of all connections are reset."""
     if some := field.proxy.some(field.random, field.random.choice([0.1, 0.5, 1])):
         field.tell("connections-cut", str(len(some)))
         for connection in some:
@@ -232,12 +255,13 @@ async def connections_cut(field: Field) -> None:
 
 
 async def connections_delayed(field: Field) -> None:
+    """Each piece of what they carry comes up to 0.5 s later, for up to 2 s."""
     seconds = field.random.choice([0.02, 0.1, 0.5])
     await _slowed(field, "connections-delayed", lambda: seconds)
 
 
 async def connections_reordered(field: Field) -> None:
-    """Within one connection TCP keeps the order; between them nothing does."""
+    """Pieces of different connections overtake each other; within one TCP keeps their order."""
     await _slowed(field, "connections-reordered", lambda: field.random.choice([0, 0, 0.05, 0.4]))
 
 
@@ -255,7 +279,7 @@ async def _slowed(field: Field, kind: str, delay: Callable[[], float]) -> None:
 
 
 async def connections_half_open(field: Field) -> None:
-    """One end hears nothing more of the other, or neither does; some come back to life, some never."""
+    """One end hears nothing more of the other, or neither does, for up to 4 s; then they go on, or are cut."""
     some = field.proxy.some(field.random, field.random.choice([0.1, 0.5]))
     if some:
         field.tell("connections-half-open", str(len(some)))
@@ -264,7 +288,7 @@ async def connections_half_open(field: Field) -> None:
 
 
 async def readers_stuck(field: Field) -> None:
-    """They are sent what is new, and read nothing: only the hub's memory is at stake."""
+    """A reader that reads nothing of what it is sent."""
     session = field.random.choice(list(field.sessions))
     raw = field.request(f"/v1/sessions/{session}/events", accept="text/event-stream")
     with suppress(OSError), socket.create_connection(("127.0.0.1", field.proxy.target)) as stuck:
@@ -313,12 +337,14 @@ class Kind(NamedTuple):
 
 
 FAULTS: Final[dict[str, Kind]] = {
-    "hub-killed": Kind(6, hub_killed, "hub"),
-    "hub-killed-starting": Kind(2, hub_killed_starting, "hub"),
-    "hub-terminated": Kind(2, hub_terminated),
-    "hub-stopped": Kind(3, hub_stopped),
+    "hub-killed": Kind(3, hub_killed, "hub"),
+    "hub-killed-starting": Kind(1, hub_killed_starting, "hub"),
+    "hub-terminated": Kind(1, hub_terminated),
+    "hub-stopped": Kind(2, hub_stopped),
     "host-killed": Kind(6, host_killed, "host"),
     "host-stopped": Kind(4, host_stopped),
+    "hatchery-killed": Kind(2, hatchery_killed, "host"),
+    "hatchery-stopped": Kind(1, hatchery_stopped),
     "agent-killed": Kind(6, agent_killed, "agent"),
     "agent-stopped": Kind(3, agent_stopped),
     "client-killed": Kind(3, client_killed, "client"),

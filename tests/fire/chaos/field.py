@@ -114,6 +114,16 @@ class Field:
                 continue
         return found
 
+    def hatcheries(self) -> list[int]:
+        """The process that the hub's hosts are forked from, if there is one."""
+        if not self.hub_lives:
+            return []
+        try:
+            below = psutil.Process(self.hub.pid).children()
+            return [child.pid for child in below if "hatchery" in child.cmdline()]
+        except psutil.Error:
+            return []
+
     # --- what happens ---
 
     def tell(self, kind: str, target: str = "", detail: str = "") -> None:

@@ -21,13 +21,13 @@ MOST_PAUSE_SECONDS = 0.4
 DECIDE_SECONDS = 0.15
 UNCHANGED = (StorageFull, StorageUnavailable)
 """Errors whose words promise that nothing was changed."""
-AGENT_COMMAND = "sleep 0.3 & wait"
+AGENT_COMMAND = "for n in 1 2 3 4; do sleep 1 & done; wait"
 
 Steps = list[dict[str, Any]]
 SCRIPTS: Final[tuple[tuple[int, Steps], ...]] = (
     (6, [{"deltas": {"count": 12, "bytes": 12, "per_second": 60}}]),
     (3, [{"deltas": {"count": 120, "bytes": 12, "per_second": 300}}, {"text": "on and on"}]),
-    (3, [{"bash": {"command": AGENT_COMMAND}}, {"text": "done"}]),
+    (6, [{"bash": {"command": AGENT_COMMAND}}, {"text": "done"}]),
     (3, [{"ask": {"permission": "edit", "patterns": ["*"]}}, {"text": "allowed"}]),
     (2, [{"question": "Which one?"}]),
     (2, [{"write": {"path": "file", "content": "content"}}]),

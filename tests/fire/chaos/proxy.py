@@ -53,14 +53,16 @@ class Connection:
 
     async def carry(self) -> None:
         """Until both ends have said that they are done, one has gone, or it is cut."""
-        with self._scope:
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._pump, self.near, self.far, self.up)
-                tasks.start_soon(self._pump, self.far, self.near, self.down)
-        for end, same in zip((self.near, self.far), self._same, strict=True):
-            with anyio.CancelScope(shield=True), suppress(*GONE):
-                await anyio.aclose_forcefully(end)
-            same.close()
+        try:
+            with self._scope:
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(self._pump, self.near, self.far, self.up)
+                    tasks.start_soon(self._pump, self.far, self.near, self.down)
+        finally:
+            for end, same in zip((self.near, self.far), self._same, strict=True):
+                with anyio.CancelScope(shield=True), suppress(*GONE):
+                    await anyio.aclose_forcefully(end)
+                same.close()
 
     def cut(self) -> None:
         """Reset it on both sides."""
