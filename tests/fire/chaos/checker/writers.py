@@ -66,8 +66,7 @@ def nothing_lost(story: Story) -> Iterator[Told]:
             if missing:
                 numbers = ", ".join(map(str, missing[:8]))
                 yield f"{life.name}: of the acknowledged {op} the log has not {numbers}", op.proof
-        if there == {None}:
-            yield from _whole_runs(life)
+        yield from _whole_runs(life)
 
 
 def _whole_runs(life: Life) -> Iterator[Told]:
@@ -78,7 +77,7 @@ def _whole_runs(life: Life) -> Iterator[Told]:
         run, kind = line.event.run, line.body.type
         if kind == "run-start":
             asked[run] = _deltas_of(line)
-        elif kind in ("steered", "permission-replied"):
+        elif line.stamp or kind in ("steered", "permission-replied"):
             asked.pop(run, None)
         elif kind == "text-delta" and _place(line):
             said[run] += 1
