@@ -4,8 +4,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 
 from roost.client import AsyncClient
 from roost.testing import RunningHub, running_hub
+from tests.cli import forked
 
 
 @dataclass
@@ -40,10 +42,12 @@ class Done:
 
 @dataclass
 class Roost:
-    """`python -m roost` with the hub of one data folder."""
+    """`roost` with the hub of one data folder: forked off (tests/cli/forked.py), but for those commands that are
+    started as people do, by `python -m roost`."""
 
     data: Path
     folder: Path
+    as_people_do: Collection[str] = ()
 
     def environment(self, **extra: str) -> dict[str, str]:
         ours = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
@@ -52,8 +56,14 @@ class Roost:
     async def __call__(
         self, *arguments: str, stdin: str | None = None, seconds: float = 30, **environment: str
     ) -> Done:
-        command = (sys.executable, "-m", "roost", *arguments)
-        return await self.runs(command, stdin=stdin or "", seconds=seconds, **environment)
+        if set(self.as_people_do).intersection(arguments):
+            command = (sys.executable, "-m", "roost", *arguments)
+            return await self.runs(command, stdin=stdin or "", seconds=seconds, **environment)
+        started = partial(
+            forked.run, arguments, environment=self.environment(**environment), folder=self.folder,
+            stdin=stdin or "", seconds=seconds,
+        )  # fmt: skip
+        return Done(*await anyio.to_thread.run_sync(started))
 
     async def runs(self, command: Sequence[str], *, stdin: str = "", seconds: float = 30, **environment: str) -> Done:
         """Any command. In a thread, not on the event loop: uvloop makes pipes that a host which is started at the same
@@ -90,7 +100,7 @@ def roost(hub: RunningHub, tmp_path: Path) -> Roost:
 @pytest.fixture
 async def alone(tmp_path: Path) -> AsyncIterator[Roost]:
     """The command, in an empty folder, without a hub; one that it starts is stopped."""
-    command = Roost(tmp_path / "data", tmp_path)
+    command = Roost(tmp_path / "data", tmp_path, as_people_do=("run", "up"))
     yield command
     if command.data.exists():
         await command("down")

@@ -1,9 +1,11 @@
 """The table of commands, help, completion, errors and exit codes: what every command has in common."""
 
+import os
 import re
 import shlex
 import subprocess
 import sys
+from functools import cache
 from keyword import iskeyword
 
 import pytest
@@ -20,10 +22,33 @@ def python(code: str) -> str:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
 
 
-async def test_help_lists_every_command(alone: Roost) -> None:
-    done = await alone("--help")
-    assert done.code == codes.OK
-    assert [name for name in COMMANDS if f"\n  {name} " not in done.out] == []
+AND_TELL = """
+import atexit, runpy, sys
+atexit.register(lambda: print(*sys.modules, sep="\\n", file=sys.stderr))
+runpy.run_module("roost", run_name="__main__", alter_sys=True)
+"""
+"""`python -m roost`, which says on stderr, at last, what it has loaded."""
+
+
+def started(*arguments: str) -> tuple[subprocess.CompletedProcess[str], frozenset[str]]:
+    """`roost ARGUMENTS` as people start it, and the modules that it loaded."""
+    line = [sys.executable, "-c", AND_TELL, *arguments]
+    environment = os.environ | {"COLUMNS": "100"}
+    done = subprocess.run(line, capture_output=True, text=True, check=False, env=environment)
+    return done, frozenset(done.stderr.splitlines())
+
+
+@cache
+def help_of(*command: str) -> tuple[str, frozenset[str]]:
+    """What `roost COMMAND --help` prints, and the modules that it loads."""
+    done, loaded = started(*command, "--help")
+    assert done.returncode == codes.OK
+    return done.stdout, loaded
+
+
+def test_help_lists_every_command() -> None:
+    told, _ = help_of()
+    assert [name for name in COMMANDS if f"\n  {name} " not in told] == []
 
 
 async def test_no_arguments_shows_the_help(alone: Roost) -> None:
@@ -33,11 +58,10 @@ async def test_no_arguments_shows_the_help(alone: Roost) -> None:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-async def test_every_command_has_help_and_json(name: str, alone: Roost) -> None:
-    done = await alone(name, "--help")
-    assert done.code == codes.OK
-    assert "--json" in done.out
-    assert COMMANDS[name][1] in " ".join(done.out.split())
+def test_every_command_has_help_and_json(name: str) -> None:
+    told, _ = help_of(name)
+    assert "--json" in told
+    assert COMMANDS[name][1] in " ".join(told.split())
 
 
 def test_every_command_is_a_function_of_its_own_name_in_a_file_of_that_name() -> None:
@@ -68,22 +92,24 @@ def test_every_command_has_examples_that_it_understands(name: str) -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_command_loads_without_the_hub_and_the_client(name: str) -> None:
-    loaded = python(
-        "import sys; from roost.cli.entry import load\n"
-        f"load({name!r}); print([m for m in ('httpx', 'litestar', 'uvicorn', 'roost.core.hub') if m in sys.modules])"
-    )
-    assert loaded.strip() == "[]"
+    _, loaded = help_of(name)
+    assert COMMANDS[name][0].partition(":")[0] in loaded
+    assert loaded.isdisjoint({"httpx", "litestar", "uvicorn", "roost.core.hub"})
 
 
 def test_help_loads_no_command_and_nothing_heavy() -> None:
     """So it is there at once (0.1 s)."""
-    loaded = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "roost", "--help"], capture_output=True, text=True, check=True
-    ).stderr
-    names = {line.rpartition("|")[2].strip() for line in loaded.splitlines()}
+    _, names = help_of()
     assert "roost.cli.entry" in names
     assert names.isdisjoint({"anyio", "asyncio", "httpx", "rich", "roost.client", "roost.core", "ssl", "sqlite3"})
     assert names.isdisjoint(target.partition(":")[0] for target, _ in COMMANDS.values())
+
+
+def test_a_command_that_asks_a_hub_loads_nothing_that_it_does_not_need() -> None:
+    done, loaded = started("ls", "--limit", "3")
+    assert done.returncode == codes.NO_HUB
+    assert "httpx" in loaded
+    assert loaded.isdisjoint({"click", "litestar", "pydantic", "pygments", "roost.drivers", "sqlite3", "structlog"})
 
 
 async def test_completion_knows_commands_options_and_sessions(roost: Roost) -> None:
@@ -112,7 +138,7 @@ async def test_completion_without_a_hub_is_silent(alone: Roost) -> None:
         (["run", "--sandbox", "jail", "x"], "'--sandbox': 'jail' is not one of 'auto'"),
         (["nope"], "nope"),
         (["attach"], "SESSION"),
-        (["replay", "x", "--after", "many"], "valid integer"),
+        (["replay", "x", "--after", "many"], "'many' is not a valid int"),
     ],
 )
 async def test_a_wrong_command_line_is_a_usage_error(wrong: list[str], why: str, alone: Roost) -> None:

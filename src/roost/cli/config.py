@@ -2,9 +2,7 @@
 
 import os
 import re
-import tomllib
 from collections.abc import Mapping
-from difflib import get_close_matches
 from math import isfinite
 from pathlib import Path
 from typing import Any, Final, get_origin
@@ -14,7 +12,6 @@ from msgspec.structs import FieldInfo, fields
 
 from roost.cli.places import default_config
 from roost.cli.problems import ConfigInvalid
-from roost.drivers import agent_names
 from roost.settings import AgentSettings, GithubSettings, LinkSettings, Settings
 
 MAY_BE_0: Final = {
@@ -94,6 +91,8 @@ def _from_environment() -> tuple[str, dict[str, Any], bool]:
 
 
 def _from_file(config: Path | None) -> tuple[str, dict[str, Any], bool]:
+    import tomllib
+
     named = config or (Path(os.environ["ROOST_CONFIG"]) if os.environ.get("ROOST_CONFIG") else None)
     path = named or default_config()
     try:
@@ -154,6 +153,8 @@ def _senseless(name: str, meant: Any) -> str | None:
 
 
 def _senseless_agents(meant: Mapping[str, AgentSettings]) -> str | None:
+    from roost.drivers import agent_names
+
     for name, own in meant.items():
         if not AGENT_NAME.fullmatch(name):
             return f"{name!r} is no name: small letters, digits, `-` and `_`"
@@ -188,5 +189,7 @@ def _convert(value: Any, kind: Any, strict: bool) -> Any:
 
 
 def _suggest(name: str, known: Mapping[str, object], prefix: str = "") -> str:
+    from difflib import get_close_matches
+
     close = get_close_matches(name, known, 1)
     return f"{prefix}{name}" + (f" (did you mean {prefix}{close[0]}?)" if close else "")

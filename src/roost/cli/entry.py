@@ -16,6 +16,8 @@ from roost.cli.codes import BROKEN_PIPE, DETACHED, ERROR, OK, USAGE
 from roost.cli.examples import lines as examples
 from roost.cli.terminal import mute_stdout
 
+FOREIGN = "httpx._main"
+"""The command line of a library, which it loads where it can: three libraries more, for nobody here."""
 EPILOG = "A session is named by its id, the 12 digits of it, or as few of the first as are unique."
 
 
@@ -85,6 +87,7 @@ def execute(arguments: Sequence[str]) -> int:
     """The exit code of this command line. Everything that can go wrong is said on stderr."""
     from roost.model.errors import RoostError
 
+    cast("dict[str, object]", sys.modules).setdefault(FOREIGN, None)  # it takes that as not installed
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that lacks a character shows another
@@ -116,8 +119,7 @@ def _usage(error: typer.TyperException, arguments: Sequence[str]) -> int:
     if type(error).__name__ == "NoArgsIsHelpError":
         print(error.format_message())
         return USAGE
-    words = error.format_message().replace("Value error, ", "")  # of a library that Typer checks values with
-    tell(UsageWrong(words), as_json=_wants_json(arguments), command=_called(arguments))
+    tell(UsageWrong(error.format_message()), as_json=_wants_json(arguments), command=_called(arguments))
     return USAGE
 
 
