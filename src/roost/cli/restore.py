@@ -14,6 +14,7 @@ import typer
 
 from roost.cli import codes
 from roost.cli.options import Json
+from roost.durable import make_folder, put, sync_folder
 from roost.model.bundle import BACKUP, BACKUP_HEAD, END, FOLDERS, STORE, VERSION, BackupEnd, BackupHead
 from roost.model.errors import Conflicting, InvalidRequest
 
@@ -55,12 +56,12 @@ def unpack(file: Path, data: Path) -> int:
     data = data.expanduser().absolute()
     _must_be_free(data)
     draft = data.with_name(f".{data.name}.{secrets.token_hex(4)}.new")
-    draft.mkdir(parents=True, mode=0o700)
+    make_folder(draft, 0o700)
     try:
         files = _extract(file, draft)
         if data.exists():
             data.rmdir()
-        draft.rename(data)
+        put(draft, data)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return files
@@ -101,6 +102,8 @@ def _extract(file: Path, draft: Path) -> int:
             raise BackupInvalid(f"{file} is no backup, or not all of one: {error}") from None
     if end is None or end.files != len(seen) or STORE not in seen:
         raise BackupInvalid(f"{file} is not all of a backup.")
+    for folder in (draft, *(path for path in draft.rglob("*") if path.is_dir())):
+        sync_folder(folder)
     return len(seen)
 
 

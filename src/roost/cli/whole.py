@@ -1,9 +1,11 @@
-"""Files that are there once they are whole."""
+"""Files that are there once they are whole, and stay."""
 
 import os
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+
+from roost.durable import put
 
 
 async def write_whole(target: Path, pieces: AsyncIterator[bytes]) -> int:
@@ -22,7 +24,7 @@ async def write_whole(target: Path, pieces: AsyncIterator[bytes]) -> int:
                 size += file.write(piece)
             file.flush()
             os.fsync(file.fileno())
-        draft.replace(target)
+        put(draft, target)
     finally:
         draft.unlink(missing_ok=True)
     return size

@@ -10,6 +10,7 @@ from anyio import to_thread
 
 from roost.core.blobs import Blobs
 from roost.core.ground import Ground
+from roost.durable import make_folder, remove, sync_folder
 from roost.model.errors import RoostError, SessionExists, SessionNotFound
 from roost.model.ids import SessionId
 from roost.model.stored import Append
@@ -50,7 +51,7 @@ class Arriving:
                 with anyio.CancelScope(shield=True):
                     await self._forget(session)
                 raise
-            mark.unlink(missing_ok=True)
+            await to_thread.run_sync(remove, mark)  # for good: what it names goes with the next start
         finally:
             self._coming.discard(session)
 
@@ -71,8 +72,9 @@ class Arriving:
             raise failed[0]
 
     def _mark(self, mark: Path) -> None:
-        self.place.mkdir(mode=0o700, exist_ok=True)
+        make_folder(self.place, 0o700)
         mark.touch()
+        sync_folder(self.place)
 
     async def _must_be_new(self, session: SessionId) -> None:
         try:

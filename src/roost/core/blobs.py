@@ -3,7 +3,7 @@
 `<aa>/<hash>` is the content, once, whoever needs it. `held/<holder>/<hash>` says who does: a session, or for a day
 whoever has uploaded it, or an input on its way into a session (`<session>.<nonce>`, which counts as the session). A
 blob that nobody holds any more is removed with its last holder. A hub that is killed in between leaves a mark without
-content, never content that nobody knows of.
+content, never content that nobody knows of. Both last when they are told of.
 """
 
 import base64
@@ -21,6 +21,7 @@ import anyio
 from anyio import to_thread
 from msgspec.structs import replace
 
+from roost.durable import make_folder, put, sync_folder
 from roost.model.access import org_of
 from roost.model.errors import BlobNotFound, BodyTooLarge, InvalidBody, StorageFull
 from roost.model.events import Blob, FileInput, InputPart, Principal
@@ -90,7 +91,7 @@ class Blobs:
     async def begin(self) -> Upload:
         def begin() -> Upload:
             place = self._folder / "new"
-            place.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folder(place, 0o700)
             return Upload(place)
 
         return await to_thread.run_sync(begin)
@@ -102,10 +103,9 @@ class Blobs:
             try:
                 name, written = upload.close()
                 place = self._path(name)
-                place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                make_folder(place.parent, 0o700)
                 self._mark(holder, name)
-                written.replace(place)
-                _sync(place.parent)
+                put(written, place)
             except OSError as error:
                 raise StorageFull(f"the blob cannot be kept: {error.strerror}") from None
             return name
@@ -186,6 +186,9 @@ class Blobs:
             return time.time() - path.stat().st_mtime > UPLOAD_SECONDS
 
         def tidy() -> None:
+            for folder in (self._folder.parent, self._folder, self._folder / "held"):
+                if folder.is_dir():  # a hub that was killed may have made a folder that does not last yet
+                    sync_folder(folder)
             for left in self._folder.glob("new/*.new"):
                 left.unlink(missing_ok=True)
             for mark in self._folder.glob("held/by-*/*"):
@@ -205,10 +208,9 @@ class Blobs:
 
     def _mark(self, holder: str, name: str) -> None:
         place = self._folder / "held" / holder
-        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(place, 0o700)
         (place / name).touch()
-        _sync(place)
-        _sync(place.parent)
+        sync_folder(place)
 
     def _release(self, place: Path) -> None:
         if not place.is_dir():
@@ -276,11 +278,3 @@ def _decoded(text: str) -> bytes:
 async def _in_pieces(data: bytes) -> AsyncIterator[bytes]:
     for start in range(0, len(data), PIECE_BYTES):
         yield data[start : start + PIECE_BYTES]
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,15 +1,16 @@
 """API keys: made here, stored hashed, kept readable only in a file of the data folder."""
 
 import hashlib
-import os
 import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from anyio import to_thread
 from msgspec import UNSET
 from msgspec.structs import replace
 
+from roost.durable import make_file
 from roost.model.access import RANK, Scope, org_of
 from roost.model.errors import Forbidden, InvalidBody, KeyNotFound, TooManyKeys, Unauthorized
 from roost.model.events import Principal
@@ -49,7 +50,7 @@ class Keyring:
             key, secret = self._fresh(Principal(user=OWNER, kind="api-key"), scope="admin")
             await self._store.put_key(key)
             self._keep(key)
-            _write_private(file, secret)
+            await to_thread.run_sync(make_file, file, f"{secret}\n".encode())
 
     # --- who asks, and what they may ----------------------------------------------------------------------------------
 
@@ -147,7 +148,7 @@ class Keyring:
         await self._put(key, "key-rotated", by)
         del self._by_hash[old.hash]
         if self._file is not None and hash_of(_read(self._file)) == old.hash:
-            _write_private(self._file, secret)
+            await to_thread.run_sync(make_file, self._file, f"{secret}\n".encode())
         self._ended(old.id)
         return NewKey(key=self._info(key, by), secret=secret)
 
@@ -234,11 +235,3 @@ def _is_name(text: str, *, empty: bool) -> bool:
 
 def _read(file: Path) -> str:
     return file.read_text().strip() if file.exists() else ""
-
-
-def _write_private(file: Path, text: str) -> None:
-    """Write a file that nobody else may read, all or nothing."""
-    draft = file.with_suffix(".new")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
-        out.write(text + "\n")
-    draft.replace(file)

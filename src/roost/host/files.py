@@ -80,6 +80,7 @@ class _Writing:
             os.fsync(self._file.fileno())
             self._file.close()
             os.rename(self._name, self._parts[-1], src_dir_fd=self._folder, dst_dir_fd=self._folder)
+            os.fsync(self._folder)
         except OSError as error:
             raise told(error, "/".join(self._parts)) from None
         return self._inside.stat(self._parts)

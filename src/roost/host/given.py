@@ -13,6 +13,7 @@ from typing import Final
 from anyio import to_thread
 from msgspec import UNSET
 
+from roost.durable import make_folder, sync_folder
 from roost.host.copying import begin, untouched
 from roost.host.files import OpenFiles
 from roost.host.inside import Inside
@@ -96,13 +97,9 @@ def given_note(data: Path, session: SessionId) -> Path:
 
 
 def _leave_note(note: Path) -> None:
-    note.parent.mkdir(mode=0o700, exist_ok=True)
-    for path, flags in ((note, os.O_WRONLY | os.O_CREAT), (note.parent, os.O_RDONLY)):
-        descriptor = os.open(path, flags, 0o600)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    make_folder(note.parent, 0o700)
+    note.touch(mode=0o600)
+    sync_folder(note.parent)
 
 
 def _unspoilt(ticket: Ticket, workspace: Path) -> bool:

@@ -184,6 +184,7 @@ def _open_folder(name: str, above: int, *, make: bool) -> int:
         raise
     try:
         os.mkdir(name, dir_fd=above)
+        os.fsync(above)
     except FileExistsError:
         pass  # somebody else has made it just now
     return os.open(name, _FOLDER, dir_fd=above)

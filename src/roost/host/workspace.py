@@ -16,6 +16,7 @@ import anyio
 from anyio import to_thread
 from msgspec import UNSET, UnsetType
 
+from roost.durable import make_folder, remove, sync_folder
 from roost.host.clone import BASE_GLOB, Tell, find_commit, make_clone
 from roost.host.copying import OWN, begin, copy_prepared, excluded_changed, forget_begun, repositories_in, untouched
 from roost.host.git import GitFailed, ask_git, in_repository, run_git
@@ -85,9 +86,9 @@ class LocalWorkspaces:
                 await self._make(spec, root, env, tell)
         except WorkspaceInvalid:
             await to_thread.run_sync(_erase, root)
-            await to_thread.run_sync(note.unlink)
+            await to_thread.run_sync(remove, note)
             raise
-        await to_thread.run_sync(note.unlink)
+        await to_thread.run_sync(remove, note)  # for good: what it names is erased by the next host
         return root
 
     async def dirty(self, spec: WorkspaceSpec) -> bool:
@@ -275,9 +276,9 @@ def _complete(spec: WorkspaceSpec, root: Path, note: Path) -> bool:
 
 def _begin(root: Path, note: Path) -> None:
     """Leave a note, then clear away what an earlier attempt left."""
-    root.parent.mkdir(parents=True, exist_ok=True)
-    with note.open("wb") as file:
-        os.fsync(file.fileno())
+    make_folder(root.parent)
+    note.touch()
+    sync_folder(root.parent)
     _erase(root)
 
 

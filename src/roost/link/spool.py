@@ -15,6 +15,7 @@ from typing import BinaryIO
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from roost.durable import make_folder, put
 from roost.link.frames import Produced
 from roost.model.errors import InvalidBody, SpoolFull
 from roost.model.ids import Epoch, RunId, SessionId
@@ -131,7 +132,7 @@ class Spool:
 
     def save(self, path: Path, session: SessionId, epoch: Epoch) -> None:
         """Write all unacknowledged events to `path`, whole or not at all, and on the disk when this returns."""
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         draft = path.with_name(path.name + ".new")
         with draft.open("wb") as file:
             head = SpoolHeader(session=session, epoch=epoch, first=self.acked + 1, count=len(self))
@@ -141,12 +142,7 @@ class Spool:
                 file.write(_encoder.encode(line) + b"\n")
             file.flush()
             os.fsync(file.fileno())
-        draft.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        put(draft, path)
 
     def close(self) -> None:
         """Remove the file. What is not acknowledged is gone unless it was saved."""

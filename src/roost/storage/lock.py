@@ -6,6 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from roost.durable import make_folder
 from roost.model.errors import DataLocked
 
 
@@ -35,7 +36,7 @@ def lock_folder(data: Path) -> FolderLock:
 
     Raises: DataLocked (details `pid` of the holder, if known): another hub uses it.
     """
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(data, 0o700)
     descriptor = os.open(data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
