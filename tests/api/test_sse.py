@@ -5,7 +5,8 @@ import pytest
 from msgspec import Raw
 
 from roost.api.cursors import MAX_CURSOR, cursor
-from roost.api.streams.sse import block, render_feed, renderer, wants_events
+from roost.api.lending import LendingProtocol
+from roost.api.streams.sse import block, render_feed, rendered, wants_events
 from roost.core.feed import FeedPage
 from roost.core.log import Frames
 from roost.model.envelope import Event
@@ -20,28 +21,32 @@ def frames(*types: str, first: int = 5) -> Frames:
     return Frames(first, list(types), [b'{"seq":%d}' % (first + i) for i in range(len(types))])
 
 
+def shown(page: Frames, *types: str) -> bytes:
+    return rendered(page, frozenset(types), bytes)
+
+
 def test_a_block_has_id_event_and_data() -> None:
     assert block(17, "text-delta", b'{"seq":17}') == b'id: 17\nevent: text-delta\ndata: {"seq":17}\n\n'
 
 
 def test_a_page_is_rendered_once_for_all_who_want_all_of_it() -> None:
     page = frames("run-start", "text-delta")
-    first, second = renderer(frozenset())(page), renderer(frozenset())(page)
+    first, second = shown(page), shown(page)
     assert first == (b'id: 5\nevent: run-start\ndata: {"seq":5}\n\nid: 6\nevent: text-delta\ndata: {"seq":6}\n\n')
     assert first is second
 
 
 def test_a_page_is_rendered_once_for_all_who_want_the_same_types() -> None:
     page = frames("run-start", "text-delta", "run-complete")
-    some = renderer(frozenset({"run-start", "run-complete"}))(page)
-    again = renderer(frozenset({"run-complete", "run-start"}))(page)
+    some = shown(page, "run-start", "run-complete")
+    again = shown(page, "run-complete", "run-start")
     assert some is again
-    assert some is not renderer(frozenset({"run-start"}))(page)
+    assert some is not shown(page, "run-start")
     assert b"text-delta" not in some
 
 
 @pytest.mark.parametrize(
-    ("types", "rendered"),
+    ("types", "expected"),
     [
         (["a", "x", "a"], b'id: 5\nevent: a\ndata: {"seq":5}\n\nid: 7\nevent: a\ndata: {"seq":7}\n\n'),
         (["a", "x", "x"], b'id: 5\nevent: a\ndata: {"seq":5}\n\nid: 7\n\n'),
@@ -49,8 +54,16 @@ def test_a_page_is_rendered_once_for_all_who_want_the_same_types() -> None:
         ([], b""),
     ],
 )
-def test_left_out_events_move_the_cursor_when_they_end_a_page(types: list[str], rendered: bytes) -> None:
-    assert renderer(frozenset({"a"}))(frames(*types)) == rendered
+def test_left_out_events_move_the_cursor_when_they_end_a_page(types: list[str], expected: bytes) -> None:
+    assert shown(frames(*types), "a") == expected
+
+
+def test_a_page_is_framed_once_and_one_that_shows_nothing_stays_empty() -> None:
+    page = frames("run-start", first=5)
+    framed = rendered(page, frozenset(), LendingProtocol.framed)
+    assert framed == b"28\r\n" + shown(page) + b"\r\n"
+    assert framed is rendered(page, frozenset(), LendingProtocol.framed)
+    assert rendered(frames(), frozenset(), LendingProtocol.framed) == b"", "an empty chunk would end the body"
 
 
 def test_line_breaks_of_a_producer_cannot_break_the_stream() -> None:

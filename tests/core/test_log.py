@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import anyio
 import pytest
 
-from roost.core.bell import LocalBell
+from roost.core.bell import LocalBell, Lookers
 from roost.core.log import PAGE_EVENTS, RING_BYTES, Frames, Log
 from roost.model import events as e
 from roost.model.envelope import Draft, Event, decode_event, draft
@@ -175,3 +175,88 @@ async def test_a_session_nobody_watches_keeps_no_ring(writer: Writer) -> None:
     assert writer.log.watched == {SESSION: 1}
     await follower.aclose()  # type: ignore[attr-defined]
     assert writer.log.watched == {}
+
+
+# --- without a task to wait with --------------------------------------------------------------------------------------
+
+
+class Looker:
+    """Looks whenever it is called, from its cursor on."""
+
+    def __init__(self, log: Log, after: Seq) -> None:
+        self.watch = log.watch(SESSION, self.look)
+        self.after = after
+        self.calls = 0
+        self.seen: list[Seq] = []
+
+    def look(self) -> None:
+        self.calls += 1
+        while page := self.watch.at_hand(self.after):
+            self.seen += range(page.first, page.last + 1)
+            self.after = page.cursor
+
+
+async def test_who_has_read_to_the_end_finds_what_comes_at_hand(writer: Writer) -> None:
+    looker = Looker(writer.log, writer.seq)
+    with looker.watch as watch:
+        assert watch.at_hand(writer.seq) is None
+        assert not len(await watch.read(writer.seq))
+        assert watch.at_hand(0) is None
+        page = watch.at_hand(writer.seq)
+        assert page is not None and not len(page)
+        await writer.say(3)
+        await anyio.lowlevel.checkpoint()
+        assert looker.seen == [4, 5, 6]
+    assert writer.log.watched == {}
+
+
+async def test_all_who_look_are_called_in_one_pass_however_often_it_rang() -> None:
+    lookers, called = Lookers(), list[str]()
+
+    def leave() -> None:
+        called.append("leaves")
+        lookers.discard(leave)
+
+    lookers.add(leave)
+    lookers.add(stay := lambda: called.append("stays"))
+    for _ in range(5):
+        lookers.ring()
+    assert called == []
+    await anyio.lowlevel.checkpoint()
+    assert called == ["leaves", "stays"]
+    lookers.ring()
+    await anyio.lowlevel.checkpoint()
+    assert called == ["leaves", "stays", "stays"]
+    lookers.discard(stay)
+    lookers.ring()
+    await anyio.lowlevel.checkpoint()
+    assert len(called) == 3
+
+
+async def test_a_page_that_was_read_too_early_hides_nothing(writer: Writer) -> None:
+    """The end of the log as the store had it may be behind what memory was told since, and before."""
+    looker = Looker(writer.log, writer.seq)
+    with looker.watch as watch:
+        await watch.read(writer.seq)
+        await writer.say(2)
+        await watch.read(writer.seq)  # the end is known already
+        await anyio.lowlevel.checkpoint()
+        assert looker.seen == [4, 5]
+        page = watch.at_hand(4)
+        assert page is not None and page.first == page.last == 5
+
+
+async def test_who_looks_is_called_when_the_session_is_deleted_and_an_ended_one_is_never_at_hand(
+    writer: Writer,
+) -> None:
+    called: list[str] = []
+    with writer.log.watch(SESSION, lambda: called.append("look")) as watch:
+        writer.log.forget(SESSION)
+        await anyio.lowlevel.checkpoint()
+        assert called == ["look"]
+        with pytest.raises(SessionNotFound):
+            watch.at_hand(0)
+    await writer.write(e.SessionEnded())
+    with writer.log.watch(SESSION) as watch:
+        assert (await watch.read(writer.seq)).ended
+        assert watch.at_hand(writer.seq) is None, "nothing comes any more"

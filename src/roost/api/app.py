@@ -45,6 +45,7 @@ class App:
         self._settings = settings
         self._streams = Streams(settings.sse_heartbeat_seconds)
         self.request_seconds = settings.request_seconds
+        self.writes_directly = settings.stream_writer == "direct"
         self._rest = REST.app(settings.max_body_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

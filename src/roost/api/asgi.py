@@ -1,7 +1,7 @@
 """The ASGI seam: a few aliases, and what every raw endpoint says in the same words."""
 
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
 Scope = MutableMapping[str, Any]
@@ -10,6 +10,14 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 Header = tuple[bytes, bytes]
+
+
+class Exchange(NamedTuple):
+    """One request, as a server hands it over."""
+
+    scope: Scope
+    receive: Receive
+    send: Send
 
 
 def headers_of(scope: Scope, name: bytes) -> list[bytes]:

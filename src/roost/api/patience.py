@@ -7,6 +7,7 @@ from anyio import CancelScope, current_time
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from roost.api.asgi import Message, Receive
+from roost.api.lending import LendingProtocol
 from roost.api.problems import problem
 from roost.model.errors import RequestTimedOut
 
@@ -36,9 +37,10 @@ def patient(receive: Receive, seconds: float, *, whole: bool) -> Receive:
     return take
 
 
-def patient_protocol(seconds: float) -> type[HttpToolsProtocol]:
-    """HTTP whose headers must be complete within so many seconds of a connection, or of the request's first byte."""
-    return type("Patient", (_Patient,), {"seconds": seconds})
+def patient_protocol(seconds: float, *, lends: bool = True) -> type[HttpToolsProtocol]:
+    """HTTP whose headers must be complete within so many seconds of a connection, or of the request's first byte.
+    `lends`: its connections may be written to directly."""
+    return type("Patient", (_Patient,), {"seconds": seconds, "lends": lends})
 
 
 class _Pipeline(list[Any]):
@@ -51,7 +53,7 @@ class _Pipeline(list[Any]):
         self.insert(0, request)
 
 
-class _Patient(HttpToolsProtocol):
+class _Patient(LendingProtocol):
     seconds: float
     _timer: TimerHandle | None = None
 

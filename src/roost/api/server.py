@@ -92,7 +92,7 @@ def _config(app: App) -> uvicorn.Config:
     return uvicorn.Config(
         cast(Any, app),
         loop="none",
-        http=patient_protocol(app.request_seconds),
+        http=patient_protocol(app.request_seconds, lends=app.writes_directly),
         ws=FramingProtocol,
         ws_max_size=MAX_FRAME_BYTES,
         ws_per_message_deflate=False,

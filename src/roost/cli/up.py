@@ -48,6 +48,9 @@ def up(
     ready_seconds: Annotated[float | None, _READY] = None,
     paused_seconds: Annotated[float | None, _PAUSED] = None,
     sse_heartbeat_seconds: Annotated[float | None, typer.Option(help="A beat on quiet event streams.")] = None,
+    stream_writer: Annotated[
+        str | None, typer.Option(help="How event streams go out: direct or asgi. [direct]")
+    ] = None,
     request_seconds: Annotated[float | None, _REQUEST] = None,
     max_streams: Annotated[int | None, _STREAMS] = None,
     rate_per_second: Annotated[float | None, _RATE] = None,
@@ -79,7 +82,7 @@ def up(
         "paused_seconds": paused_seconds, "sse_heartbeat_seconds": sse_heartbeat_seconds, "max_streams": max_streams,
         "request_seconds": request_seconds, "rate_per_second": rate_per_second, "max_body_bytes": max_body_bytes,
         "sandbox": sandbox, "network": network, "sandbox_memory_bytes": sandbox_memory_bytes,
-        "sandbox_processes": sandbox_processes, "sandbox_cpus": sandbox_cpus,
+        "sandbox_processes": sandbox_processes, "sandbox_cpus": sandbox_cpus, "stream_writer": stream_writer,
     }  # fmt: skip
     return serve(read_settings(flags, config=config), as_json=as_json)
 

@@ -5,14 +5,15 @@ events stay encoded in a ring that all observers share, so that a slow observer 
 one write of shared bytes.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
 from time import perf_counter
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, Self, TypeVar, cast
 
 import msgspec
 from msgspec import Struct
 
 from roost.core.appends import Appends
+from roost.core.bell import Lookers
 from roost.model.envelope import Event, encode_event
 from roost.model.errors import SessionNotFound
 from roost.model.events import SessionEnded
@@ -21,6 +22,7 @@ from roost.model.stored import Append, Appended, Page
 from roost.ports import Bell, Store
 
 T = TypeVar("T")
+_Read = Callable[[SessionId, Seq, int], Awaitable[Page]]
 RING_BYTES: Final = 1024 * 1024
 PAGE_EVENTS: Final = 2000
 PAGE_BYTES: Final = 512 * 1024
@@ -47,9 +49,17 @@ class Frames:
         self.types = types
         self.data = data
         self.ended = ended
-        self._rendered: dict[str, Any] = {}
+        self._rendered: dict[Hashable, Any] = {}
 
-    def rendered(self, name: str, render: "Callable[[Frames], T]") -> T:
+    def __len__(self) -> int:
+        return len(self.data)
+
+    @property
+    def cursor(self) -> Seq:
+        """Where the next page begins."""
+        return self.last
+
+    def rendered(self, name: Hashable, render: "Callable[[Frames], T]") -> T:
         """`render(self)`, kept under `name`."""
         found = self._rendered.get(name)
         if found is None:
@@ -58,10 +68,12 @@ class Frames:
 
 
 class _Ring:
-    """The newest events of a watched session, encoded: those after seq `low`. Knows nothing until the first push."""
+    """The newest events of a watched session, encoded: those after seq `low`. Knows nothing until it is told where the
+    log ends, or is given events."""
 
     def __init__(self) -> None:
         self.watchers = 0
+        self.lookers = Lookers()
         self.low: Seq | None = None
         self.gone = False
         self._ended = False
@@ -70,10 +82,16 @@ class _Ring:
         self._bytes = 0
         self._pages: dict[Seq, Frames] = {}
 
-    def push(self, events: Sequence[Event]) -> None:
+    def begin(self, low: Seq) -> None:
+        """The log ends there: what comes next will be here."""
         if self.low is None:
+            self.low = low
+
+    def push(self, events: Sequence[Event]) -> None:
+        if not self._data:
             self.low = events[0].seq - 1
         self._pages = {}
+        self.lookers.ring()
         for event in events:
             frame = encode_event(event)
             self._types.append(event.type)
@@ -106,6 +124,49 @@ class _Ring:
         self.low = (self.low or 0) + drop
 
 
+class Watch:
+    """A session's log while somebody watches it (`with`): memory holds its newest events, and `look`, which raises
+    nothing, is called when there is something new. Made by `Log.watch`."""
+
+    __slots__ = ("_look", "_read", "_ring", "_rings", "_session")
+
+    def __init__(
+        self, rings: dict[SessionId, _Ring], session: SessionId, read: _Read, look: Callable[[], None] | None
+    ) -> None:
+        self._rings = rings
+        self._session = session
+        self._read = read
+        self._look = look
+        self._ring: _Ring
+
+    def __enter__(self) -> Self:
+        self._ring = self._rings.setdefault(self._session, _Ring())
+        self._ring.watchers += 1
+        if self._look is not None:
+            self._ring.lookers.add(self._look)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ring.watchers -= 1
+        if self._look is not None:
+            self._ring.lookers.discard(self._look)
+        if not self._ring.watchers and self._rings.get(self._session) is self._ring:
+            del self._rings[self._session]
+
+    def at_hand(self, after: Seq) -> Frames | None:
+        """The page after this cursor, possibly empty; None: memory does not hold it. Raises: SessionNotFound."""
+        if self._ring.gone:
+            raise SessionNotFound
+        return self._ring.after(after)
+
+    async def read(self, after: Seq) -> Frames:
+        """The same, from the store. Raises: SessionNotFound; CursorAhead; CursorTrimmed."""
+        page = await self._read(self._session, after, PAGE_EVENTS)
+        if not page.events and not page.ended:
+            self._ring.begin(after)
+        return _frames(page, after)
+
+
 class Log:
     """All sessions' logs over one store."""
 
@@ -135,16 +196,12 @@ class Log:
 
         Raises: SessionNotFound (also when it is deleted meanwhile); CursorAhead; CursorTrimmed.
         """
-        ring = self._rings.setdefault(session, _Ring())
-        ring.watchers += 1
-        try:
+        with self.watch(session) as watch:
             while True:
                 signal = self._bell.ticket(session)  # before reading, or a wake-up is lost
-                if ring.gone:
-                    raise SessionNotFound
-                frames = ring.after(after)
+                frames = watch.at_hand(after)
                 if frames is None:
-                    frames = _frames(await self.page(session, after, PAGE_EVENTS), after)
+                    frames = await watch.read(after)
                 if frames.data:
                     after = frames.last
                     yield frames
@@ -153,10 +210,10 @@ class Log:
                 if not frames.data:
                     del frames  # whoever waits keeps nothing
                     await signal.wait()
-        finally:
-            ring.watchers -= 1
-            if not ring.watchers and self._rings.get(session) is ring:
-                del self._rings[session]
+
+    def watch(self, session: SessionId, look: Callable[[], None] | None = None) -> Watch:
+        """`follow` in steps, for those who have no task to wait with: look again at each call of `look`."""
+        return Watch(self._rings, session, self.page, look)
 
     async def page(self, session: SessionId, after: Seq, limit: int) -> Page:
         return await self._store.read(session, after=after, limit=limit, max_bytes=PAGE_BYTES)
@@ -171,6 +228,7 @@ class Log:
         ring = self._rings.pop(session, None)
         if ring is not None:
             ring.gone = True
+            ring.lookers.ring()
         self._bell.ring(session)
         self._bell.ring(FEED)
 

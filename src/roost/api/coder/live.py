@@ -5,7 +5,7 @@ encoded frames, which all observers share: each pulls pages from its own cursor.
 go and comes back to a fresh snapshot; nobody waits for anybody.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Hashable, Sequence
 from contextlib import aclosing, contextmanager
 from typing import Any, Final, Protocol, TypeVar, cast
 
@@ -20,6 +20,7 @@ from roost.api.coder.rpc import Given
 from roost.api.coder.told import Told, encoded, wanted
 from roost.api.coder.translate import Translator
 from roost.api.problems import error_of
+from roost.core.bell import Lookers
 from roost.core.hub import Hub
 from roost.core.log import Frames
 from roost.core.session import Session
@@ -47,13 +48,17 @@ class Page:
     once for each set of patterns. `cursor`: where the next page begins."""
 
     __slots__ = ("_rendered", "cursor", "frames")
+    ended = False
 
     def __init__(self, frames: "list[Frame]", cursor: int) -> None:
         self.frames = frames
         self.cursor = cursor
-        self._rendered: dict[tuple[str, frozenset[str]], Any] = {}
+        self._rendered: dict[tuple[Hashable, frozenset[str]], Any] = {}
 
-    def rendered(self, kind: str, by: frozenset[str], render: "Callable[[list[Frame]], T]") -> T:
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def rendered(self, kind: Hashable, by: frozenset[str], render: "Callable[[list[Frame]], T]") -> T:
         """`render` of the frames that are wanted; kept under `kind` and the patterns."""
         found = self._rendered.get((kind, by))
         if found is None:
@@ -147,6 +152,7 @@ class Live:
         self._translator: Translator | None = None
         self._ring = _Ring()
         self._bell = anyio.Event()
+        self._lookers = Lookers()
         self._begun = anyio.Event()
         self._over: RoostError | None = None
         self._grew = anyio.Event()
@@ -205,17 +211,36 @@ class Live:
         was deleted; whatever else ended the translation."""
         while True:
             bell = self._bell  # before looking, or a ring is missed
-            page = self._ring.after(cursor)
+            page = self.at_hand(cursor)
             if page is None:
-                raise StreamLost("this observer was too slow: it comes back to a fresh snapshot")
+                page = await self.read(cursor)
             if page.frames:
                 cursor = page.cursor
                 yield page
-            elif self._over is not None:
-                raise self._over
             else:
                 del page  # whoever waits keeps nothing
                 await bell.wait()
+
+    @contextmanager
+    def watch(self, look: Callable[[], None]) -> Generator["Live"]:
+        """`follow` in steps, for those who have no task to wait with: look again at each call of `look`."""
+        self._lookers.add(look)
+        try:
+            yield self
+        finally:
+            self._lookers.discard(look)
+
+    def at_hand(self, after: int) -> Page | None:
+        """The page from this cursor on, possibly empty; None: it is behind the ring. Raises: SessionNotFound; whatever
+        else ended the translation."""
+        page = self._ring.after(after)
+        if page is not None and not page.frames and self._over is not None:
+            raise self._over
+        return page
+
+    async def read(self, _after: int) -> Page:
+        """Nothing is kept beyond the ring. Raises: StreamLost."""
+        raise StreamLost("this observer was too slow: it comes back to a fresh snapshot")
 
     # --- its task -----------------------------------------------------------------------------------------------------
 
@@ -284,6 +309,7 @@ class Live:
     def _ring_bell(self) -> None:
         bell, self._bell = self._bell, anyio.Event()
         bell.set()
+        self._lookers.ring()
 
 
 async def _first(bell: anyio.Event, tasks: TaskGroup) -> None:

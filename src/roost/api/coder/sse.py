@@ -4,14 +4,13 @@ A frame that does not fit their schema ends the stream for their client, so keep
 one of four kinds. `id:` lines are of no use to them: who comes back is given a fresh snapshot.
 """
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
-from typing import Final, cast
+from typing import Final
 
-from roost.api.asgi import Receive, Scope, Send, query_of
+from roost.api.asgi import Exchange, Receive, Scope, Send, query_of
 from roost.api.coder.live import BROADCAST, PRESENCE, Frame, Live, Lives, Page
 from roost.api.coder.told import Told, encoded, patterns
 from roost.api.streams.running import Streams
+from roost.api.streams.source import Framing
 from roost.api.streams.visit import Visit
 from roost.core.hub import Hub
 from roost.core.session import Session
@@ -33,23 +32,32 @@ async def events(
     wanted = patterns(query_of(scope, "subscribe"))
     with hub.limits.stream(by), lives.watched(session) as live:
         await live.join()  # what is wrong with the session is said with a status
-
-        def render(page: Page | bytes) -> bytes:
-            return page if isinstance(page, bytes) else page.rendered(KIND, wanted, _blocks)
-
         visit = Visit(hub, by, via="sse", session=session, role="observer")
-        pages = _pages(hub, live, session, by)
+        source = _Told(hub, live, session, by, wanted)
         farewell = block("broadcast", shutdown(hub, session))
-        await streams.run(receive, send, visit, pages, render, farewell, session=session.id, user=by.user)
+        await streams.run(Exchange(scope, receive, send), visit, source, farewell, session=session.id, user=by.user)
 
 
-async def _pages(hub: Hub, live: Live, session: Session, by: Principal) -> AsyncGenerator[Page | bytes]:
-    """First who comes is among the participants, then is told of them."""
-    joined, cursor = await live.join()
-    yield block("snapshot", joined.snapshot(hub, session, by)) + block("hydration", joined.for_stream())
-    async with aclosing(cast("AsyncGenerator[Page, None]", live.follow(cursor))) as pages:
-        async for page in pages:
-            yield page
+class _Told:
+    """Implements `NearSource`: a session as it is told to one observer."""
+
+    def __init__(self, hub: Hub, live: Live, session: Session, by: Principal, wanted: frozenset[str]) -> None:
+        self._hub = hub
+        self._live = live
+        self._session = session
+        self._by = by
+        self._wanted = wanted
+        self.follow = live.follow
+        self.watch = live.watch
+
+    async def begin(self) -> tuple[bytes, int]:
+        """First who comes is among the participants, then is told of them."""
+        joined, cursor = await self._live.join()
+        snapshot = joined.snapshot(self._hub, self._session, self._by)
+        return block("snapshot", snapshot) + block("hydration", joined.for_stream()), cursor
+
+    def render(self, page: Page, framing: Framing) -> bytes:
+        return page.rendered((KIND, framing), self._wanted, lambda frames: framing(_blocks(frames)))
 
 
 def shutdown(hub: Hub, session: Session) -> bytes:

@@ -1,19 +1,21 @@
 """Streams that are open: one heartbeat for all of them, and their end when the hub stops."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import AbstractContextManager, aclosing
-from typing import Final, TypeVar, cast
+from collections.abc import AsyncGenerator
+from contextlib import AbstractContextManager, aclosing, suppress
+from typing import Any, Final, cast
 
 import anyio
 import structlog
 from anyio import CancelScope
 
-from roost.api.asgi import Header, Message, Receive, Send
+from roost.api.asgi import Exchange, Header, Message, Receive, Send
+from roost.api.lending import lent
+from roost.api.streams.direct import Reader
+from roost.api.streams.source import NearSource, Source
 from roost.api.streams.visit import Visit
 from roost.model.errors import RoostError
 
-P = TypeVar("P")
 BEAT: Final[Message] = {"type": "http.response.body", "body": b": beat\n\n", "more_body": True}
 SOCKET_BEAT: Final[Message] = {"type": "websocket.send", "text": '{"type":"beat"}'}
 OPENING: Final = b"retry: 1000\n\n"
@@ -58,7 +60,7 @@ class _Stream:
 
 
 class Streams:
-    """All open streams of one app. A stream is two tasks: the request's own, which writes, and one that listens."""
+    """All open streams of one app."""
 
     def __init__(self, beat_seconds: float) -> None:
         self._beat_seconds = beat_seconds
@@ -91,41 +93,48 @@ class Streams:
         return _Stream(self._open, send, scope, beat)
 
     async def run(
-        self,
-        receive: Receive,
-        send: Send,
-        visit: Visit,
-        pages: AsyncIterator[P],
-        render: Callable[[P], bytes],
-        farewell: bytes = b"",
-        **about: str,
+        self, exchange: Exchange, visit: Visit, source: Source[Any], farewell: bytes = b"", **about: str
     ) -> None:
-        """Write what `render` makes of each page until the pages end, the client leaves, its visit is over or the hub
-        stops, which `farewell` tells. `about`: what the log says of this stream."""
+        """Show the source until it ends, the client leaves, its visit is over or the hub stops, which `farewell` tells.
+        `about`: what the log says of this stream."""
+        send = exchange.send
         _log.debug("stream begins", **about)
         await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
         await send({"type": "http.response.body", "body": OPENING, "more_body": True})
-        # A stream may be idle for days among thousands: asyncio's task group costs it 3 KiB less than anyio's.
-        async with asyncio.TaskGroup() as tasks:
-            with CancelScope() as scope:
-                listener = tasks.create_task(_listen(receive, scope))
-                try:
-                    with self.open(send, scope), visit.begin(scope):
-                        await _write(send, pages, render)
-                except (RoostError, OSError) as error:
-                    _log.debug("stream ended early", reason=str(error), **about)
-                except Exception as error:  # noqa: BLE001  # the answer has begun: all that is left is to end it
-                    _log.error("stream broke", exc_info=error, **about)
-                finally:
-                    listener.cancel()
-        await send({"type": "http.response.body", "body": farewell if self._ended else b""})
+        with CancelScope() as scope:
+            try:
+                with self.open(send, scope), visit.begin(scope):
+                    await _show(exchange, source, scope)
+            except* (RoostError, OSError) as errors:
+                _log.debug("stream ended early", reason=str(errors.exceptions[0]), **about)
+            except* Exception as errors:  # noqa: BLE001  # the answer has begun: all that is left is to end it
+                _log.error("stream broke", exc_info=errors, **about)
+        with suppress(OSError, RuntimeError):  # the client has gone just now
+            await send({"type": "http.response.body", "body": farewell if self._ended else b""})
 
 
-async def _write(send: Send, pages: AsyncIterator[P], render: Callable[[P], bytes]) -> None:
-    """The hot path: a page that all observers share, bytes that were rendered once, one write."""
-    async with aclosing(cast("AsyncGenerator[P, None]", pages)):
+async def _show(exchange: Exchange, source: Source[Any], scope: CancelScope) -> None:
+    """Directly, if the connection is lent and what is shown is near; else in messages of ASGI."""
+    first, cursor = await source.begin()
+    if first:
+        await exchange.send({"type": "http.response.body", "body": first, "more_body": True})
+    connection = lent(exchange.scope)
+    if connection is not None and isinstance(source, NearSource):
+        await Reader(connection, source, cursor).run()
+        return
+    async with asyncio.TaskGroup() as tasks:  # anyio's takes 3 KiB more of every idle stream
+        listener = tasks.create_task(_listen(exchange.receive, scope))
+        try:
+            await _send_pages(exchange.send, source, cursor)
+        finally:
+            listener.cancel()
+
+
+async def _send_pages(send: Send, source: Source[Any], cursor: int) -> None:
+    """A page that all observers share, bytes that were rendered once, one message."""
+    async with aclosing(cast("AsyncGenerator[Any, None]", source.follow(cursor))) as pages:
         async for page in pages:
-            if body := render(page):
+            if body := source.render(page, bytes):
                 await send({"type": "http.response.body", "body": body, "more_body": True})
 
 

@@ -1,21 +1,22 @@
 """Event streams as Server-Sent Events (PROTOCOL.md, section 3), raw ASGI in front of the framework."""
 
-from collections.abc import Callable
-from functools import lru_cache, partial
+from collections.abc import AsyncIterator, Callable
+from functools import lru_cache
 from typing import Final
 
 import msgspec
 from msgspec import UNSET
 
-from roost.api.asgi import Receive, Scope, Send, forget_headers, header_of, query_of, respond
+from roost.api.asgi import Exchange, Receive, Scope, Send, forget_headers, header_of, query_of, respond
 from roost.api.cursors import cursor, feed_cursor
 from roost.api.streams.running import Streams
+from roost.api.streams.source import Framing
 from roost.api.streams.visit import Visit
-from roost.core.feed import FeedPage
+from roost.core.feed import Feed, FeedPage
 from roost.core.hub import Hub
-from roost.core.log import Frames
+from roost.core.log import Frames, Log, Watch
 from roost.model.events import Principal
-from roost.model.ids import Seq, SessionId
+from roost.model.ids import Pos, Seq, SessionId
 
 DELETED: Final = "session-deleted"
 """The type of a feed entry without an event."""
@@ -43,10 +44,11 @@ async def events(
     if await _nothing_more(hub, found.id, after):
         await respond(send, 204)
         return
-    render = renderer(frozenset(filter(None, (query_of(scope, "types") or "").split(","))))
+    wanted = frozenset(filter(None, (query_of(scope, "types") or "").split(",")))
     visit = Visit(hub, by, via="sse", session=found)
     forget_headers(scope)
-    await streams.run(receive, send, visit, hub.log.follow(found.id, after), render, session=found.id, user=by.user)
+    source = SessionEvents(hub.log, found.id, after, wanted)
+    await streams.run(Exchange(scope, receive, send), visit, source, session=found.id, user=by.user)
 
 
 async def _nothing_more(hub: Hub, session: SessionId, after: Seq) -> bool:
@@ -61,23 +63,58 @@ async def feed(hub: Hub, streams: Streams, by: Principal, scope: Scope, receive:
     after = await feed_cursor(hub, given)
     visit = Visit(hub, by, via="sse")
     forget_headers(scope)
-    await streams.run(receive, send, visit, hub.feed.follow(after, by), render_feed, user=by.user)
+    await streams.run(Exchange(scope, receive, send), visit, FeedFacts(hub.feed, after, by), user=by.user)
 
 
-def renderer(wanted: frozenset[str]) -> Callable[[Frames], bytes]:
-    """What makes the bytes of a page, once for all who want the same of it."""
-    if not wanted:
-        return _render_shared
-    name = "sse:" + ",".join(sorted(wanted))
-    return partial(_render_filtered, name=name, render=partial(render_only, wanted=wanted))
+class SessionEvents:
+    """Implements `NearSource`: a session's events of these types, or all."""
+
+    def __init__(self, log: Log, session: SessionId, after: Seq, wanted: frozenset[str]) -> None:
+        self._log = log
+        self._session = session
+        self._after = after
+        self._wanted = wanted
+
+    async def begin(self) -> tuple[bytes, Seq]:
+        return b"", self._after
+
+    def follow(self, cursor: Seq) -> AsyncIterator[Frames]:
+        return self._log.follow(self._session, cursor)
+
+    def watch(self, look: Callable[[], None]) -> Watch:
+        return self._log.watch(self._session, look)
+
+    def render(self, page: Frames, framing: Framing) -> bytes:
+        """Once for all who want the same of it in the same framing."""
+        wanted = self._wanted
+        return page.rendered(
+            (wanted, framing), lambda _: framing(render_only(page, wanted) if wanted else render_all(page))
+        )
 
 
-def _render_shared(frames: Frames) -> bytes:
-    return frames.rendered("sse", render_all)
+class FeedFacts:
+    """Implements `Source`: the feed as one principal may see it."""
+
+    def __init__(self, feed: Feed, after: Pos, by: Principal) -> None:
+        self._feed = feed
+        self._after = after
+        self._by = by
+
+    async def begin(self) -> tuple[bytes, Pos]:
+        return b"", self._after
+
+    def follow(self, cursor: Pos) -> AsyncIterator[FeedPage]:
+        return self._feed.follow(cursor, self._by)
+
+    def render(self, page: FeedPage, framing: Framing) -> bytes:
+        return framing(render_feed(page))
 
 
-def _render_filtered(frames: Frames, *, name: str, render: Callable[[Frames], bytes]) -> bytes:
-    return frames.rendered(name, render)
+def rendered(frames: Frames, wanted: frozenset[str], framing: Framing) -> bytes:
+    """Events of these types (none named: all), once for all who want the same in the same framing."""
+    return frames.rendered(
+        (wanted, framing), lambda _: framing(render_only(frames, wanted) if wanted else render_all(frames))
+    )
 
 
 def render_all(frames: Frames) -> bytes:

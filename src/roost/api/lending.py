@@ -1,0 +1,107 @@
+"""A connection lent to whoever writes the body of its answer himself, in bytes that many connections share.
+
+A server of ASGI takes a body in messages: for each subscriber a copy of every page, framed once more, and a task to
+send it. Ours (server.py) lends its connection, and says so in the scope. Only the body's pieces go past it: the head of
+the answer and its end are messages as ever, and so are heartbeats; reading, keeping the connection and closing it stay
+the server's. All go to one transport, in the order in which they are written.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from roost.api.asgi import Scope
+
+LENT: Final = "roost.connection"
+"""The extension of the scope that holds a `Connection`."""
+HIGH_WATER_BYTES: Final = 64 * 1024
+"""Nothing more is written to a connection whose client has left so much to be taken: what waits is at most this and
+one page, whose bytes are shared."""
+
+
+class Connection(Protocol):
+    """What is lent. It may be written to after the head of the answer and before its end."""
+
+    def lend(self, heard: Callable[[], None] | None) -> None:
+        """From now on `heard` is called when there is room again, and when the client has gone. None: taken back."""
+        ...
+
+    @property
+    def has_room(self) -> bool:
+        """Whether something may be written. Never again once the client has gone."""
+        ...
+
+    @property
+    def gone(self) -> bool:
+        """Whether the client is."""
+        ...
+
+    @staticmethod
+    def framed(piece: bytes) -> bytes:
+        """This piece of a body as it goes over any connection of this kind."""
+        ...
+
+    def write(self, framed: bytes) -> None:
+        """Hand it over: from here on it is the transport's."""
+        ...
+
+    async def room(self) -> None:
+        """Wait until there is some, or the client has gone."""
+        ...
+
+
+def lent(scope: Scope) -> Connection | None:
+    """The connection of this request, if its server lends it."""
+    extensions: dict[str, Any] = scope.get("extensions") or {}
+    return extensions.get(LENT)
+
+
+class LendingProtocol(HttpToolsProtocol):
+    """uvicorn's HTTP/1, which implements `Connection` for the request that is being answered."""
+
+    lends = True
+    """False: everything goes through ASGI."""
+    _heard: Callable[[], None] | None = None
+
+    def on_headers_complete(self) -> None:
+        if self.lends and self.scheme == "http":
+            scope: Any = self.scope
+            scope["extensions"] = {LENT: self}
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self._heard is not None:
+            self._heard()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._heard is not None:
+            self._heard()
+
+    # --- Connection ---------------------------------------------------------------------------------------------------
+
+    def lend(self, heard: Callable[[], None] | None) -> None:
+        self._heard = heard
+        if heard is not None:
+            self.transport.set_write_buffer_limits(HIGH_WATER_BYTES)
+
+    @property
+    def has_room(self) -> bool:
+        return not (self.flow.write_paused or self.transport.is_closing())
+
+    @property
+    def gone(self) -> bool:
+        return self.cycle.disconnected
+
+    @staticmethod
+    def framed(piece: bytes) -> bytes:
+        """A chunk (RFC 9112, 7.1). An empty one would end the body."""
+        return b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b""
+
+    def write(self, framed: bytes) -> None:
+        self.transport.write(framed)
+
+    async def room(self) -> None:
+        await self.flow.drain()

@@ -1,0 +1,59 @@
+"""What a stream shows: pages of something that has cursors, and the bytes that they are."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager
+from typing import Protocol, TypeVar, runtime_checkable
+
+Framing = Callable[[bytes], bytes]
+"""What makes of a piece of a body the bytes that go over a connection."""
+
+
+class Page(Protocol):
+    """A piece of it; empty at the end of what there is so far. `cursor`: where the next one begins. `ended`: there is
+    none."""
+
+    @property
+    def cursor(self) -> int: ...
+
+    @property
+    def ended(self) -> bool: ...
+
+    def __len__(self) -> int: ...
+
+
+P = TypeVar("P")
+N = TypeVar("N", bound=Page)
+N_co = TypeVar("N_co", bound=Page, covariant=True)
+
+
+class Near(Protocol[N_co]):
+    """The newest pages, which memory holds while they are watched. Both raise what `Source.follow` raises."""
+
+    def at_hand(self, after: int, /) -> N_co | None:
+        """The page after this cursor, the same for all who ask; None: it must be `read`."""
+        ...
+
+    async def read(self, after: int, /) -> N_co: ...
+
+
+class Source(Protocol[P]):
+    async def begin(self) -> tuple[bytes, int]:
+        """What comes first, and the cursor from which pages go on."""
+        ...
+
+    def follow(self, cursor: int) -> AsyncIterator[P]:
+        """Every page from there on, the past and then the present."""
+        ...
+
+    def render(self, page: P, framing: Framing) -> bytes:
+        """A page's bytes; none, if nothing of it is shown."""
+        ...
+
+
+@runtime_checkable
+class NearSource(Source[N], Protocol[N]):
+    """One that many follow. Who may not wait looks: what `follow` does, in steps."""
+
+    def watch(self, look: Callable[[], None]) -> AbstractContextManager[Near[N]]:
+        """While the block runs, `look` is called when there is something new: another page, or the end."""
+        ...
