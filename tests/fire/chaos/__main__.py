@@ -10,6 +10,7 @@ import anyio
 from msgspec.structs import replace
 
 from tests.fire.chaos.counts import published, record, recorded, row_of, summary
+from tests.fire.chaos.mutants import MUTANTS
 from tests.fire.chaos.outcome import SHAPES, Outcome
 from tests.fire.chaos.round import play
 
@@ -26,6 +27,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seconds", type=float, help="of faults in each round")
     parser.add_argument("--keep", action="store_true", help=f"keep every history in {KEEP}, also where all was well")
     parser.add_argument("--record", action="store_true", help="add the counts to those that are published")
+    parser.add_argument("--mutant", choices=sorted(MUTANTS), default="none", help="a broken hub: is it caught?")
     parser.add_argument("--table", action="store_true", help="print what is published, and do nothing")
     chosen = parser.parse_args(arguments)
     if chosen.table:
@@ -39,7 +41,7 @@ def main(arguments: list[str]) -> int:
 
 
 async def _rounds(chosen: argparse.Namespace) -> list[Outcome]:
-    shape = SHAPES[chosen.shape]
+    shape = replace(SHAPES[chosen.shape], mutant=chosen.mutant)
     if chosen.seconds is not None:
         shape = replace(shape, seconds=chosen.seconds)
     began, outcomes = monotonic(), list[Outcome]()

@@ -287,6 +287,15 @@ async def connections_half_open(field: Field) -> None:
         await _held(field, some, ways)
 
 
+async def hosts_cut_off(field: Field) -> None:
+    """No host reaches the hub, for up to 6 s: beyond the grace others take their places, and then they come back."""
+    if not field.proxy.hosts_are_cut_off:
+        field.tell("hosts-cut-off")
+        field.proxy.cut_off_hosts()
+        await anyio.sleep(field.random.uniform(1, 6))
+        field.proxy.heal()
+
+
 async def readers_stuck(field: Field) -> None:
     """A reader that reads nothing of what it is sent."""
     session = field.random.choice(list(field.sessions))
@@ -357,6 +366,7 @@ FAULTS: Final[dict[str, Kind]] = {
     "connections-delayed": Kind(4, connections_delayed),
     "connections-half-open": Kind(4, connections_half_open),
     "connections-reordered": Kind(4, connections_reordered),
+    "hosts-cut-off": Kind(3, hosts_cut_off),
     "readers-stuck": Kind(2, readers_stuck),
     "disk-full": Kind(2, disk_full),
     "read-only": Kind(2, read_only),

@@ -48,9 +48,9 @@ class Field:
 
     # --- the hub ---
 
-    async def open(self, settings: dict[str, Any]) -> None:
+    async def open(self, settings: dict[str, Any], mutant: str) -> None:
         """The first start of the hub; the proxy serves already."""
-        command = [sys.executable, "-m", "tests.fire.chaos.hub", self.proxy.url, str(self.clock)]
+        command = [sys.executable, "-m", "tests.fire.chaos.hub", self.proxy.url, str(self.clock), mutant]
         self.hub = await self.fire.hub(disk=self.disk, command=command, **settings)
         self.proxy.target = self.hub.port
         self.key = (self.hub.seen / "api_key").read_text().strip()

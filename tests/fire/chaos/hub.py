@@ -1,7 +1,7 @@
-"""A hub that can be put under more kinds of fire: `python -m tests.fire.chaos.hub URL CLOCK up ...`, with the options
-of `roost up`.
+"""A hub that can be put under more kinds of fire: `python -m tests.fire.chaos.hub URL CLOCK MUTANT up ...`, with the
+options of `roost up`. MUTANT is the name of one that is broken on purpose, or `none`.
 
-All of it is the hub as it is, but for three things: it publishes URL, where a proxy of the test listens, instead of its
+`none` is the hub as it is, but for three things: it publishes URL, where a proxy of the test listens, instead of its
 own; its wall clock is ahead by the nanoseconds in the file CLOCK; and the hosts of sessions with `PLAYED` in their
 environment are played by somebody who reads their tickets from `DATA/played`.
 """
@@ -88,5 +88,9 @@ def set_clock(clock_file: Path, seconds: float) -> None:
 
 if __name__ == "__main__":
     put_under_fire(sys.argv[1], Path(sys.argv[2]))
-    del sys.argv[1:3]
+    if (mutant := sys.argv[3]) != "none":
+        from tests.fire.chaos.mutants import MUTANTS
+
+        MUTANTS[mutant].breaks()
+    del sys.argv[1:4]
     sys.exit(main())

@@ -147,9 +147,11 @@ class Observer:
         self._visit = anyio.CancelScope()
 
     def finish(self, head: int) -> None:
-        """Nothing comes after this event: it goes when it has seen it."""
+        """Nothing comes after this event: it goes when it has seen it, on the connection that it has, if it has one."""
         self._head = head
-        self._visit.cancel()
+        self._visit.deadline = float("inf")
+        if self.is_done:
+            self._visit.cancel()
 
     @property
     def is_done(self) -> bool:

@@ -10,7 +10,8 @@ from msgspec import Struct
 
 class Shape(Struct, frozen=True, kw_only=True):
     """How a round is. `pause_seconds`: between two faults, at most; `at_once`: so many faults go on side by side;
-    `weights`: of the kinds of faults, where they are not those of the table; `each`: one of each kind, in any order."""
+    `weights`: of the kinds of faults, where they are not those of the table; `each`: one of each kind, in any order;
+    `mutant`: a hub that is broken on purpose (mutants/)."""
 
     seconds: float = 15.0
     sessions: int = 3
@@ -23,21 +24,23 @@ class Shape(Struct, frozen=True, kw_only=True):
     at_once: int = 4
     weights: Mapping[str, int] = {}
     each: bool = False
+    mutant: str = "none"
 
 
 KILLS: Final = {
-    "hub-killed": 3,
-    "hub-killed-starting": 3,
-    "host-killed": 8,
-    "agent-killed": 20,
-    "client-killed": 2,
-    "caller-killed": 30,
-    "played-host-killed": 6,
+    "hub-killed": 2,
+    "hub-killed-starting": 1,
+    "host-killed": 30,
+    "hatchery-killed": 4,
+    "agent-killed": 300,
+    "client-killed": 6,
+    "caller-killed": 120,
+    "played-host-killed": 10,
 }
 SHAPES: Final[dict[str, Shape]] = {
     "all": Shape(),
     "each": Shape(each=True, pause_seconds=0.3, sessions=2, played=2, clients=1, people=2, observers=4),
-    "kills": Shape(weights=KILLS, pause_seconds=0.05, at_once=6, sessions=4, played=2, people=2, observers=4),
+    "kills": Shape(seconds=40, weights=KILLS, pause_seconds=0.05, at_once=6, sessions=5, played=2, observers=4),
 }
 """`all`: every kind of fault, mixed; `each`: each kind once; `kills`: as many SIGKILLs as there can be."""
 

@@ -11,6 +11,8 @@ import anyio
 from anyio.abc import SocketAttribute, SocketStream
 
 CHUNK_BYTES = 65_536
+LINK = b"GET /link"
+"""How a host's connection begins."""
 ABORT = struct.pack("ii", 1, 0)
 """`SO_LINGER`: closing sends a reset."""
 GONE = (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream, OSError)
@@ -45,9 +47,12 @@ class Way:
 class Connection:
     """`near` is whoever came to the proxy, `far` the hub."""
 
-    def __init__(self, near: SocketStream, far: SocketStream) -> None:
+    def __init__(self, near: SocketStream, far: SocketStream, proxy: "Proxy") -> None:
         self.near, self.far = near, far
         self.up, self.down = Way(), Way()
+        self.is_link = False
+        """It is a host's."""
+        self._proxy = proxy
         self._same = [socket.socket(fileno=os.dup(_descriptor(end))) for end in (near, far)]
         self._scope = anyio.CancelScope()
 
@@ -71,11 +76,26 @@ class Connection:
                 same.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABORT)
         self._scope.cancel()
 
+    def _greeted(self) -> None:
+        self.is_link = True
+        if self._proxy.hosts_are_cut_off:
+            self.hold()
+
+    def hold(self) -> None:
+        self.up.close()
+        self.down.close()
+
+    def release(self) -> None:
+        self.up.open()
+        self.down.open()
+
     async def _pump(self, source: SocketStream, sink: SocketStream, way: Way) -> None:
         try:
             while True:
                 await way.passed()
                 piece = await source.receive(CHUNK_BYTES)
+                if piece.startswith(LINK):
+                    self._greeted()
                 await way.passed()
                 await sink.send(piece)
         except anyio.EndOfStream:
@@ -97,6 +117,7 @@ class Proxy:
         self.target = 0
         self.port = 0
         self.connections: set[Connection] = set()
+        self.hosts_are_cut_off = False
 
     @property
     def url(self) -> str:
@@ -111,7 +132,7 @@ class Proxy:
 
     async def _take(self, near: SocketStream) -> None:
         try:
-            connection = Connection(near, await anyio.connect_tcp("127.0.0.1", self.target))
+            connection = Connection(near, await anyio.connect_tcp("127.0.0.1", self.target), self)
         except (OSError, AttributeError):
             await near.aclose()
             return
@@ -126,8 +147,15 @@ class Proxy:
         there = sorted(self.connections, key=id)
         return random.sample(there, min(len(there), max(1, round(len(there) * share))))
 
+    def cut_off_hosts(self) -> None:
+        """None of them reaches the hub, also over a new connection, until `heal`."""
+        self.hosts_are_cut_off = True
+        for connection in self.connections:
+            if connection.is_link:
+                connection.hold()
+
     def heal(self) -> None:
         """What was held goes on."""
+        self.hosts_are_cut_off = False
         for connection in self.connections:
-            connection.up.open()
-            connection.down.open()
+            connection.release()

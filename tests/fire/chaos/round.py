@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import traceback
 from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -59,7 +60,10 @@ async def play(seed: int, shape: Shape, keep: Path, *, keep_all: bool = False) -
         try:
             async with small_disk(fire.folder / "disk", MEGABYTES) as disk:
                 field = Field(fire, disk, history, random)
-                await _battle(field, shape)
+                try:
+                    await _battle(field, shape)
+                except Exception:  # noqa: BLE001  # whatever it was, its history tells more
+                    field.surprise(f"the round did not come to its end: {traceback.format_exc()}")
                 _keep_logs(field, Path(folder))
             await look_for_survivors(field)
         finally:
@@ -77,7 +81,7 @@ async def play(seed: int, shape: Shape, keep: Path, *, keep_all: bool = False) -
 async def _battle(field: Field, shape: Shape) -> None:
     async with anyio.create_task_group() as tasks:
         await tasks.start(field.proxy.serve)
-        await field.open(SETTINGS | {"warm_hosts": 1 if shape.each else field.random.randrange(2)})
+        await field.open(SETTINGS | {"warm_hosts": 1 if shape.each else field.random.randrange(2)}, shape.mutant)
         tasks.start_soon(field.players.play)
         await _begin(field, shape)
         async with _crowd(field, shape):
