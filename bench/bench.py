@@ -6,12 +6,13 @@ import tempfile
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar, cast
 
 from bench import machine
 from bench.sizes import Sizes
 
 HERE: Final = Path(__file__).parent
+T = TypeVar("T")
 
 
 class CannotMeasure(Exception):
@@ -27,6 +28,7 @@ class Bench:
         self.say = say
         self.server_core, self.load_core = machine.cores()
         self._folders = 0
+        self._kept: dict[str, Any] = {}
 
     def fresh(self, name: str) -> Path:
         """A new empty folder."""
@@ -34,6 +36,12 @@ class Bench:
         path = self.folder / f"{self._folders}-{name}"
         path.mkdir(parents=True)
         return path
+
+    def kept(self, name: str, make: Callable[[], T]) -> T:
+        """What `make` makes the first time that somebody asks for this."""
+        if name not in self._kept:
+            self._kept[name] = make()
+        return cast(T, self._kept[name])
 
     def tool(self, name: str) -> Path:
         """The program made of `<name>.c`. Raises: CannotMeasure: no C compiler, or it refuses."""

@@ -77,6 +77,11 @@ class Hub:
         """Resident bytes of the hub alone."""
         return psutil.Process(self.process.pid).memory_info().rss
 
+    def cpu_seconds(self) -> float:
+        """What the hub alone has used so far, of all cores together."""
+        used = psutil.Process(self.process.pid).cpu_times()
+        return used.user + used.system
+
     # --- what is asked of it ---
 
     def call(self, method: str, path: str, **options: Any) -> Any:

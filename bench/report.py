@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 from rich.table import Table
 
-from bench.sizes import EVENT_BYTES, Sizes
+from bench.sizes import EVENT_BYTES, FEW_EVENTS, Sizes
 from bench.table import Row, Spread
 
 BUSY: Final = 0.5
@@ -30,6 +30,10 @@ with `synchronous=FULL` on {filesystem}.
 - **Attach**: connecting without a cursor, to the first event. **Catch-up**: connecting, to the last event.
 - **Restart**: deltas are numbered; counted are those that an observer who follows over the restarts, or a later reader,
   misses or gets twice.
+- **Flat**: the limit is a hub with one page of sessions, one of them of {few_events:,} events. Both are up at once and
+  asked in turns, each time after a session has changed. Sessions and events were written straight into the stores.
+- **Idle**, **live**: once, with one stream for each session, which sleeps or has a host of its own. The delay in live
+  sessions is that since a host's agent has made the event.
 - **List, search**: the sessions were written straight into the store. Before each of them a session changes, so that no
   count is remembered from the one before. Half of the sessions are their owner's alone: there is a row for who sees all
   and one for who sees the other half. Words that all have are one to three, short terms 1 to 3 characters.
@@ -72,7 +76,7 @@ def as_json(rows: Sequence[Row], machine: dict[str, Any], sizes: Sizes) -> str:
 
 
 def _page(rows: Sequence[Row], machine: dict[str, Any], sizes: Sizes) -> str:
-    how = METHOD.format(bytes=EVENT_BYTES, runs=sizes.runs, hosts=sizes.hosts, **machine)
+    how = METHOD.format(bytes=EVENT_BYTES, few_events=FEW_EVENTS, runs=sizes.runs, hosts=sizes.hosts, **machine)
     return "\n".join([*_top("Results", "make bench", rows, machine), "## How", "", how])
 
 

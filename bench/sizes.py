@@ -8,6 +8,10 @@ EVENT_BYTES: Final = 256
 """The body of every event that is counted."""
 
 
+FEW_EVENTS: Final = 10_000
+"""Of the session that a long one is held against: more than a snapshot or a page has."""
+
+
 class Sizes(Struct, frozen=True, kw_only=True):
     runs: int = 5
     """How often each side is measured, in turns; the median is reported."""
@@ -35,6 +39,18 @@ class Sizes(Struct, frozen=True, kw_only=True):
     kill_per_second: int = 500
     listed: int = 100_000
     lists: int = 100
+    long: int = 1_000_000
+    """Events of one session among those that are listed."""
+    asks: int = 40
+    """Of each kind, to show that it does not cost more among many."""
+    watched: int = 2000
+    """Sessions that sleep and are watched."""
+    tells: int = 200
+    live: int = 500
+    live_events: int = 40
+    rest_seconds: float = 20.0
+    """How long nothing happens, to see what that costs: longer than from one heartbeat to the next."""
+    settle_seconds: float = 0.5
 
 
 FULL: Final = Sizes()
@@ -52,6 +68,12 @@ QUICK: Final = Sizes(
     kill_events=1500,
     listed=5000,
     lists=30,
+    long=50_000,
+    asks=10,
+    watched=500,
+    tells=50,
+    live=50,
+    live_events=20,
 )
 TINY: Final = Sizes(
     runs=1,
@@ -75,5 +97,13 @@ TINY: Final = Sizes(
     kill_per_second=400,
     listed=60,
     lists=5,
+    long=200,
+    asks=1,
+    watched=5,
+    tells=2,
+    live=2,
+    live_events=6,
+    rest_seconds=0.1,
+    settle_seconds=0.1,
 )
 """For the tests: whether it runs, not how fast."""

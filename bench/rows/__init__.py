@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from bench.bench import Bench
-from bench.rows import appends, attach, catchup, coder, create, fanout, listing, restart, start
+from bench.rows import appends, attach, catchup, coder, create, fanout, flat, idle, listing, live, restart, start
 from bench.table import Row
 
 ROWS: Final[dict[str, Callable[[Bench], list[Row]]]] = {
@@ -17,4 +17,7 @@ ROWS: Final[dict[str, Callable[[Bench], list[Row]]]] = {
     "attach": attach.measure,
     "restart": restart.measure,
     "list": listing.measure,
+    "flat": flat.measure,
+    "idle": idle.measure,
+    "live": live.measure,
 }

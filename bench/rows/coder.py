@@ -8,8 +8,6 @@ from contextlib import closing
 from statistics import median
 from typing import Any, Final
 
-import psutil
-
 from bench import machine
 from bench.bench import Bench
 from bench.hub import COLD, PATIENCE_SECONDS, Hub, client
@@ -105,9 +103,9 @@ def _run(bench: Bench, subscribers: int, request: Request) -> dict[str, Any]:
             _settle(hub)
             hub.send(session, _deltas(ENDLESS, size))
             time.sleep(sizes.warm_seconds)
-            began, used = time.monotonic(), _cpu_seconds(hub)
+            began, used = time.monotonic(), hub.cpu_seconds()
             found: dict[str, Any] = json.loads(counting.stdout.readline())
-            share = (_cpu_seconds(hub) - used) / (time.monotonic() - began)
+            share = (hub.cpu_seconds() - used) / (time.monotonic() - began)
     if not found["deliveries"] or found["closed"] or found["gaps"] or found["doubles"]:
         raise RuntimeError(f"the stream broke: {found}")
     return found | {"hub_us": share / _rate(found) * 1e6}
@@ -120,15 +118,9 @@ def _settle(hub: Hub) -> None:
     while busy:
         if time.monotonic() > until:
             raise TimeoutError("the hub does not come to rest")
-        before = _cpu_seconds(hub)
+        before = hub.cpu_seconds()
         time.sleep(QUIET_SECONDS)
-        busy = _cpu_seconds(hub) - before > QUIET_SECONDS * QUIET_SHARE
-
-
-def _cpu_seconds(hub: Hub) -> float:
-    """What the hub has used of its core so far."""
-    used = psutil.Process(hub.process.pid).cpu_times()
-    return used.user + used.system
+        busy = hub.cpu_seconds() - before > QUIET_SECONDS * QUIET_SHARE
 
 
 def _probe(hub: Hub, session: str, request: Request) -> int:

@@ -9,8 +9,8 @@ from bench.hub import Hub
 from bench.reader import dial, read_until
 from bench.table import Row, Spread
 
-GOAL_SECONDS: Final = 1.5
-GOAL_MIB: Final = 120.0
+GOAL_SECONDS: Final = 1.0
+GOAL_MIB: Final = 100.0
 GOAL_STREAM_KIB: Final = 16.0
 WARM_STREAMS: Final = 50
 SETTLE_SECONDS: Final = 0.5

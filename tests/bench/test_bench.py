@@ -14,7 +14,7 @@ from bench.sizes import QUICK, TINY
 from bench.table import Row, Spread, against, percentile
 
 NEEDS_C = ("fanout", "attach")
-MAY_BE_NOTHING = ("restart", "stream-memory")
+MAY_BE_NOTHING = ("restart", "stream-memory", "live-rest", "idle-rest", "idle-memory")
 
 
 @pytest.mark.parametrize("name", ROWS)

@@ -2,7 +2,10 @@
 
 from collections.abc import AsyncIterator
 
+import anyio
 import pytest
+from anyio import wait_all_tasks_blocked
+from anyio.lowlevel import checkpoint
 from msgspec import UNSET
 
 from roost.core.bell import LocalBell
@@ -10,6 +13,7 @@ from roost.core.decision import HUB, Decision
 from roost.core.due import Times, next_due, overdue
 from roost.core.log import Log
 from roost.core.session import Ground, Session
+from roost.core.timers import Timers
 from roost.model import commands as c
 from roost.model import events as e
 from roost.model.envelope import draft
@@ -179,3 +183,34 @@ async def test_a_headless_session_rejects_or_allows_what_its_rules_leave_open(ti
     await timed.ask("rm y", first=2)
     replies = [b for ev in (await timed.store.read(SESSION)).events if isinstance(b := ev.body, e.PermissionReplied)]
     assert [(r.reply, r.why) for r in replies] == [("reject", "headless"), ("once", "headless")]
+
+
+class CountedClock(SetClock):
+    """Counts how often it is looked at."""
+
+    looks = 0
+
+    def now_ms(self) -> int:
+        self.looks += 1
+        return self.now
+
+
+async def test_changes_of_what_is_due_later_have_nobody_look_at_everything(timed: Timed) -> None:
+    await timed.live(timeouts=e.Timeouts(idle=1000), run=False)
+    clock = CountedClock()
+    timers = Timers(clock, TIMES)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(timers.run)
+        await wait_all_tasks_blocked()
+        before = clock.looks
+        for _ in range(100):
+            timers.touch(timed.session)
+            await wait_all_tasks_blocked()
+        assert clock.looks - before == 100  # one by each change itself
+        await timed.session.handle(c.Configure(timeouts=c.TimeoutsRequest(idle=1)), ME)
+        clock.now += 1000
+        timers.touch(timed.session)
+        with anyio.fail_after(5):
+            while not timed.session.record_now.pause_requested:
+                await checkpoint()
+        tasks.cancel_scope.cancel()

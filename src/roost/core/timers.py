@@ -26,6 +26,8 @@ class Timers:
         self._times = times
         self._due: dict[SessionId, tuple[int, Session]] = {}
         self._changed = anyio.Event()
+        self._look_at = 0
+        """When the clock is looked at next (ms), unless something is due earlier."""
 
     def touch(self, session: Session) -> None:
         at = None if session.deleted else next_due(self._seen(session, session.record_now), self._times)
@@ -33,7 +35,8 @@ class Timers:
             self._due.pop(session.id, None)
             return
         self._due[session.id] = (at, session)
-        self._changed.set()
+        if at < self._look_at or self._look_at < self._clock.now_ms():  # else every event would have all looked at
+            self._changed.set()
 
     def _seen(self, session: Session, record: Record) -> Record:
         """The record, with calls to the host as a reason to stay awake."""
@@ -48,8 +51,9 @@ class Timers:
             for at, session in list(self._due.values()):
                 if at <= now:
                     await self._act(session)
-            earliest = min((at for at, _ in self._due.values()), default=now + int(LONGEST_SECONDS * 1000))
-            with anyio.move_on_after(max(0.005, min(LONGEST_SECONDS, (earliest - now) / 1000))):
+            latest = now + int(LONGEST_SECONDS * 1000)
+            self._look_at = min((at for at, _ in self._due.values() if at < latest), default=latest)
+            with anyio.move_on_after(max(0.005, (self._look_at - now) / 1000)):
                 await self._changed.wait()
 
     async def _act(self, session: Session) -> None:

@@ -247,8 +247,8 @@ def _rare_part(connection: sqlite3.Connection, term: str) -> str | None:
     would compare the places of all of them, which takes longer than to read `words`."""
     last = len(term) - finding.TRIGRAM
     starts = [*range(0, last, finding.TRIGRAM), last][-_MOST_PARTS:] if last >= 0 else []
-    for start in starts:
-        part = term[start : start + finding.TRIGRAM]
+    parts = [term[start : start + finding.TRIGRAM] for start in starts]
+    for part in sorted(parts, key=str.isalpha):  # what holds more than letters is rare more often
         (sessions,) = connection.execute(SQL["rarity"], {"match": _quoted(part), "rare": _RARE}).fetchone()
         if sessions <= _RARE:
             return part
