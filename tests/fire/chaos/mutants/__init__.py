@@ -31,6 +31,10 @@ MUTANTS: Final[dict[str, Mutant]] = {
     "bell-after-reading": Mutant(
         "takes the bell after it has read the log", "all-told", breaking.take_the_bell_late,
     ),
+    "falls-asleep-late": Mutant(
+        "does not listen for the bell between giving an observer all there is and waiting for more", "all-told",
+        breaking.fall_asleep_late,
+    ),
     "takes-gaps": Mutant(
         "takes events of a host that do not follow its last ones", "whole-order", breaking.take_gaps,
     ),

@@ -9,6 +9,7 @@ import anyio
 from msgspec import UNSET
 from msgspec.structs import replace
 
+from roost.api.streams import direct, running, sse
 from roost.core import decisions, hosts, log, session
 from roost.core.decision import Decision
 from roost.link.frames import Hello, decode_from_host, encode_frame
@@ -85,6 +86,8 @@ def drop_the_fence() -> None:
 
 
 def take_the_bell_late() -> None:
+    """Of those who wait for it, so without the writer that has nobody wait."""
+
     async def follow(self: log.Log, session: Any, after: int = 0) -> AsyncIterator[log.Frames]:
         while True:
             frames = log._frames(await self.page(session, after, log.PAGE_EVENTS), after)
@@ -96,6 +99,17 @@ def take_the_bell_late() -> None:
                 await self._bell.ticket(session).wait()
 
     log.Log.follow = follow
+    running.lent = lambda _: None
+
+
+def fall_asleep_late() -> None:
+    sleep = direct.Reader._sleep
+
+    async def late(self: direct.Reader[Any]) -> None:
+        await anyio.sleep(LOOKING_SECONDS)
+        await sleep(self)
+
+    direct.Reader._sleep = late
 
 
 def take_gaps() -> None:
@@ -183,8 +197,8 @@ def end_twice() -> None:
 
 
 def say_it_again() -> None:
-    follow = log.Log.follow
-    log.Log.follow = lambda self, session, after=0: follow(self, session, max(0, after - 1))
+    cursor = sse.cursor
+    sse.cursor = lambda given: max(0, cursor(given) - 1)
 
 
 def keep_pages() -> None:

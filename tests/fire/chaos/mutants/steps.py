@@ -154,6 +154,7 @@ STEPS: Final[dict[str, Callable[[Scene], Awaitable[Any]]]] = {
     "tells-first": kill_after_seeing,
     "no-fence": old_host_comes_back,
     "bell-after-reading": write_while_it_looks,
+    "falls-asleep-late": write_while_it_looks,
     "takes-gaps": skip_two,
     "takes-repeats": send_again,
     "answers-again": answer_twice,
