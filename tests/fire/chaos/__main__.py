@@ -1,6 +1,7 @@
 """Random faults against whole hubs, round after round: `make test-fire ARGS="--seed N --minutes M"`."""
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 from random import randrange
@@ -15,6 +16,8 @@ from tests.fire.chaos.outcome import SHAPES, Outcome
 from tests.fire.chaos.round import play
 
 KEEP = Path(".cache/fire")
+MOST_SHOWN = 10
+"""Broken promises of one round that are printed; `python -m tests.fire.chaos.checker` tells all of its history."""
 
 
 def main(arguments: list[str]) -> int:
@@ -35,23 +38,41 @@ def main(arguments: list[str]) -> int:
         return 0
     if chosen.seed is None:
         chosen.seed = randrange(1_000_000)
-    outcomes = anyio.run(_rounds, chosen, backend_options={"use_uvloop": True})
+    began = monotonic()
+    outcomes = anyio.run(_stoppable, chosen, backend_options={"use_uvloop": True})
+    if not outcomes:
+        return 1
     print(summary(outcomes))
+    if chosen.record:
+        record(row_of(outcomes, chosen.shape, (monotonic() - began) / 60))
     return any(outcome.violations for outcome in outcomes)
 
 
-async def _rounds(chosen: argparse.Namespace) -> list[Outcome]:
+async def _stoppable(chosen: argparse.Namespace) -> list[Outcome]:
+    """Stopped by a signal, it clears away what it has started, and tells what there was."""
+    outcomes = list[Outcome]()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_stop, tasks.cancel_scope)
+        await _rounds(chosen, outcomes)
+        tasks.cancel_scope.cancel()
+    return outcomes
+
+
+async def _stop(scope: anyio.CancelScope) -> None:
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for _ in signals:
+            scope.cancel()
+
+
+async def _rounds(chosen: argparse.Namespace, outcomes: list[Outcome]) -> None:
     shape = replace(SHAPES[chosen.shape], mutant=chosen.mutant)
     if chosen.seconds is not None:
         shape = replace(shape, seconds=chosen.seconds)
-    began, outcomes = monotonic(), list[Outcome]()
+    began = monotonic()
     while len(outcomes) < chosen.rounds if chosen.rounds else monotonic() - began < chosen.minutes * 60:
         outcome = await play(chosen.seed + len(outcomes), shape, KEEP, keep_all=chosen.keep)
         outcomes.append(outcome)
         _tell(outcome, chosen)
-    if chosen.record:
-        record(row_of(outcomes, chosen.shape, (monotonic() - began) / 60))
-    return outcomes
 
 
 def _tell(outcome: Outcome, chosen: argparse.Namespace) -> None:
@@ -61,7 +82,7 @@ def _tell(outcome: Outcome, chosen: argparse.Namespace) -> None:
         f"{outcome.seen} given to observers, {len(outcome.violations)} broken promises",
         flush=True,
     )
-    for violation in outcome.violations:
+    for violation in outcome.violations[:MOST_SHOWN]:
         print(f"  {violation}", flush=True)
     if outcome.violations:
         seconds = "" if chosen.seconds is None else f" --seconds {chosen.seconds:g}"

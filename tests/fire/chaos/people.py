@@ -17,7 +17,7 @@ from roost.model.info import Accepted, OpenRequest
 from roost.model.record import Pending
 from tests.fire.chaos.history import Answered, History, Invoked, Outcome
 
-MOST_PAUSE_SECONDS = 0.4
+MOST_PAUSE_SECONDS = 0.25
 DECIDE_SECONDS = 0.15
 UNCHANGED = (StorageFull, StorageUnavailable)
 """Errors whose words promise that nothing was changed."""

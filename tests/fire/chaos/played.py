@@ -14,7 +14,7 @@ from random import Random
 import anyio
 import msgspec
 from anyio.abc import TaskGroup
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from roost.host.wire import Wire
 from roost.link.frames import Answer, Ask, Bye
@@ -28,6 +28,7 @@ from roost.settings import LinkSettings
 from tests.fire.chaos.history import Answered, History, Invoked
 
 LOOK_SECONDS = 0.05
+MURMUR_SECONDS = 0.1
 MOST_BATCHES = 12
 MOST_DELTAS = 8
 SPOOL_BYTES = 64 * 1024 * 1024
@@ -40,6 +41,8 @@ class PlayedHost:
     def __init__(self, ticket: Ticket, data: Path, spool: Path, history: History, random: Random) -> None:
         """`data`: the hub's folder, as it is seen from here."""
         self.ticket = ticket
+        self.is_calm = False
+        """It says no more than it must."""
         self.name = f"host-{ticket.epoch}-{next(_lives)}"
         kept = Spool(spool / self.name, memory_bytes=SPOOL_BYTES, disk_bytes=0, reserve_bytes=65_536)
         self.end = HostEnd(ticket.session, ticket.epoch, kept, pid=1)
@@ -65,6 +68,7 @@ class PlayedHost:
             async with anyio.create_task_group() as tasks:
                 if not silent:
                     tasks.start_soon(self._work)
+                    tasks.start_soon(self._murmur)
                 tasks.start_soon(self._settle)
                 await self._wire.keep()
                 self._tell_refusal()
@@ -115,6 +119,13 @@ class PlayedHost:
                 self._runs.popleft()
             await self._moved.wait()
 
+    async def _murmur(self) -> None:
+        """It is never quiet, so that at any instant something of it is on its way."""
+        while not self.is_calm:
+            words = self._random.randrange(1, MOST_DELTAS)
+            self._say(UNSET, *(e.TodosUpdated(todos=(e.Todo(id="1", content=f"{n}"),)) for n in range(words)))
+            await anyio.sleep(self._random.uniform(0, MURMUR_SECONDS))
+
     async def _run(self, run: RunId) -> None:
         message, part = new_message_id(), new_part_id()
         if run not in self._over:
@@ -150,7 +161,7 @@ class PlayedHost:
         while request not in self._replies and run not in self._over and run not in self._aborted:
             await self._moved.wait()
 
-    def _say(self, run: RunId, *bodies: e.Body) -> None:
+    def _say(self, run: RunId | UnsetType, *bodies: e.Body) -> None:
         """One batch: an operation that is over when the hub has acknowledged the last of it."""
         epoch, first = self.end.epoch, self.end.spool.produced + 1
         last = first + len(bodies) - 1
@@ -190,6 +201,7 @@ class Players:
         self.hosts: dict[str, PlayedHost] = {}
         """By the names of their tickets."""
         self._known: set[str] = set()
+        self._calm = False
 
     async def play(self) -> None:
         """Until cancelled."""
@@ -199,6 +211,12 @@ class Players:
                     with suppress(OSError, msgspec.MsgspecError):
                         self._begin(path, msgspec.json.decode(path.read_bytes(), type=Ticket), tasks)
                 await anyio.sleep(LOOK_SECONDS)
+
+    def calm(self) -> None:
+        """From now on they speak only when they are asked."""
+        self._calm = True
+        for host in self.hosts.values():
+            host.is_calm = True
 
     def kill(self, random: Random) -> PlayedHost | None:
         """One of those that have their session: the hub sees that it is dead. None: there is none, or it cannot be."""
@@ -217,6 +235,7 @@ class Players:
             return
         self._known.add(ticket.token)
         host = self.hosts[path.name] = PlayedHost(ticket, self._data, self._spool, self._history, self._random)
+        host.is_calm = self._calm
         tasks.start_soon(self._live, host, path.name)
 
     async def _live(self, host: PlayedHost, name: str) -> None:

@@ -87,6 +87,7 @@ async def _battle(field: Field, shape: Shape) -> None:
         async with _crowd(field, shape):
             await eventually(lambda: b'"type":"seen"' in field.history.path.read_bytes(), seconds=CROWD_SECONDS)
             await _storm(field, shape)
+            field.players.calm()
             for client in field.clients:
                 await client.tell("calm")
             await come_to_rest(field)
