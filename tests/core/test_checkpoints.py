@@ -19,7 +19,7 @@ BATCH = 256
 class Deaf:
     """A `Watcher` that nobody asks."""
 
-    def committed(self, session: Session, events: Sequence[Event]) -> None:
+    def committed(self, session: Session, facts: Sequence[Event]) -> None:
         pass
 
     def owed(self, session: Session, decision: Decision) -> None:

@@ -38,7 +38,7 @@ class SlowStore(MemoryStore):
 class Deaf:
     """A `Watcher` that nobody asks."""
 
-    def committed(self, session: Session, events: Sequence[Event]) -> None:
+    def committed(self, session: Session, facts: Sequence[Event]) -> None:
         pass
 
     def owed(self, session: Session, decision: Decision) -> None:

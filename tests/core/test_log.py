@@ -8,7 +8,7 @@ import pytest
 from roost.core.bell import LocalBell, Lookers
 from roost.core.log import PAGE_EVENTS, RING_BYTES, Frames, Log
 from roost.model import events as e
-from roost.model.envelope import Draft, Event, decode_event, draft
+from roost.model.envelope import committed, decode_event, draft
 from roost.model.errors import CursorAhead, SessionNotFound
 from roost.model.ids import MessageId, PartId, Seq, SessionId
 from roost.model.record import Record, fold_record
@@ -31,22 +31,15 @@ class Writer:
     async def write(self, *bodies: e.Body) -> None:
         drafts = [draft(body) for body in bodies]
         new = self.record is None
-        events = [_event(self.seq + 1 + i, d) for i, d in enumerate(drafts)]
         expect = None if self.record is None else self.record.state_seq
-        for event in events:
-            self.record = fold_record(self.record, event)
-        self.seq = events[-1].seq
+        for each in drafts:
+            self.seq += 1
+            self.record = fold_record(self.record, committed(each, seq=self.seq, at=1))
         append = Append(session=SESSION, drafts=drafts, at=1, expect=expect, record=self.record)
-        await self.log.append(append, events, new=new)
+        await self.log.append(append, new=new)
 
     async def say(self, count: int, size: int = 8) -> None:
         await self.write(*(delta(size) for _ in range(count)))
-
-
-def _event(seq: Seq, d: Draft) -> Event:
-    import msgspec
-
-    return Event(seq=seq, at=1, raw=msgspec.Raw(d.raw), run=d.run, by=d.by)
 
 
 def delta(size: int) -> e.TextDelta:

@@ -45,8 +45,8 @@ class Noted:
         self.events: list[Event] = []
         self.then: list[str | None] = []
 
-    def committed(self, session: Session, events: Sequence[Event]) -> None:
-        self.events += events
+    def committed(self, session: Session, facts: Sequence[Event]) -> None:
+        self.events += facts
 
     def owed(self, session: Session, decision: Decision) -> None:
         self.then.append(decision.then)
@@ -149,7 +149,9 @@ async def test_what_a_host_sends_again_is_dropped_and_what_it_skips_is_refused(b
     with pytest.raises(ProducerGap) as gap:
         await session.append_from_host(1, 5, [said("e", run)])
     assert gap.value.details == {"expected": 4}
-    assert types(bench.noted).count("text-delta") == 3
+    told = (await bench.store.read(SESSION)).events
+    assert [event.body.delta for event in told if isinstance(event.body, e.TextDelta)] == ["a", "b", "c"]
+    assert "text-delta" not in types(bench.noted)  # whoever watches is told of facts
     await same(bench)
 
 
@@ -188,7 +190,8 @@ async def test_the_limit_of_a_body_is_exact(bench: Bench, size: int) -> None:
     empty = draft(e.TextDelta(message=MessageId("a"), part=PartId("p"), delta=""))
     body = e.TextDelta(message=MessageId("a"), part=PartId("p"), delta="x" * (size - len(empty.raw)))
     await session.append_from_host(1, 1, [draft(body, run=run_of(session))])
-    assert (bench.noted.events[-1].type == "text-delta") == (size == 256 * 1024)
+    (told,) = (await bench.store.read(SESSION, after=session.seq - 1)).events
+    assert (told.type == "text-delta") == (size == 256 * 1024)
 
 
 async def test_an_answer_wins_once(bench: Bench) -> None:

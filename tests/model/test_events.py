@@ -19,6 +19,7 @@ from roost.model.envelope import (
     decode_event,
     draft,
     encode_body,
+    encode_committed,
     encode_event,
     tag_of,
 )
@@ -155,3 +156,12 @@ def test_every_event_and_every_field_has_room_to_grow() -> None:
         assert not kind.__struct_config__.forbid_unknown_fields
         assert kind.__struct_config__.frozen
         assert kind.__struct_config__.omit_defaults
+
+
+def test_events_encoded_together_are_encoded_as_each_alone() -> None:
+    body = e.TextDelta(message=message(), part=part(), delta=",}")
+    ben = e.Principal(user="ben,}", key=",}")
+    named = [(who, by) for who in (UNSET, run(1), run(2)) for by in (UNSET, ANN, ben, UNSET)]
+    made = [draft(body, run=who, by=by) for who, by in named]
+    alone = [encode_event(committed(each, seq=seq, at=12)) for seq, each in enumerate(made, 7)]
+    assert encode_committed(made, first=7, at=12) == alone

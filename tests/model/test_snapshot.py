@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from roost.model import events as e
-from roost.model.envelope import BODIES, AnyBody, Event, Unknown, decode_event
+from roost.model.envelope import BODIES, DELTAS, AnyBody, Event, Unknown, decode_event
 from roost.model.errors import IllegalTransition, PermissionNotFound
 from roost.model.ids import MessageId, PartId, RunId
 from roost.model.lifecycle import ANSWERS, ASKED, CLOSES_EPOCH, INPUTS, NEXT, RUN_ENDS, SAID, SETTINGS, WORKED, Phase
@@ -21,6 +21,7 @@ from roost.model.record import Record
 from roost.model.snapshot import Fold
 from roost.model.stored import StoredMessage
 from roost.model.unfinished import is_finished
+from tests.model import stories
 from tests.model.bodies import bodies
 from tests.model.stories import Story, again, awake, created, run, running
 
@@ -112,6 +113,40 @@ def a_short_life() -> Story:
 
 def an_earlier_life() -> Story:
     return Story().tell(created(), e.SessionImported(origin=e.Origin(agent="claude", id="one", changed_at=1)))
+
+
+@settings(max_examples=25)
+@given(logs())
+def test_pieces_of_a_text_taken_the_short_way_leave_what_each_would_leave(story: Story) -> None:
+    """A whole log, with every delta of it said three times over."""
+    short, long = Fold.empty(), Fold.empty()
+    for told in story.events:
+        for _ in range(3 if type(told.body) in DELTAS else 1):
+            event = Event(seq=long.seq + 1, at=told.at, raw=told.raw, run=told.run, by=told.by)
+            long.apply(event)
+            if not short.more(event.body, event.run):
+                short.apply(event)
+    assert short.snapshot() == long.snapshot()
+    assert short.take_finished() == long.take_finished()
+
+
+def test_another_piece_of_the_same_text_and_nothing_else_is_taken_the_short_way() -> None:
+    story = running()
+    piece = e.TextDelta(message=stories.message(9), part=stories.part(9), delta="a")
+    others = [
+        (replace(piece, part=stories.part(8)), run(1)),
+        (replace(piece, message=stories.message(8)), run(1)),
+        (piece, run(2)),
+        (piece, UNSET),
+        (e.ReasoningDelta(message=stories.message(9), part=stories.part(9), delta="a"), run(1)),
+        (e.MessageDone(message=stories.message(9)), run(1)),
+    ]
+    assert not story.fold.more(piece, run(1))  # nothing allows it yet
+    story.tell(piece, run=run(1))
+    assert not any(story.fold.more(body, named) for body, named in others)
+    assert story.fold.more(piece, run(1))
+    story.fold.apply(stories.event(story.fold.seq + 1, e.MessageStart(message=stories.message(7)), run(1)))
+    assert not story.fold.more(piece, run(1))  # what came between might have ended it
 
 
 @given(logs())

@@ -3,8 +3,9 @@
 import json
 
 import pytest
+from msgspec import Raw
 
-from roost.model.envelope import decode_body
+from roost.model.envelope import decode_bodies, decode_body
 from roost.model.errors import InvalidBody
 from roost.model.unreadable import MAX_NESTING, too_deep
 
@@ -29,3 +30,21 @@ def test_an_event_at_the_limit_is_read_and_one_beyond_it_is_refused() -> None:
     assert decode_body(nested(MAX_NESTING))
     with pytest.raises(InvalidBody, match="nested"):
         decode_body(nested(MAX_NESTING + 1))
+
+
+GOOD = b'{"type":"text-delta","message":"m","part":"p","delta":"[{"}'
+
+
+def test_many_bodies_are_read_at_once_as_each_would_be() -> None:
+    raws = [Raw(GOOD), Raw(nested(MAX_NESTING // 2)), Raw(b' {"type": "run-phase", "phase": "planning"}\n')]
+    assert decode_bodies(raws) == [decode_body(raw) for raw in raws]
+    assert decode_bodies([]) == []
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [b"null", b"{}", b'{"type":"from-tomorrow"}', b'{"type":"text-delta"}', b"[" * 5000, nested(MAX_NESTING + 1)],
+    ids=["no object", "no type", "unknown", "other shape", "no end", "too deep"],
+)
+def test_bodies_of_which_one_needs_a_look_of_its_own_are_not_read_at_once(bad: bytes) -> None:
+    assert decode_bodies([Raw(GOOD), Raw(bad)]) is None

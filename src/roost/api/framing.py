@@ -6,10 +6,12 @@ connection. An ASGI server takes one message at a time; ours (server.py) also ta
 
 from collections.abc import Iterable
 from struct import pack
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import apply_mask  # pyright: ignore[reportPrivateImportUsage]  # in C where that was built
+from websockets.protocol import State
 
 from roost.api.asgi import Scope, Send
 
@@ -20,6 +22,11 @@ LIMIT: Final = "roost.limit"
 _TEXT: Final = 0x81
 """A text frame that is a whole message."""
 _SHORT, _LONG = 125, 0xFFFF
+_MASKED: Final = 0x80
+_HEAD_BYTES: Final = 14
+"""The head of the largest frame, with its mask."""
+_WAITING: Final = 1
+"""So many messages may wait while one is worked on; with more, the connection is not read."""
 
 
 def framed(texts: Iterable[bytes]) -> bytes:
@@ -49,13 +56,87 @@ def _head(size: int) -> bytes:
     return pack("!BBH", _TEXT, 126, size) if size <= _LONG else pack("!BBQ", _TEXT, 127, size)
 
 
+def frame_size(data: bytes | bytearray) -> int | None:
+    """How many bytes the frame takes that begins here, its head included; None if too little of the head is there."""
+    if len(data) < 2:
+        return None
+    size, head = data[1] & 0x7F, 2 + (4 if data[1] & _MASKED else 0)
+    if size <= _SHORT:
+        return head + size
+    width = 2 if size == 126 else 8
+    return head + width + int.from_bytes(data[2 : 2 + width], "big") if len(data) >= 2 + width else None
+
+
+def unmasked(frame: bytes | bytearray) -> bytes:
+    """What a whole masked frame carries."""
+    key = {126: 4, 127: 10}.get(frame[1] & 0x7F, 2)
+    return apply_mask(frame[key + 4 :], frame[key : key + 4])
+
+
 class FramingProtocol(WebSocketsSansIOProtocol):
-    """uvicorn's WebSockets, and `FRAMES`."""
+    """uvicorn's WebSockets, and `FRAMES`; and what comes, mostly one whole text in one frame, is taken the short way.
+
+    All else is left to the library, which is given nothing but whole frames, so that it is never in the middle of one.
+    """
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._begun = bytearray()
+        """Of a frame that has not come to its end."""
+        self._short = self.conn.max_message_size is not None
 
     async def run_asgi(self) -> None:
         extensions: dict[str, Any] = self.scope.setdefault("extensions", {}) or {}
         extensions[FRAMES] = {}
         await super().run_asgi()
+
+    def data_received(self, data: bytes) -> None:
+        conn = self.conn
+        if conn.state is not State.OPEN or not self._short:
+            self._short = self._short and not self.handshake_initiated  # it may be in the middle of a frame now
+            rest, self._begun = self._begun, bytearray()
+            super().data_received(bytes(rest) + data)
+        elif not self._begun and frame_size(data) == len(data):
+            self._take(data)
+        else:
+            self._begun += data
+            self._take_all()
+
+    def _take_all(self) -> None:
+        """Every frame that is whole."""
+        most = _HEAD_BYTES + cast(int, self.conn.max_message_size)
+        while (size := frame_size(self._begun)) is not None:
+            if size > most:
+                self._short = False
+                self.data_received(b"")  # the library refuses it, however little of it is here
+                return
+            if size > len(self._begun):
+                return
+            frame = bytes(self._begun[:size])
+            del self._begun[:size]
+            self._take(frame)
+
+    def _take(self, frame: bytes) -> None:
+        """A whole frame."""
+        text = self._text(frame)
+        if text is None:
+            super().data_received(frame)
+        elif not self.close_sent:
+            self.queue.put_nowait({"type": "websocket.receive", "text": text})
+            if self.queue.qsize() > _WAITING and not self.read_paused:
+                self.read_paused = True
+                self.transport.pause_reading()
+
+    def _text(self, frame: bytes) -> str | None:
+        """What it says, if it is a whole text in order; None if the library should look at it."""
+        conn = self.conn
+        whole = frame[0] == _TEXT and frame[1] & _MASKED and conn.state is State.OPEN and conn.current_size is None
+        if not whole or len(frame) > cast(int, conn.max_message_size):
+            return None
+        try:
+            return unmasked(frame).decode()
+        except UnicodeDecodeError:
+            return None
 
     async def send(self, message: Any) -> None:
         if message["type"] == LIMIT:

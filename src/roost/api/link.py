@@ -1,6 +1,7 @@
 """The link's endpoint: a WebSocket between a host and its hub. Shuttles messages; the hub does the rest."""
 
 from roost.api.asgi import Receive, Scope, Send
+from roost.api.framing import framed, send_frames, takes_frames
 from roost.core.hub import Hub
 
 
@@ -17,8 +18,13 @@ async def link_endpoint(hub: Hub, scope: Scope, receive: Receive, send: Send) ->
             return None
         return message.get("text") or message.get("bytes") or b""
 
+    direct = takes_frames(scope)
+
     async def give(frame: bytes) -> None:
-        await send({"type": "websocket.send", "text": frame.decode(), "bytes": None})
+        if direct:
+            await send_frames(send, framed((frame,)))
+        else:
+            await send({"type": "websocket.send", "text": frame.decode(), "bytes": None})
 
     await hub.accept_link(_token(scope), take, give)
     try:

@@ -1,7 +1,7 @@
 """One host's connection, from hello to its end: frames in, frames out, requests both ways."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import count
 from secrets import token_hex
 from time import monotonic
@@ -23,11 +23,13 @@ from roost.link.frames import (
     Beat,
     Bye,
     FromHost,
+    Produced,
     Ready,
     decode_from_host,
 )  # fmt: skip
 from roost.link.hub_end import HubEnd
-from roost.model.envelope import Draft, decode_body
+from roost.link.spool import SpoolLine
+from roost.model.envelope import Draft, decode_bodies, decode_body
 from roost.model.errors import InvalidBody, LinkDown, ProducerGap, RoostError, StaleEpoch, Unavailable, error_from
 from roost.model.events import Native
 from roost.model.ids import Epoch, RunId
@@ -64,6 +66,8 @@ class HostLink:
         self._name = token_hex(4)
         """No answer to an earlier link's question is taken for one of ours."""
         self._numbers = count(1)
+        self._send: Send
+        self._sending = False
 
     def wake(self) -> None:
         """Something is owed: send it soon."""
@@ -111,7 +115,8 @@ class HostLink:
         """Until the connection ends, the host leaves, or it is refused."""
         try:
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._write, send, tasks)
+                self._send = send
+                tasks.start_soon(self._write, tasks)
                 tasks.start_soon(self._beat)
                 tasks.start_soon(self._watch, tasks)
                 self._asks = tasks
@@ -124,20 +129,35 @@ class HostLink:
             for done, _ in self._asked.values():
                 done.set()
 
-    async def _write(self, send: Send, tasks: TaskGroup) -> None:
+    async def _write(self, tasks: TaskGroup) -> None:
+        """Sends what nobody else is about to send."""
         while not self._closed.is_set():
             self._wake.clear()
-            if not self.end.pending:
+            if self._sending or not self.end.pending:
+                if self.end.refused and not self._sending:
+                    break
                 await self._wake.wait()
                 continue
             try:
-                for frame in self.end.take():
-                    await send(frame)
+                await self._flush()
             except (OSError, RuntimeError):
                 break  # the connection is gone; what was not acknowledged is sent again on the next
-            if self.end.refused:
-                break
         tasks.cancel_scope.cancel()
+
+    async def _flush(self) -> None:
+        """Send what is owed. If that is going on, whoever does it looks again. Raises: OSError, RuntimeError: the
+        connection is gone."""
+        if self._sending:
+            return
+        self._sending = True
+        try:
+            while self.end.pending:
+                for frame in self.end.take():
+                    await self._send(frame)
+        finally:
+            self._sending = False
+        if self.end.refused:
+            self.wake()
 
     async def _beat(self) -> None:
         while True:
@@ -157,6 +177,10 @@ class HostLink:
     async def _read(self, receive: Receive) -> None:
         while not self.left:
             self._listening_since = monotonic()
+            try:
+                await self._flush()
+            except (OSError, RuntimeError):
+                return
             raw = await receive()
             self._listening_since = None
             if raw is None or self.end.refused:
@@ -201,7 +225,7 @@ class HostLink:
 
     async def _commit(self, frame: AppendFrame) -> None:
         """A store that is full or away is no reason to part with a host: try again, and let the host keep the rest."""
-        drafts = [draft_of(bytes(event.body), event.run) for event in frame.events]
+        drafts = drafts_of(frame.events)
         waits = False
         while True:
             try:
@@ -213,12 +237,19 @@ class HostLink:
                 waits = True
                 await anyio.sleep(STORE_AGAIN_SECONDS)
         self.end.acknowledge(acked, seq)
-        self.wake()
 
 
 def fitting(capabilities: dict[str, Any]) -> dict[str, Any]:
     """What an agent can do, as it is shown: nothing, if that is more than a host may say."""
     return capabilities if len(msgspec.json.encode(capabilities)) <= MAX_CAPABILITIES_BYTES else {}
+
+
+def drafts_of(events: Sequence[Produced | SpoolLine]) -> list[Draft]:
+    """What a host sent, as drafts; all at once if all of it can be read."""
+    bodies = decode_bodies([event.body for event in events])
+    if bodies is None:
+        return [draft_of(bytes(event.body), event.run) for event in events]
+    return [Draft(body=body, raw=bytes(event.body), run=event.run) for body, event in zip(bodies, events, strict=True)]
 
 
 def draft_of(raw: bytes, run: RunId | UnsetType) -> Draft:

@@ -72,22 +72,25 @@ class Hosts:
 
     # --- what sessions tell (Watcher) ---------------------------------------------------------------------------------
 
-    def committed(self, session: Session, events: Sequence[Event]) -> None:
-        kinds = {type(event.body) for event in events}  # nearly always deltas alone: then no event is looked at again
+    def committed(self, session: Session, facts: Sequence[Event]) -> None:
+        if facts:
+            self._look_at(session, facts)
+        link = self._links.get(session.id)
+        if link is None:
+            return
+        link.end.committed([event for event in facts if type(event.body) in COMMANDS], session.seq)
+        if link.end.pending:
+            link.wake()
+
+    def _look_at(self, session: Session, facts: Sequence[Event]) -> None:
+        kinds = {type(event.body) for event in facts}
         if PauseRequested in kinds:
             self._tasks.start_soon(self.pausing, session)
-        if SessionUpdated in kinds and any(_shows_to_others(event) for event in events):
+        if SessionUpdated in kinds and any(_shows_to_others(event) for event in facts):
             self.shown_to(session)
         if ArtifactPublished in kinds:
             self.published(session)
         self.hold(session)
-        link = self._links.get(session.id)
-        if link is None:
-            return
-        commands = [] if kinds.isdisjoint(COMMANDS) else [event for event in events if type(event.body) in COMMANDS]
-        link.end.committed(commands, events[-1].seq)
-        if link.end.pending:
-            link.wake()
 
     def hold(self, session: Session) -> None:
         """Keep a live session loaded, let go of one that is not; what is due for it may have changed."""

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from roost.core.appends import Appends
 from roost.core.bell import Lookers
-from roost.model.envelope import Event, encode_event
+from roost.model.envelope import Draft, encode_committed, encode_event, tag_of
 from roost.model.errors import SessionNotFound
 from roost.model.events import SessionEnded
 from roost.model.ids import Seq, SessionId
@@ -87,17 +87,17 @@ class _Ring:
         if self.low is None:
             self.low = low
 
-    def push(self, events: Sequence[Event]) -> None:
+    def push(self, drafts: Sequence[Draft], first: Seq, at: int) -> None:
+        """What was committed just now, from seq `first` on."""
         if not self._data:
-            self.low = events[0].seq - 1
+            self.low = first - 1
         self._pages = {}
         self.lookers.ring()
-        for event in events:
-            frame = encode_event(event)
-            self._types.append(event.type)
-            self._data.append(frame)
-            self._bytes += len(frame)
-        self._ended = isinstance(events[-1].body, SessionEnded)
+        frames = encode_committed(drafts, first=first, at=at)
+        self._types += [tag_of(draft.body) for draft in drafts]
+        self._data += frames
+        self._bytes += sum(map(len, frames))
+        self._ended = isinstance(drafts[-1].body, SessionEnded)
         if self._bytes > RING_BYTES:
             self._shrink()
 
@@ -176,15 +176,15 @@ class Log:
         self._rings: dict[SessionId, _Ring] = {}
         self.appends = Appends()
 
-    async def append(self, append: Append, events: Sequence[Event], *, new: bool = False) -> Appended:
-        """Commit, then tell. `events` are the drafts as they will be stored. Raises what `Store.append` raises."""
+    async def append(self, append: Append, *, new: bool = False) -> Appended:
+        """Commit, then tell. Raises what `Store.append` raises."""
         begun = perf_counter()
         done = await (self._store.create(append) if new else self._store.append(append))
         self.appends.note(len(append.drafts), perf_counter() - begun)
-        if events:
+        if done.head >= done.first:
             ring = self._rings.get(append.session)
             if ring is not None:
-                ring.push(events)
+                ring.push(append.drafts[done.dropped :], done.first, append.at)
             self._bell.ring(append.session)
             if append.record is not None:
                 self._bell.ring(FEED)

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any, Final, Protocol, cast
 
 import anyio
-from msgspec import UNSET, Raw
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from roost.core.abilities import check_able
@@ -16,7 +16,7 @@ from roost.core.decisions import decide, may_wake, settle
 from roost.core.fitting import as_native, unfit
 from roost.core.ground import Ground
 from roost.model import commands as c
-from roost.model.envelope import Draft, Event
+from roost.model.envelope import DELTAS, Draft, Event, committed
 from roost.model.errors import (
     BodyTooLarge,
     IllegalTransition,
@@ -43,8 +43,9 @@ CHECKPOINT_EVERY: Final = 4096
 class Watcher(Protocol):
     """What a session tells the hub about itself (core/hosts.py)."""
 
-    def committed(self, session: "Session", events: Sequence[Event]) -> None:
-        """These events are durable. Called under the session's lock: take note, do not wait."""
+    def committed(self, session: "Session", facts: Sequence[Event]) -> None:
+        """More is durable, up to `session.seq`; `facts` are the events of it that are no deltas. Called under the
+        session's lock: take note, do not wait."""
         ...
 
     def owed(self, session: "Session", decision: Decision) -> None:
@@ -243,13 +244,14 @@ class Session:
         writer: HostWriter | None = None,
         claim: KeyClaim | None = None,
         env: Mapping[str, str] | None = None,
-    ) -> list[Event]:
+    ) -> None:
         """Fold, commit, tell. The caller holds the lock. If the commit fails, the fold is read anew from the store."""
         before = self._fold.record if self._fold.seq else None
         try:
-            events, drafts = self._apply(drafts, lenient=writer is not None)
-            append = self._append(drafts, events[0].at, before, writer, claim, env)
-            await self._ground.log.append(append, events, new=before is None)
+            at = self._ground.clock.now_ms()
+            facts, drafts = self._apply(drafts, at, lenient=writer is not None)
+            append = self._append(drafts, at, before, writer, claim, env)
+            await self._ground.log.append(append, new=before is None)
         except BaseException:
             self._stale = before is not None
             with contextlib.suppress(RoostError):
@@ -257,12 +259,11 @@ class Session:
             raise
         self._record, self._seq = self._fold.record, self._fold.seq
         if writer is not None:
-            self._produced = writer.first + len(events) - 1
+            self._produced = writer.first + len(drafts) - 1
         if before is not None and self.epoch != before.epoch:
             self._produced = 0
-        self._watcher.committed(self, events)
+        self._watcher.committed(self, facts)
         await self._save_checkpoint()
-        return events
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
@@ -299,28 +300,32 @@ class Session:
         found = await self._ground.store.find_claim(claim.principal, claim.key, at=self._ground.clock.now_ms())
         return None if found is None else claim.repeat(found)
 
-    def _apply(self, drafts: Sequence[Draft], *, lenient: bool) -> tuple[list[Event], list[Draft]]:
-        """Fold the drafts as the events they will be; returns these, and the drafts as they are to be stored."""
-        at, fold = self._ground.clock.now_ms(), self._fold
-        events: list[Event] = []
-        kept: list[Draft] = []
-        for draft in drafts:
+    def _apply(self, drafts: Sequence[Draft], at: int, *, lenient: bool) -> tuple[list[Event], list[Draft]]:
+        """Fold the drafts as the events they will be; returns those of them that are no deltas, and the drafts as they
+        are to be stored."""
+        fold = self._fold
+        facts: list[Event] = []
+        kept = list(drafts)
+        for number, draft in enumerate(drafts):
+            if len(draft.raw) <= MAX_BODY_BYTES and fold.more(draft.body, draft.run):
+                continue
             if lenient and (reason := unfit(draft)) is not None:
                 draft = as_native(draft, reason)
             elif not lenient and len(draft.raw) > MAX_BODY_BYTES:
                 raise BodyTooLarge(f"an event of {len(draft.raw)} bytes", limit_bytes=MAX_BODY_BYTES)
-            event = _event(fold.seq + 1, at, draft)
+            event = committed(draft, seq=fold.seq + 1, at=at)
             try:
                 fold.apply(event)
             except (IllegalTransition, PermissionNotFound) as error:
                 if not lenient:
                     raise
                 draft = as_native(draft, error.message)
-                event = _event(fold.seq + 1, at, draft)
+                event = committed(draft, seq=fold.seq + 1, at=at)
                 fold.apply(event)
-            events.append(event)
-            kept.append(draft)
-        return events, kept
+            kept[number] = draft
+            if type(event.body) not in DELTAS:
+                facts.append(event)
+        return facts, kept
 
     def _append(
         self,
@@ -389,9 +394,3 @@ class Session:
             events += page.events
             after = events[-1].seq
         return events
-
-
-def _event(seq: Seq, at: int, draft: Draft) -> Event:
-    event = Event(seq=seq, at=at, raw=Raw(draft.raw), run=draft.run, by=draft.by)
-    vars(event)["body"] = draft.body  # known already: spare the decode
-    return event

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import structlog
 
-from roost.core.hostlink import draft_of
+from roost.core.hostlink import drafts_of
 from roost.core.session import Session
 from roost.link.spool import read_spool, spool_path
 from roost.model.errors import Fencing, InvalidBody
@@ -28,7 +28,7 @@ class Spools:
             return
         try:
             head, lines = read_spool(path)
-            drafts = [draft_of(bytes(line.body), line.run) for line in lines]
+            drafts = drafts_of(lines)
             await session.append_from_host(head.epoch, head.first, drafts)
         except (Fencing, InvalidBody) as error:
             self.set_aside(path)

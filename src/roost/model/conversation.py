@@ -19,8 +19,8 @@ from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from roost.model import events as e
-from roost.model.envelope import Event
-from roost.model.ids import MessageId, PartId, Seq
+from roost.model.envelope import AnyBody, Event
+from roost.model.ids import MessageId, PartId, RunId, Seq
 from roost.model.lifecycle import CLOSES_EPOCH, RUN_ENDS
 from roost.model.messages import (
     FilePart,
@@ -61,6 +61,8 @@ class Conversation:
         self._done: list[Message] = []
         self._open: dict[MessageId, OpenMessage] = {}
         self._finished: dict[MessageId, Message] | None = {} if storing else None
+        self._going: tuple[type, MessageId, PartId, RunId | UnsetType, OpenText] | None = None
+        """What the last event was a piece of: another piece of it changes nothing but the text."""
         for message in messages:
             if is_finished(message):
                 self._done.append(message)
@@ -98,6 +100,7 @@ class Conversation:
     def apply(self, event: Event, record: Record | None) -> None:
         """Take in one event. `record` is the record before it: it knows what has been said and who is answered."""
         body = event.body
+        self._going = None
         handle = self._SAYING.get(type(body))
         if handle is not None:
             message = self._find(cast(e.Said, body), event, record)
@@ -115,6 +118,19 @@ class Conversation:
             self._patch(body, event)
         elif isinstance(body, e.Compacted) and body.message is not UNSET:
             self._summarise(body.message)
+
+    def more(self, body: AnyBody, run: RunId | UnsetType) -> bool:
+        """Take in an event that is another piece of the text that the last one was a piece of. False: it is not, and
+        nothing has changed."""
+        going = self._going
+        if going is None or type(body) is not going[0]:
+            return False
+        piece = cast("e.TextDelta | e.ReasoningDelta", body)
+        _, message, part, named, text = going
+        if piece.part != part or piece.message != message or run != named:
+            return False
+        text.chunks.append(piece.delta)
+        return True
 
     # --- messages -----------------------------------------------------------------------------------------------------
 
@@ -239,6 +255,7 @@ class Conversation:
             part = message.parts[body.part] = OpenText(body.part, kind, event.at)
         if type(part) is OpenText:
             part.add(body.delta)
+            self._going = (type(body), body.message, body.part, event.run, part)
 
     def _part_reset(self, message: OpenMessage, body: e.PartReset, _: Event) -> None:
         part = message.parts.get(body.part)

@@ -6,13 +6,13 @@ Old snapshot + the events after it = new snapshot, at every seq and after every 
 from collections.abc import Iterable, Sequence
 
 import msgspec
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from roost.model.conversation import Conversation
-from roost.model.envelope import Event
+from roost.model.envelope import AnyBody, Event
 from roost.model.errors import IllegalTransition
-from roost.model.ids import Seq
+from roost.model.ids import RunId, Seq
 from roost.model.messages import Message, decode_message
 from roost.model.record import Record, fold_record
 from roost.model.stored import StoredMessage
@@ -110,6 +110,14 @@ class Fold:
         if after is not before or conversation.metrics is not after.metrics:
             after = self._with_conversation(after)
         self._record = after
+
+    def more(self, body: AnyBody, run: RunId | UnsetType) -> bool:
+        """Take in the next event if it is but another piece of the text that the last one was a piece of: what allowed
+        that one allows this one, whenever it was said. False: it is something else, to be applied."""
+        if not self._conversation.more(body, run):
+            return False
+        self.seq += 1
+        return True
 
     def _with_conversation(self, record: Record) -> Record:
         """The record with what only the conversation knows: metrics, and where it is open."""

@@ -13,9 +13,14 @@ MAX_NESTING: Final = 128
 _TOKENS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{\]}]', re.DOTALL)
 
 
+def shallow(raw: bytes) -> bool:
+    """Whether there are so few brackets in it that it cannot be too deep."""
+    return raw.count(b"[") + raw.count(b"{") <= MAX_NESTING
+
+
 def too_deep(raw: bytes) -> bool:
     """Whether this JSON is nested deeper than `MAX_NESTING`."""
-    if raw.count(b"[") + raw.count(b"{") <= MAX_NESTING:
+    if shallow(raw):
         return False
     depth = 0
     for token in _TOKENS.finditer(raw):
