@@ -66,7 +66,7 @@ def birth(pid: int) -> str | None:
     On Linux from the boot's id and the kernel's ticks, which no change of the clock moves.
     """
     try:
-        state, ticks = _stat(pid)
+        state, _, ticks = _stat(pid)
     except FileNotFoundError:
         return None
     except (OSError, ValueError):
@@ -90,7 +90,7 @@ def born(process: psutil.Process) -> float:
     on Linux that is off by up to a second."""
     try:
         if sys.platform == "linux":
-            return int(_stat(process.pid)[1]) / os.sysconf("SC_CLK_TCK")
+            return int(_stat(process.pid)[2]) / os.sysconf("SC_CLK_TCK")
         return process.create_time()
     except (OSError, ValueError, psutil.Error):
         return float("-inf")
@@ -125,13 +125,24 @@ def holding(file: Path) -> list[psutil.Process]:
 def descendants(pid: int) -> list[psutil.Process]:
     """Children, their children, and so on, of a process that runs."""
     try:
-        return living(psutil.Process(pid).children(recursive=True))
+        return with_descendants([psutil.Process(pid)])[1:]
     except psutil.Error:
         return []
 
 
 def with_descendants(roots: list[psutil.Process]) -> list[psutil.Process]:
-    return [*roots, *(child for root in roots for child in descendants(root.pid))]
+    """One look at all processes, however many roots there are. Each comes once, the roots first."""
+    children = _children()
+    found = list(dict.fromkeys(roots))
+    known = {process.pid for process in found}
+    for parent in found:  # grows
+        for pid in children.get(parent.pid, ()):
+            with suppress(psutil.Error):
+                child = psutil.Process(pid)
+                if pid not in known and born(parent) <= born(child) and _lives(child):  # else the pid is reused
+                    known.add(pid)
+                    found.append(child)
+    return found
 
 
 def but_screens(found: Collection[psutil.Process]) -> list[psutil.Process]:
@@ -163,8 +174,6 @@ def kill_until_gone(find: Callable[[], Collection[psutil.Process]], *, seconds: 
             time.sleep(_LOOK_SECONDS)
             continue
         clean = False
-        if time.monotonic() > deadline:
-            return False
         for process in found:  # all of them stand still first, or a shell went on to its next line without its child
             with suppress(psutil.Error):
                 process.suspend()  # psutil compares the start time first: a reused pid is safe
@@ -172,6 +181,8 @@ def kill_until_gone(find: Callable[[], Collection[psutil.Process]], *, seconds: 
             with suppress(psutil.Error):
                 process.kill()
         wait_until_gone(found, _ROUND_SECONDS)
+        if time.monotonic() > deadline:  # to look took that long, perhaps: what was found is killed
+            return False
 
 
 def wait_until_gone(processes: Collection[psutil.Process], seconds: float) -> None:
@@ -216,12 +227,22 @@ def _lives(process: psutil.Process) -> bool:
         return False
 
 
-def _stat(pid: int) -> tuple[str, str]:
-    """State and start time of /proc/<pid>/stat; the name before them may hold anything."""
+def _children() -> dict[int, list[int]]:
+    """The pids of every process' children."""
+    children: dict[int, list[int]] = {}
+    for pid in psutil.pids():
+        with suppress(OSError, ValueError, psutil.Error):  # gone meanwhile
+            parent = int(_stat(pid)[1]) if sys.platform == "linux" else psutil.Process(pid).ppid()
+            children.setdefault(parent, []).append(pid)
+    return children
+
+
+def _stat(pid: int) -> tuple[str, str, str]:
+    """State, parent and start time of /proc/<pid>/stat; the name before them may hold anything."""
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
     if len(fields) < 20:
         raise ValueError(pid)
-    return fields[0], fields[19]
+    return fields[0], fields[1], fields[19]
 
 
 def _psutil_birth(pid: int) -> str | None:
