@@ -6,7 +6,7 @@ from msgspec import Raw
 
 from roost.api.cursors import MAX_CURSOR, cursor
 from roost.api.lending import LendingProtocol
-from roost.api.streams.sse import block, render_feed, rendered, wants_events
+from roost.api.streams.sse import block, render_feed, renderer, wants_events
 from roost.core.feed import FeedPage
 from roost.core.log import Frames
 from roost.model.envelope import Event
@@ -22,7 +22,7 @@ def frames(*types: str, first: int = 5) -> Frames:
 
 
 def shown(page: Frames, *types: str) -> bytes:
-    return rendered(page, frozenset(types), bytes)
+    return renderer(frozenset(types), bytes)(page)
 
 
 def test_a_block_has_id_event_and_data() -> None:
@@ -60,10 +60,10 @@ def test_left_out_events_move_the_cursor_when_they_end_a_page(types: list[str], 
 
 def test_a_page_is_framed_once_and_one_that_shows_nothing_stays_empty() -> None:
     page = frames("run-start", first=5)
-    framed = rendered(page, frozenset(), LendingProtocol.framed)
+    framed = renderer(frozenset(), LendingProtocol.framed)(page)
     assert framed == b"28\r\n" + shown(page) + b"\r\n"
-    assert framed is rendered(page, frozenset(), LendingProtocol.framed)
-    assert rendered(frames(), frozenset(), LendingProtocol.framed) == b"", "an empty chunk would end the body"
+    assert framed is renderer(frozenset(), LendingProtocol.framed)(page)
+    assert renderer(frozenset(), LendingProtocol.framed)(frames()) == b"", "an empty chunk would end the body"
 
 
 def test_line_breaks_of_a_producer_cannot_break_the_stream() -> None:

@@ -14,7 +14,7 @@ from msgspec import UNSET
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from roost.api.app import make_app
-from roost.api.lending import HIGH_WATER_BYTES, LendingProtocol
+from roost.api.lending import HIGH_WATER_BYTES
 from roost.core.decisions import HUB, Decision
 from roost.core.log import PAGE_BYTES, RING_BYTES
 from roost.core.session import Session
@@ -187,25 +187,6 @@ async def test_a_coder_view_is_told_the_same_by_both(hubs: Hubs) -> None:
         assert (await hubs.api.http.delete(f"/v1/sessions/{session.id}")).status_code == 200
         for raw in (direct, asgi):
             await raw.body()
-
-
-async def test_a_page_is_rendered_and_framed_once_for_all_who_are_at_the_same_place(hubs: Hubs) -> None:
-    session = await opened(hubs.api)
-    path = V1.format(session.id) + "?after=6"
-    async with dialled(hubs, "direct", path) as first, dialled(hubs, "direct", path) as second:
-        await until_watched(hubs.api, session, 2)
-        with hubs.api.hub.log.watch(session.id) as watch:
-            await speak(hubs.api, session, "word")
-            for raw in (first, second):
-                await raw.body(until=b"id: 7")
-            page = watch.at_hand(6)
-            assert page is not None
-
-            def render(_: object) -> bytes:
-                raise AssertionError("it was rendered already")
-
-            framed = page.rendered((frozenset[str](), LendingProtocol.framed), render)
-    assert framed.endswith(b"\n\n\r\n") and b"id: 7\n" in framed
 
 
 # --- patience ---------------------------------------------------------------------------------------------------------

@@ -184,7 +184,7 @@ class Looker:
 
     def look(self) -> None:
         self.calls += 1
-        while page := self.watch.at_hand(self.after):
+        while (page := self.watch.at_hand(self.after)) is not None and page.data:
             self.seen += range(page.first, page.last + 1)
             self.after = page.cursor
 
@@ -193,10 +193,10 @@ async def test_who_has_read_to_the_end_finds_what_comes_at_hand(writer: Writer) 
     looker = Looker(writer.log, writer.seq)
     with looker.watch as watch:
         assert watch.at_hand(writer.seq) is None
-        assert not len(await watch.read(writer.seq))
+        assert not (await watch.read(writer.seq)).data
         assert watch.at_hand(0) is None
         page = watch.at_hand(writer.seq)
-        assert page is not None and not len(page)
+        assert page is not None and not page.data
         await writer.say(3)
         await anyio.lowlevel.checkpoint()
         assert looker.seen == [4, 5, 6]

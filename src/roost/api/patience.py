@@ -54,11 +54,12 @@ class _Pipeline(list[Any]):
 
 
 class _Patient(LendingProtocol):
+    __slots__ = ("_timer",)
     seconds: float
-    _timer: TimerHandle | None = None
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
+        self._timer: TimerHandle | None = None
         self.pipeline = cast(Any, _Pipeline())
 
     def connection_made(self, transport: Transport) -> None:

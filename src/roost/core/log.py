@@ -39,25 +39,17 @@ _tag = msgspec.json.Decoder(_Tag)
 
 class Frames:
     """Consecutive encoded events `first`..`last`. Observers at the same cursor are given the same object, so what they
-    render of it is rendered once."""
+    render of it is rendered once. `cursor`: behind it the next page begins."""
 
-    __slots__ = ("_rendered", "data", "ended", "first", "last", "types")
+    __slots__ = ("_rendered", "cursor", "data", "ended", "first", "last", "types")
 
     def __init__(self, first: Seq, types: list[str], data: list[bytes], *, ended: bool = False) -> None:
         self.first = first
-        self.last = first + len(data) - 1
+        self.last = self.cursor = first + len(data) - 1
         self.types = types
         self.data = data
         self.ended = ended
         self._rendered: dict[Hashable, Any] = {}
-
-    def __len__(self) -> int:
-        return len(self.data)
-
-    @property
-    def cursor(self) -> Seq:
-        """Where the next page begins."""
-        return self.last
 
     def rendered(self, name: Hashable, render: "Callable[[Frames], T]") -> T:
         """`render(self)`, kept under `name`."""
@@ -101,12 +93,18 @@ class _Ring:
         if self._bytes > RING_BYTES:
             self._shrink()
 
+    def drop(self) -> None:
+        """The session was deleted."""
+        self.low, self.gone = None, True
+        self._types, self._data, self._pages = [], [], {}
+        self.lookers.ring()
+
     def after(self, cursor: Seq) -> Frames | None:
         """The page after this cursor, possibly empty; None if the ring does not reach back (or forward) that far."""
-        if self.low is None or not self.low <= cursor <= self.low + len(self._data):
-            return None
         page = self._pages.get(cursor)
         if page is None:
+            if self.low is None or not self.low <= cursor <= self.low + len(self._data):
+                return None
             at = cursor - self.low
             data = self._data[at : at + PAGE_EVENTS]
             complete = at + len(data) == len(self._data)
@@ -155,9 +153,10 @@ class Watch:
 
     def at_hand(self, after: Seq) -> Frames | None:
         """The page after this cursor, possibly empty; None: memory does not hold it. Raises: SessionNotFound."""
-        if self._ring.gone:
+        page = self._ring.after(after)
+        if page is None and self._ring.gone:
             raise SessionNotFound
-        return self._ring.after(after)
+        return page
 
     async def read(self, after: Seq) -> Frames:
         """The same, from the store. Raises: SessionNotFound; CursorAhead; CursorTrimmed."""
@@ -227,8 +226,7 @@ class Log:
         """The session was deleted: whoever follows it is told so."""
         ring = self._rings.pop(session, None)
         if ring is not None:
-            ring.gone = True
-            ring.lookers.ring()
+            ring.drop()
         self._bell.ring(session)
         self._bell.ring(FEED)
 

@@ -55,9 +55,6 @@ class Page:
         self.cursor = cursor
         self._rendered: dict[tuple[Hashable, frozenset[str]], Any] = {}
 
-    def __len__(self) -> int:
-        return len(self.frames)
-
     def rendered(self, kind: Hashable, by: frozenset[str], render: "Callable[[list[Frame]], T]") -> T:
         """`render` of the frames that are wanted; kept under `kind` and the patterns."""
         found = self._rendered.get((kind, by))

@@ -4,6 +4,7 @@ A frame that does not fit their schema ends the stream for their client, so keep
 one of four kinds. `id:` lines are of no use to them: who comes back is given a fresh snapshot.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 from roost.api.asgi import Exchange, Receive, Scope, Send, query_of
@@ -56,8 +57,8 @@ class _Told:
         snapshot = joined.snapshot(self._hub, self._session, self._by)
         return block("snapshot", snapshot) + block("hydration", joined.for_stream()), cursor
 
-    def render(self, page: Page, framing: Framing) -> bytes:
-        return page.rendered((KIND, framing), self._wanted, lambda frames: framing(_blocks(frames)))
+    def renderer(self, framing: Framing) -> Callable[[Page], bytes]:
+        return lambda page: page.rendered((KIND, framing), self._wanted, lambda frames: framing(_blocks(frames)))
 
 
 def shutdown(hub: Hub, session: Session) -> bytes:

@@ -17,11 +17,12 @@ from roost.api.streams.source import N, Near, NearSource
 class Reader(Generic[N]):
     """One who follows a source over a connection that was lent to him."""
 
-    __slots__ = ("_asleep", "_connection", "_cursor", "_ended", "_near", "_source")
+    __slots__ = ("_asleep", "_connection", "_cursor", "_ended", "_near", "_render", "_source")
 
     def __init__(self, connection: Connection, source: NearSource[N], cursor: int) -> None:
         self._connection = connection
         self._source = source
+        self._render = source.renderer(connection.framed)
         self._cursor = cursor
         self._ended = False
         self._near: Near[N]
@@ -58,8 +59,9 @@ class Reader(Generic[N]):
             page = self._near.at_hand(self._cursor)
             if page is None:
                 return False
+            is_last = page.cursor == self._cursor
             self._give(page)
-            if not len(page) or page.ended:
+            if is_last or page.ended:
                 return not page.ended
         return not self._connection.gone
 
@@ -71,9 +73,9 @@ class Reader(Generic[N]):
             self._give(page)
 
     def _give(self, page: N) -> None:
-        if len(page):
+        if page.cursor != self._cursor:
             self._cursor = page.cursor
-            if piece := self._source.render(page, self._connection.framed):
+            if piece := self._render(page):
                 self._connection.write(piece)
         self._ended = page.ended
 

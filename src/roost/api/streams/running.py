@@ -132,9 +132,10 @@ async def _show(exchange: Exchange, source: Source[Any], scope: CancelScope) -> 
 
 async def _send_pages(send: Send, source: Source[Any], cursor: int) -> None:
     """A page that all observers share, bytes that were rendered once, one message."""
+    render = source.renderer(bytes)
     async with aclosing(cast("AsyncGenerator[Any, None]", source.follow(cursor))) as pages:
         async for page in pages:
-            if body := source.render(page, bytes):
+            if body := render(page):
                 await send({"type": "http.response.body", "body": body, "more_body": True})
 
 

@@ -9,16 +9,14 @@ Framing = Callable[[bytes], bytes]
 
 
 class Page(Protocol):
-    """A piece of it; empty at the end of what there is so far. `cursor`: where the next one begins. `ended`: there is
-    none."""
+    """A piece of it. `cursor`: behind it the next one begins; where this one did, if there is nothing so far. `ended`:
+    nothing will be."""
 
     @property
     def cursor(self) -> int: ...
 
     @property
     def ended(self) -> bool: ...
-
-    def __len__(self) -> int: ...
 
 
 P = TypeVar("P")
@@ -45,8 +43,8 @@ class Source(Protocol[P]):
         """Every page from there on, the past and then the present."""
         ...
 
-    def render(self, page: P, framing: Framing) -> bytes:
-        """A page's bytes; none, if nothing of it is shown."""
+    def renderer(self, framing: Framing) -> Callable[[P], bytes]:
+        """What makes a page's bytes; none, if nothing of it is shown."""
         ...
 
 

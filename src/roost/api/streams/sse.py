@@ -84,12 +84,8 @@ class SessionEvents:
     def watch(self, look: Callable[[], None]) -> Watch:
         return self._log.watch(self._session, look)
 
-    def render(self, page: Frames, framing: Framing) -> bytes:
-        """Once for all who want the same of it in the same framing."""
-        wanted = self._wanted
-        return page.rendered(
-            (wanted, framing), lambda _: framing(render_only(page, wanted) if wanted else render_all(page))
-        )
+    def renderer(self, framing: Framing) -> Callable[[Frames], bytes]:
+        return renderer(self._wanted, framing)
 
 
 class FeedFacts:
@@ -106,15 +102,18 @@ class FeedFacts:
     def follow(self, cursor: Pos) -> AsyncIterator[FeedPage]:
         return self._feed.follow(cursor, self._by)
 
-    def render(self, page: FeedPage, framing: Framing) -> bytes:
-        return framing(render_feed(page))
+    def renderer(self, framing: Framing) -> Callable[[FeedPage], bytes]:
+        return lambda page: framing(render_feed(page))
 
 
-def rendered(frames: Frames, wanted: frozenset[str], framing: Framing) -> bytes:
-    """Events of these types (none named: all), once for all who want the same in the same framing."""
-    return frames.rendered(
-        (wanted, framing), lambda _: framing(render_only(frames, wanted) if wanted else render_all(frames))
-    )
+@lru_cache(maxsize=512)
+def renderer(wanted: frozenset[str], framing: Framing) -> Callable[[Frames], bytes]:
+    """What makes the bytes of a page, events of these types (none named: all): once for all who want the same of it."""
+
+    def render(frames: Frames) -> bytes:
+        return framing(render_only(frames, wanted) if wanted else render_all(frames))
+
+    return lambda frames: frames.rendered(render, render)
 
 
 def render_all(frames: Frames) -> bytes:
