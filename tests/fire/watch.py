@@ -92,9 +92,9 @@ async def whole_log(session: AsyncSession) -> list[Event]:
     """Everything the hub holds of this session now."""
     events: list[Event] = []
     while True:
-        page = await session.read(after=len(events), limit=5000)
+        page = await session.read(after=events[-1].seq if events else 0, limit=5000)
         events += page.events
-        if len(events) >= page.head:
+        if not events or events[-1].seq >= page.head:
             return events
 
 

@@ -52,17 +52,19 @@ async def read_all(field: Field) -> dict[str, int]:
             log = await whole_log(handle)
             heads[session] = len(log)
             for event in log:
-                field.history.add(_logged(session, event))
-            field.history.add(await _rested(handle, info))
+                field.history.add(logged(session, event))
+            field.history.add(await rested(handle, info))
     return heads
 
 
-def _logged(session: str, event: Event) -> Logged:
+def logged(session: str, event: Event) -> Logged:
+    """An event of its log."""
     run = "" if event.run is UNSET else event.run
     return Logged(session=session, seq=event.seq, body=event.raw, run=run, digest=digest(encode_event(event)))
 
 
-async def _rested(session: AsyncSession, info: SessionInfo) -> Rested:
+async def rested(session: AsyncSession, info: SessionInfo) -> Rested:
+    """How it is, as this tells."""
     pending = tuple(str(one.request) for one in await session.pending()) if info.pending else ()
     return Rested(
         session=session.id, phase=info.phase, is_busy=not is_idle(info), pending=pending, epoch=info.epoch

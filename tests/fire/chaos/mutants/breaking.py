@@ -55,14 +55,15 @@ def acknowledge_first() -> None:
 def tell_first() -> None:
     commit = log.Log.append
 
-    async def told(self: log.Log, append: Append, events: Sequence[Event], *, new: bool = False) -> Appended:
+    async def told(self: log.Log, append: Append, *, new: bool = False) -> Appended:
         ring = self._rings.get(append.session)
         if append.writer is None or ring is None:
-            return await commit(self, append, events, new=new)
-        ring.push(events)
+            return await commit(self, append, new=new)
+        head = (await self.page(append.session, 0, 1)).head
+        ring.push(append.drafts, head + 1, append.at)
         self._bell.ring(append.session)
         await anyio.sleep(LATE_SECONDS)
-        return await commit(self, append, (), new=new)
+        return await commit(self, append, new=new)
 
     log.Log.append = told
 
@@ -204,9 +205,9 @@ def say_it_again() -> None:
 def keep_pages() -> None:
     push = log._Ring.push
 
-    def keeping(self: log._Ring, events: Sequence[Event]) -> None:
+    def keeping(self: log._Ring, drafts: Sequence[Draft], first: int, at: int) -> None:
         pages = self._pages
-        push(self, events)
+        push(self, drafts, first, at)
         self._pages = pages
 
     log._Ring.push = keeping

@@ -7,22 +7,21 @@ from typing import Any, Final
 import anyio
 import msgspec
 from anyio.abc import TaskGroup
-from msgspec import UNSET, Raw
+from msgspec import UNSET
 
 from roost.client import AsyncClient, AsyncSession
 from roost.client.commanding import Delivery
-from roost.client.runs import is_idle
-from roost.model.envelope import Event, encode_event
 from roost.model.errors import RoostError
 from roost.model.events import TextInput
 from roost.model.info import Accepted, SessionInfo
 from roost.model.ticket import Ticket
 from roost.testing import HubProcess
 from tests.fire.chaos.checker.rest import RESTING
-from tests.fire.chaos.history import Answered, Attached, Detached, History, Invoked, Left, Logged, Rested, Seen
+from tests.fire.chaos.history import Answered, Attached, Detached, History, Invoked, Left, Seen
 from tests.fire.chaos.hub import FOLDER, PLAYED
 from tests.fire.chaos.mutants.player import Player
-from tests.fire.chaos.observers import GONE, Place, digest, sse
+from tests.fire.chaos.observers import GONE, Place, sse
+from tests.fire.chaos.rest import logged, rested, rests
 from tests.fire.processes import eventually, marked
 from tests.fire.watch import whole_log
 
@@ -55,8 +54,7 @@ class Watcher:
                     self.last = seq
                     self._moved.set()
                     self._moved = anyio.Event()
-        if not self._scope.cancelled_caught:
-            self._history.add(Detached(who=self._name, session=session))
+        self._history.add(Detached(who=self._name, session=session))
         self._over.set()
         self._moved.set()
 
@@ -71,7 +69,6 @@ class Watcher:
         """It goes of its own accord."""
         self._scope.cancel()
         await self._over.wait()
-        self._history.add(Detached(who=self._name, session=self._place.session))
 
 
 class Scene:
@@ -142,8 +139,8 @@ class Scene:
                 if watched is session:
                     await watcher.until(len(log), seconds=self.patience)
             for event in log:
-                self.history.add(_logged(session, event))
-            self.history.add(_rested(info, await session.pending()))
+                self.history.add(logged(session.id, event))
+            self.history.add(await rested(session, info))
             if info.phase != "active":
                 await self._look_for_processes(session)
 
@@ -175,7 +172,7 @@ class Scene:
     async def _quiet(self, session: AsyncSession) -> SessionInfo:
         info = await session.info()
         with anyio.move_on_after(self.patience):
-            while not is_idle(info) or info.phase not in RESTING or info.pending:
+            while not rests(info) or info.phase not in RESTING:
                 await anyio.sleep(LOOK_SECONDS)
                 info = await session.info()
         return info
@@ -192,17 +189,3 @@ async def scene(hub: HubProcess, history: History, *, patience: float) -> AsyncG
             with anyio.CancelScope(shield=True):
                 await made.close()
             tasks.cancel_scope.cancel()
-
-
-def _logged(session: AsyncSession, event: Event) -> Logged:
-    run = "" if event.run is UNSET else event.run
-    return Logged(
-        session=session.id, seq=event.seq, body=Raw(event.raw), run=run, digest=digest(encode_event(event))
-    )  # fmt: skip
-
-
-def _rested(info: SessionInfo, pending: Any) -> Rested:
-    requests = tuple(entry.request for entry in pending)
-    return Rested(
-        session=info.session, phase=info.phase, is_busy=info.run is not UNSET, pending=requests, epoch=info.epoch
-    )
