@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from roost.model.errors import CursorAhead as CursorAhead
     from roost.model.errors import CursorTrimmed as CursorTrimmed
     from roost.model.errors import DataLocked as DataLocked
+    from roost.model.errors import DataUnwritable as DataUnwritable
     from roost.model.errors import DriverUnknown as DriverUnknown
     from roost.model.errors import Fatal as Fatal
     from roost.model.errors import Fencing as Fencing
@@ -155,6 +156,7 @@ __all__ = [
     "CursorAhead",
     "CursorTrimmed",
     "DataLocked",
+    "DataUnwritable",
     "DriverUnknown",
     "Event",
     "EventPage",
@@ -290,6 +292,7 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "CursorAhead",
         "CursorTrimmed",
         "DataLocked",
+        "DataUnwritable",
         "DriverUnknown",
         "Fatal",
         "Fencing",

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 async def hub_from(settings: Settings) -> AsyncGenerator["Hub"]:
     """A hub that has taken up its sessions, holding its data folder until the block ends.
 
-    Raises: DataLocked, SchemaTooNew, StorageUnavailable.
+    Raises: DataLocked, DataUnwritable, SchemaTooNew, StorageUnavailable.
     """
     import anyio
 
@@ -90,10 +90,8 @@ async def enclosing_from(settings: Settings) -> "Enclosing":
 
 
 def data_folder(settings: Settings) -> Path:
-    """The data folder, made if it is not there, absolute. Only its owner may enter it."""
-    data = Path(settings.data).expanduser().absolute()
-    data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return data
+    """The data folder, absolute. Whoever locks it makes it."""
+    return Path(settings.data).expanduser().absolute()
 
 
 async def run_hub(settings: Settings, *, on_ready: Callable[[str], None], on_sleep: Callable[[int], None]) -> bool:

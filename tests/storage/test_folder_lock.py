@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from roost.model.errors import DataLocked
+from roost.model.errors import DataLocked, DataUnwritable
 from roost.storage import lock_folder
 from tests.storage.conftest import child_env
 
@@ -46,6 +46,15 @@ def test_a_locked_folder_is_refused_with_the_pid_of_its_holder_until_that_is_kil
     assert str(tmp_path) in refused.value.message
     with lock_folder(tmp_path):
         pass
+
+
+def test_a_folder_that_cannot_be_written_is_named_with_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "lock").mkdir()
+    for data, reason in ((tmp_path / "file" / "data", "Not a directory"), (tmp_path, "Is a directory")):
+        with pytest.raises(DataUnwritable, match=reason) as refused:
+            lock_folder(data)
+        assert str(data) in refused.value.message
 
 
 def test_the_same_process_cannot_take_it_twice_until_it_lets_go(tmp_path: Path) -> None:

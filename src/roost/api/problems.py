@@ -97,6 +97,7 @@ STATUS: Final[dict[str, int]] = {
     "agent_install_failed": 500,
     "fatal": 500,
     "data_locked": 500,
+    "data_unwritable": 500,
     "schema_too_new": 500,
     "spool_full": 500,
     "start_failed": 500,

@@ -57,6 +57,7 @@ WAYS_FORWARD: Final[dict[str, str]] = {
     "not_a_file": "what is in it: roost ls-files SESSION PATH",
     "data_locked": "use the hub that runs:  roost ls\nstop it:                roost down\n"
     "run a second one:       roost up --data FOLDER --port 0",
+    "data_unwritable": "another folder:  --data FOLDER, or ROOST_DATA",
 }
 """By code: what to do next."""
 

@@ -88,7 +88,7 @@ def up(
 
 
 def serve(settings: "Settings", *, as_json: bool) -> int:
-    """Run the hub until it is told to stop. Raises: DataLocked, SchemaTooNew, StartFailed."""
+    """Run the hub until it is told to stop. Raises: DataLocked, DataUnwritable, SchemaTooNew, StartFailed."""
     import anyio
 
     from roost.cli.log_lines import log_to_stderr

@@ -26,7 +26,7 @@ RoostError
 │   ├── AgentGone, AgentLoginRequired
 ├── AgentInstallFailed      on this machine, not by the hub
 └── Fatal                   this hub or host cannot start
-    ├── DataLocked, SchemaTooNew, SpoolFull, ProtocolMismatch,
+    ├── DataLocked, DataUnwritable, SchemaTooNew, SpoolFull, ProtocolMismatch,
     │   StartFailed (AgentNotInstalled, AgentUnattended, SandboxUnavailable, McpUnsupported)
 """
 
@@ -556,6 +556,12 @@ class DataLocked(Fatal):
     """Another hub uses this data folder."""
 
     code = "data_locked"
+
+
+class DataUnwritable(Fatal):
+    """The data folder cannot be written. Make it writable for this user, or name another one."""
+
+    code = "data_unwritable"
 
 
 class SchemaTooNew(Fatal):

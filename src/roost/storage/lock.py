@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from roost.durable import make_folder
-from roost.model.errors import DataLocked
+from roost.model.errors import DataLocked, DataUnwritable
 
 
 class FolderLock:
@@ -34,10 +34,13 @@ class FolderLock:
 def lock_folder(data: Path) -> FolderLock:
     """Take the folder (made if absent, for its owner only) or fail at once.
 
-    Raises: DataLocked (details `pid` of the holder, if known): another hub uses it.
+    Raises: DataLocked (details `pid` of the holder, if known): another hub uses it; DataUnwritable.
     """
-    make_folder(data, 0o700)
-    descriptor = os.open(data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        make_folder(data, 0o700)
+        descriptor = os.open(data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise DataUnwritable(f"The data folder {data} cannot be written: {error.strerror}.") from None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
