@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from tests.fire.chaos.checker.commands import decided_once, effective_once
 from tests.fire.chaos.checker.observers import all_told, seen_alike
+from tests.fire.chaos.checker.order import as_answered
 from tests.fire.chaos.checker.rest import nothing_left, nothing_stuck, one_end
 from tests.fire.chaos.checker.story import Story, Told, Violation
 from tests.fire.chaos.checker.writers import no_gap, nothing_doubled, nothing_lost, one_writer, whole_order
@@ -47,6 +48,9 @@ RULES: Final[dict[str, Rule]] = {
     "effective-once": Rule(
         effective_once,
         f"what people were answered, or that they were not, the marks in what they sent, and {LOGS}",
+    ),
+    "as-answered": Rule(
+        as_answered, f"when people and played hosts asked for what, when they were answered, the same marks, and {LOGS}"
     ),
     "decided-once": Rule(decided_once, f"the answers of people who race for the same decision, and {LOGS}"),
     "one-end": Rule(one_end, LOGS),

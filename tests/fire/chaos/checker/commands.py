@@ -24,10 +24,10 @@ def effective_once(story: Story) -> Iterator[Told]:
     """What succeeded is in the log once, what was refused is not, and what nobody knows of is there at most once; and
     an input has its run once, unless the hub has queued it again."""
     for life in story:
-        marked = _marked(life)
+        commands = marked(life)
         for op in life.ops:
             if op.invoked.kind != "append" and not life.deleted:
-                yield from _effects(life, op, marked.get(op.invoked.mark, []))
+                yield from _effects(life, op, commands.get(op.invoked.mark, []))
         yield from _runs_of_inputs(life)
 
 
@@ -48,14 +48,14 @@ def decided_once(story: Story) -> Iterator[Told]:
             won.setdefault(target, op)
 
 
-def _marked(life: Life) -> dict[str, list[Line]]:
+def marked(life: Life) -> dict[str, list[Line]]:
     """The commands in the log by the mark they carry."""
-    marked: defaultdict[str, list[Line]] = defaultdict(list)
+    found: defaultdict[str, list[Line]] = defaultdict(list)
     for line in life.log:
         if line.body.type in COMMANDS:
             for mark in set(_MARK.findall(bytes(line.event.body))):
-                marked[mark.decode()].append(line)
-    return marked
+                found[mark.decode()].append(line)
+    return found
 
 
 def _effects(life: Life, op: Op, lines: list[Line]) -> Iterator[Told]:

@@ -77,6 +77,14 @@ class Line(msgspec.Struct, frozen=True):
     stamp: Stamp | None
 
 
+class Batch(NamedTuple):
+    """What one append sent: producer seqs `first` to `last`."""
+
+    epoch: int
+    first: int
+    last: int
+
+
 class Op(msgspec.Struct):
     """What somebody did, and how it ended for them."""
 
@@ -88,19 +96,20 @@ class Op(msgspec.Struct):
         return "unknown" if self.answered is None else self.answered.outcome
 
     @property
+    def batch(self) -> Batch | None:
+        """Of an append."""
+        if self.invoked.kind != "append":
+            return None
+        epoch, _, numbers = self.invoked.mark.partition(":")
+        first, _, last = numbers.partition("-")
+        return Batch(int(epoch), int(first), int(last))
+
+    @property
     def proof(self) -> tuple[Entry, ...]:
         return (self.invoked,) if self.answered is None else (self.invoked, self.answered)
 
     def __str__(self) -> str:
         return f"{self.invoked.kind} {self.invoked.mark or self.invoked.op} of {self.invoked.who}"
-
-
-class Batch(NamedTuple):
-    """What one append sent: producer seqs `first` to `last`."""
-
-    epoch: int
-    first: int
-    last: int
 
 
 class Visit(msgspec.Struct):
@@ -127,11 +136,7 @@ class Life(msgspec.Struct):
     @property
     def batches(self) -> Iterator[tuple[Op, Batch]]:
         """The appends of played hosts."""
-        for op in self.ops:
-            if op.invoked.kind == "append":
-                epoch, _, numbers = op.invoked.mark.partition(":")
-                first, _, last = numbers.partition("-")
-                yield op, Batch(int(epoch), int(first), int(last))
+        return ((op, batch) for op in self.ops if (batch := op.batch) is not None)
 
 
 class Story:

@@ -50,6 +50,9 @@ MUTANTS: Final[dict[str, Mutant]] = {
     "records-no-steer": Mutant(
         "accepts input for the open run and does not record it", "effective-once", breaking.record_no_steer,
     ),
+    "records-later": Mutant(
+        "accepts a new label and records it a little later", "as-answered", breaking.record_later,
+    ),
     "keeps-numbers": Mutant(
         "keeps the numbers that a failed commit had given out", "no-gap", breaking.keep_numbers,
     ),

@@ -1,5 +1,6 @@
 """What is wrong with each broken hub: functions that replace others in the process that calls them."""
 
+import asyncio
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -16,7 +17,7 @@ from roost.link.frames import Hello, decode_from_host, encode_frame
 from roost.model import record
 from roost.model.envelope import Draft, Event
 from roost.model.errors import PermissionNotFound
-from roost.model.events import Steered
+from roost.model.events import SessionUpdated, Steered
 from roost.model.info import Accepted
 from roost.model.lifecycle import RUN_ENDS
 from roost.model.record import Pending, Record
@@ -160,6 +161,26 @@ def record_no_steer() -> None:
         if any(isinstance(draft.body, Steered) for draft in decision.drafts):
             return Accepted(session=self.id, seq=self.seq, run=decision.run)
         return await decide(self, choose, claim)
+
+    session.Session._decide_once = decide_once
+
+
+def record_later() -> None:
+    decide = session.Session._decide_once
+    later: set[asyncio.Task[Accepted]] = set()
+
+    async def decide_once(self: session.Session, choose: Any, claim: Any) -> Accepted:
+        decision: Decision = choose(self.record_now)
+        if not any(isinstance(draft.body, SessionUpdated) for draft in decision.drafts):
+            return await decide(self, choose, claim)
+
+        async def record() -> Accepted:
+            await anyio.sleep(LOOKING_SECONDS)
+            async with self.locked():
+                return await decide(self, choose, claim)
+
+        later.add(asyncio.create_task(record()))
+        return Accepted(session=self.id, seq=self.seq + 1)
 
     session.Session._decide_once = decide_once
 

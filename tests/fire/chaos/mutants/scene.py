@@ -111,7 +111,7 @@ class Scene:
         return watcher
 
     async def do(
-        self, kind: str, session: AsyncSession, act: Callable[[], Awaitable[Accepted]], *, target: str = ""
+        self, kind: str, session: AsyncSession, act: Callable[[], Awaitable[object]], *, target: str = ""
     ) -> None:
         """As one operation of a person, which the hub answers."""
         op = self._invoke(kind, session, target=target)
@@ -119,8 +119,7 @@ class Scene:
 
     async def send(self, session: AsyncSession, delivery: Delivery = "prompt", *, times: int = 1) -> None:
         """Input, under one idempotency key however often it is handed over."""
-        self._marks += 1
-        mark = f"<{PERSON}.{self._marks}>"
+        mark = self._mark()
         op = self._invoke("send" if delivery == "prompt" else delivery, session, mark=mark)
 
         async def hand_over() -> Accepted:
@@ -129,6 +128,13 @@ class Scene:
             return accepted[0]
 
         await self._answer(op, hand_over)
+
+    async def label(self, session: AsyncSession) -> str:
+        """A new label, which is returned."""
+        mark = self._mark()
+        op = self._invoke("label", session, mark=mark)
+        await self._answer(op, lambda: session.update(label=mark))
+        return mark
 
     async def rest(self) -> None:
         """Wait until all is quiet, as long as there is patience, and record how everything is then."""
@@ -148,19 +154,23 @@ class Scene:
         for player in self._players:
             await player.leave()
 
+    def _mark(self) -> str:
+        self._marks += 1
+        return f"<{PERSON}.{self._marks}>"
+
     def _invoke(self, kind: str, session: AsyncSession, *, mark: str = "", target: str = "") -> int:
         op = self.history.op()
         self.history.add(Invoked(op=op, who=PERSON, session=session.id, kind=kind, mark=mark, target=target))
         return op
 
-    async def _answer(self, op: int, act: Callable[[], Awaitable[Accepted]]) -> None:
+    async def _answer(self, op: int, act: Callable[[], Awaitable[object]]) -> None:
         try:
-            accepted = await act()
+            given = await act()
         except RoostError as error:
             self.history.add(Answered(op=op, outcome="refused", code=error.code))
-        else:
-            run = "" if accepted.run is UNSET else accepted.run
-            self.history.add(Answered(op=op, outcome="ok", run=run))
+            return
+        run = given.run if isinstance(given, Accepted) and given.run is not UNSET else ""
+        self.history.add(Answered(op=op, outcome="ok", run=run))
 
     async def _look_for_processes(self, session: AsyncSession) -> None:
         """A session that is not awake has none; what had to be killed may take a moment."""

@@ -98,6 +98,18 @@ async def steer_a_run(scene: Scene) -> None:
     await host.append(RunComplete(read=(await session.info()).seq), run=run)
 
 
+async def label_and_write(scene: Scene) -> None:
+    session = await scene.session()
+    host = await scene.host(session)
+    label = await scene.label(session)
+    await host.append(*words(1))
+
+    async def known() -> bool:
+        return (await session.info()).label == label
+
+    await eventually(known, seconds=LOST_SECONDS)
+
+
 async def write_twice(scene: Scene) -> None:
     host = await scene.host(await scene.session())
     for _ in range(2):
@@ -160,6 +172,7 @@ STEPS: Final[dict[str, Callable[[Scene], Awaitable[Any]]]] = {
     "answers-again": answer_twice,
     "forgets-keys": repeat_with_a_key,
     "records-no-steer": steer_a_run,
+    "records-later": label_and_write,
     "keeps-numbers": write_twice,
     "ends-twice": end_a_run_twice,
     "says-it-again": come_back,
