@@ -5,11 +5,14 @@ BIN := $(VENV)/bin
 ARGS ?=
 # Tests mostly wait for processes, so one worker more than the machine has cores; a file's tests stay with one worker.
 WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1) + 1)))
-PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # pyright comes with its own node and its own copy of the checker; it must neither look for others nor call home.
 export PYRIGHT_PYTHON_GLOBAL_NODE = 0
 export PYRIGHT_PYTHON_IGNORE_WARNINGS = 1
+
+# The tests start a thousand Pythons: what one has compiled the next finds, also where an image has said otherwise.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-fast test-long test-fire test-agents check format bench bench-agents docs lock lock-agents clean

@@ -59,6 +59,7 @@ def seconds_allowed(item: pytest.Item) -> float:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that start processes go first: with several workers, at the end each has something short to do."""
     for item in items:
         if item.path.parent.name in WITH_PROCESSES:
             item.add_marker(pytest.mark.process)
@@ -66,6 +67,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             limit = seconds_allowed(item)
             item.stash[LIMIT] = limit
             item.add_marker(pytest.mark.timeout(limit + FIXTURES_MAY_TAKE_SECONDS, method="thread"), append=False)
+    long = {item.path for item in items if any(item.get_closest_marker(name) for name in ("fire", "process"))}
+    items.sort(key=lambda item: item.path not in long)
 
 
 @pytest.hookimpl(wrapper=True)

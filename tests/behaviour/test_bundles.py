@@ -25,6 +25,7 @@ from roost.model.errors import (
     SessionNotFound,
 )  # fmt: skip
 from roost.model.events import FileInput
+from roost.model.ids import SessionId
 from roost.testing import HubProcess, RunningHub, hub_process, running_hub
 from tests.behaviour.conftest import awake, script, stands, until
 from tests.githttp import git, make_served
@@ -224,21 +225,29 @@ def spoiled(how: str, bundle: bytes) -> bytes:
     return packed(members)
 
 
+@pytest.fixture(scope="module")
+async def whole(hub: HubProcess) -> AsyncIterator[tuple[SessionId, bytes]]:
+    """A session, and its bundle."""
+    async with hub.client() as client:
+        session = await finished(client)
+        yield session.id, await exported(session)
+
+
 @pytest.mark.parametrize("how", WRONG)
 async def test_what_is_no_bundle_or_not_all_of_one_makes_nothing(
-    client: AsyncClient, other: RunningHub, how: str
+    whole: tuple[SessionId, bytes], other: RunningHub, how: str
 ) -> None:
-    session = await finished(client)
-    bundle = spoiled(how, await exported(session))
+    session, bundle = whole
+    bundle = spoiled(how, bundle)
     async with other.client() as there:
         before = (await there.list_sessions()).total
         with pytest.raises(BundleInvalid):
             await there.import_session(bundle)
         assert (await there.list_sessions()).total == before
         with pytest.raises(SessionNotFound):
-            await there.session(session.id).info()
+            await there.session(session).info()
     assert list((other.data / "imports").iterdir()) == []
-    assert not (other.data / "blobs" / "held" / session.id).exists()
+    assert not (other.data / "blobs" / "held" / session).exists()
 
 
 async def test_a_bundle_may_be_as_large_as_a_file_and_no_larger(other: RunningHub) -> None:

@@ -44,6 +44,14 @@ async def session(client: AsyncClient, folder: Path) -> AsyncSession:
     return await awake(client, workspace=folder)
 
 
+@pytest.fixture(scope="module")
+async def shared(hub: HubProcess, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[AsyncSession, Path]]:
+    """A session, and its folder, for tests that leave the folder as it was: empty."""
+    made = tmp_path_factory.mktemp("shared")
+    async with hub.client() as client:
+        yield await awake(client, workspace=made), made
+
+
 def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
@@ -68,17 +76,22 @@ async def test_a_file_is_written_read_and_removed(session: AsyncSession, folder:
 
 
 @pytest.mark.parametrize("name", ["%41", "a?b", "a#b", "a b", "a&b=c", "-rf", "~", "\\", "a\nb", "...", ".hidden", "+"])
-async def test_any_name_that_a_file_may_have_can_be_used(session: AsyncSession, folder: Path, name: str) -> None:
+async def test_any_name_that_a_file_may_have_can_be_used(shared: tuple[AsyncSession, Path], name: str) -> None:
+    session, folder = shared
     await session.put_file(name, name)
     assert (folder / name).read_text() == name
     assert await session.get_file(name) == name
     assert [entry.path for entry in (await session.list_files()).files] == [name]
+    await session.remove_file(name)
+    assert names(folder) == []
 
 
 @pytest.mark.parametrize("data", [b"", b"\0\xff\xfe", b"x" * (512 * 1024), b"x" * (512 * 1024 + 1), b"y" * MIB])
-async def test_bytes_come_back_as_they_were(session: AsyncSession, data: bytes) -> None:
+async def test_bytes_come_back_as_they_were(shared: tuple[AsyncSession, Path], data: bytes) -> None:
+    session, folder = shared
     await session.put_file("data", data)
     assert await session.get_file_buffer("data") == data
+    (folder / "data").unlink()
 
 
 async def test_text_is_utf8_or_it_is_no_text(session: AsyncSession) -> None:
@@ -149,13 +162,12 @@ async def test_disk_use_counts_files_and_folders(session: AsyncSession) -> None:
 OUTSIDE = ["..", "../secret", "a/../../secret", "/etc/passwd", "{outside}/secret", "out/secret", "way/secret", "file"]
 
 
-@pytest.fixture
-def outside(tmp_path: Path, folder: Path) -> Path:
+def ways_out(folder: Path) -> Path:
     """A folder with a secret beside the workspace, and every kind of link that leads there."""
-    other = tmp_path / "outside"
+    other = folder.parent / "outside"
     other.mkdir()
     (other / "secret").write_text("secret")
-    (tmp_path / "secret").write_text("secret")
+    (folder.parent / "secret").write_text("secret")
     (folder / "a").mkdir()
     (folder / "out").symlink_to(other)
     (folder / "way").symlink_to("../outside")
@@ -164,8 +176,24 @@ def outside(tmp_path: Path, folder: Path) -> Path:
     return other
 
 
+@pytest.fixture
+def outside(folder: Path) -> Path:
+    return ways_out(folder)
+
+
+@pytest.fixture(scope="module")
+async def fenced(hub: HubProcess, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[AsyncSession, Path]]:
+    """A session with ways out of its folder, for tests in which nobody gets there; and where they lead."""
+    folder = tmp_path_factory.mktemp("fenced") / "work"
+    folder.mkdir()
+    other = ways_out(folder)
+    async with hub.client() as client:
+        yield await awake(client, workspace=folder), other
+
+
 @pytest.mark.parametrize("path", [*OUTSIDE, "loop", "loop/x"])
-async def test_no_path_leads_out(session: AsyncSession, outside: Path, folder: Path, path: str) -> None:
+async def test_no_path_leads_out(fenced: tuple[AsyncSession, Path], path: str) -> None:
+    session, outside = fenced
     path = path.format(outside=outside)
     for attempt in (
         lambda: session.get_file(path),
@@ -177,11 +205,12 @@ async def test_no_path_leads_out(session: AsyncSession, outside: Path, folder: P
             await attempt()
     assert (outside / "secret").read_text() == "secret"
     assert names(outside) == ["secret"]
-    assert not (folder / "here").exists()
+    assert not (outside.parent / "work" / "here").exists()
 
 
 @pytest.mark.parametrize("path", ["..", "../secret", "/etc/passwd", "{outside}/secret", "out/secret", "way/secret"])
-async def test_nothing_outside_is_removed_or_looked_at(session: AsyncSession, outside: Path, path: str) -> None:
+async def test_nothing_outside_is_removed_or_looked_at(fenced: tuple[AsyncSession, Path], path: str) -> None:
+    session, outside = fenced
     path = path.format(outside=outside)
     with pytest.raises(PathOutside):
         await session.remove_file(path)

@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.fire, pytest.mark.timeout(90)]
 COUNT = 10
 TASK = script(deltas(COUNT))
 NEVER_SECONDS = 10.0
-ROUNDS = 2
+ROUNDS = [1, pytest.param(5, marks=pytest.mark.long)]
 LATER_SECONDS = (0, 0.0005, 0.001, 0.002, 0.004)
 
 Moment = Callable[[Hub], Callable[[], bool]]
@@ -84,15 +84,16 @@ async def check_done(session: AsyncSession, runs: int) -> None:
         assert [numbers(watch.events, run) for run in ends] == [list(range(COUNT))] * runs
 
 
+@pytest.mark.parametrize("rounds", ROUNDS)
 @pytest.mark.parametrize("warm", [0, 1], ids=["cold", "warm"])
 @pytest.mark.parametrize("moment", [commit_begins, start_begins, host_is_known])
 async def test_a_session_whose_hub_is_killed_while_it_starts_is_started_by_the_next(
-    fire: Fire, moment: Moment, warm: int
+    fire: Fire, moment: Moment, warm: int, rounds: int
 ) -> None:
     hub = await fire.hub(warm_hosts=warm)
     async with hub.client() as client:
         await client.create_session()  # so that all files are there
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             sessions: list[AsyncSession] = []
 
             async def create(sessions: list[AsyncSession] = sessions) -> None:
@@ -106,23 +107,24 @@ async def test_a_session_whose_hub_is_killed_while_it_starts_is_started_by_the_n
         assert (await client.list_sessions()).total == 1
 
 
+@pytest.mark.parametrize("rounds", ROUNDS)
 @pytest.mark.parametrize("warm", [0, 1], ids=["cold", "warm"])
 @pytest.mark.parametrize("moment", [commit_begins, start_begins, host_is_known])
 async def test_a_session_whose_hub_is_killed_while_it_wakes_is_woken_by_the_next(
-    fire: Fire, moment: Moment, warm: int
+    fire: Fire, moment: Moment, warm: int, rounds: int
 ) -> None:
     hub = await fire.hub(warm_hosts=warm)
     async with hub.client() as client:
         session = await client.create_session(task=TASK)
         async with watching(session) as (watch,):
-            for _ in range(ROUNDS):
+            for _ in range(rounds):
                 await session.wait_idle()
                 paused = await session.pause()
                 await watch.until("session-paused", after=paused.seq - 1)
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(kill_when, hub, moment, fire.random.choice(LATER_SECONDS))
                     tasks.start_soon(session.send, TASK)
-        await check_done(session, 1 + ROUNDS)
+        await check_done(session, 1 + rounds)
 
 
 async def create_and_kill(fire: Fire, rounds: int) -> None:
