@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from inspect import cleandoc
-from typing import Any, Final, Literal, get_args, get_origin
+from typing import Any, Final
 
 from roost.cli import COMMANDS
 from roost.cli.codes import MEANINGS
@@ -54,15 +54,14 @@ def _name(param: Any) -> str:
         named = str(param.metavar or param.name).strip("[]")
         return named if param.required else f"[{named}]"
     spelled = ", ".join([*param.opts, *param.secondary_opts])
-    return spelled if param.is_flag else f"{spelled} {param.metavar or _kind(param.type_descriptor.annotation)}"
+    return spelled if param.is_flag else f"{spelled} {param.metavar or _kind(param.type)}"
 
 
 def _kind(kind: Any) -> str:
     """What an option takes, for one whose declaration does not say so."""
-    if get_origin(kind) is Literal:
-        return "\\|".join(get_args(kind))
-    (kind,) = get_args(kind) or (kind,)
-    return "NUMBER" if kind in (int, float) else "TEXT"
+    if choices := getattr(kind, "choices", ()):
+        return "\\|".join(choices)
+    return "NUMBER" if kind.name in ("int", "int range", "float") else "TEXT"
 
 
 def _default(param: Any) -> str:
