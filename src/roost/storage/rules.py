@@ -5,7 +5,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET, Struct
 
-from roost.model.envelope import BODIES, DELTAS
+from roost.model.envelope import BY_TAG, DELTAS
 from roost.model.errors import (
     CursorAhead,
     CursorTrimmed,
@@ -24,8 +24,7 @@ from roost.model.stored import Append, Item, KeyClaim
 
 CLAIM_MS: Final = 24 * 60 * 60 * 1000
 """How long an idempotency key is held."""
-TAGS: Final[dict[type, str]] = {cls: str(cls.__struct_config__.tag) for cls in BODIES}
-DELTA_TAGS: Final = frozenset(TAGS[cls] for cls in DELTAS)
+DELTA_TAGS: Final[dict[type, str]] = {cls: tag for tag, cls in BY_TAG.items() if cls in DELTAS}
 
 
 MAX_ITEMS: Final = 1000

@@ -13,7 +13,7 @@ from roost.model.record import decode_record
 from roost.storage.finding import words_of
 from roost.storage.sqlite.sql import script
 
-STEPS: Final[tuple[str, ...]] = ("schema.sql", "schema_2.sql", "schema_3.sql", "schema_4.sql")
+STEPS: Final[tuple[str, ...]] = ("schema.sql", "schema_2.sql", "schema_3.sql", "schema_4.sql", "schema_5.sql")
 """Step n leads from version n to n + 1. An empty file is version 0. Never change a step that was released: add one."""
 OLDEST_SQLITE: Final = (3, 35, 0)
 _APPLICATION: Final = 0x526F6F73  # "Roos": marks the file as ours

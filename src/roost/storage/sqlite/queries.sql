@@ -42,6 +42,12 @@ INSERT INTO events (pos, session, seq, at, run, by, type, fact, body)
 VALUES
 (?, ?, ?, ?, nullif(?, ''), nullif(?, ''), ?, ?, ?);
 
+-- name: insert-deltas
+-- Events that are no facts, and that nobody in particular has caused.
+INSERT INTO events (pos, session, seq, at, run, type, fact, body)
+VALUES
+(?, ?, ?, ?, nullif(?, ''), ?, 0, ?);
+
 -- name: insert-deletion
 INSERT INTO events (pos, at, by, type, fact, body) VALUES (?, ?, nullif(?, ''), 'session-deleted', 1, ?);
 
@@ -374,18 +380,18 @@ FROM (
     SELECT seq, at, run, by, body, (
         SELECT min(later.seq) FROM events AS later INDEXED BY runs
         WHERE later.session = :session AND later.seq > e.seq
-            AND later.type IN ('run-start', 'run-complete', 'run-aborted', 'run-error')
+            AND later.fact AND later.type IN ('run-start', 'run-complete', 'run-aborted', 'run-error')
     ) AS last
     FROM events AS e INDEXED BY runs
     WHERE session = :session AND seq >= :first AND seq < :before
-        AND type IN ('run-start', 'run-complete', 'run-aborted', 'run-error') AND type = 'run-start'
+        AND fact AND type IN ('run-start', 'run-complete', 'run-aborted', 'run-error') AND type = 'run-start'
     ORDER BY seq DESC LIMIT :limit
 ) AS a
 LEFT JOIN events AS z INDEXED BY log
     ON z.session = :session AND z.seq = a.last AND z.run = a.run;
 
 -- name: run-start
-SELECT seq FROM events INDEXED BY run_starts WHERE session = ? AND run = ? AND type = 'run-start';
+SELECT seq FROM events INDEXED BY run_starts WHERE session = ? AND run = ? AND fact AND type = 'run-start';
 
 -- name: audit
 SELECT json_group_array(json_array(pos, id, seq, at, run, json(by), type, iif(seq IS NULL, CAST(body AS TEXT), NULL)))

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UNSET
 
 from roost.model.access import org_of
-from roost.model.envelope import Draft, Unknown
+from roost.model.envelope import Draft, tag_of
 from roost.model.errors import CursorAhead, SessionNotFound, StateConflict
 from roost.model.events import Principal
 from roost.model.ids import MessageId, Pos, Seq, SessionId
@@ -57,6 +57,7 @@ class Transaction:
         self._connection = connection
         self._execute = connection.execute
         self._fences = fences
+        self._deltas: list[Any] = []
         self._events: list[Any] = []
         self._moved: dict[int, SessionFence] = {}
         self._records: dict[int, tuple[SessionFence, Record]] = {}
@@ -197,16 +198,20 @@ class Transaction:
         return Appended(first=first, head=fence.head, pos=self._fences.pos, dropped=dropped)
 
     def _stage_events(self, key: int, seq: Seq, at: int, drafts: Sequence[Draft]) -> None:
-        """Flat rows of `insert-events`. A bytearray, unlike bytes or None, is bound without a detour."""
-        values = self._events
+        """Flat rows of `insert-deltas` and `insert-events`. A bytearray, unlike bytes or None, is bound without a
+        detour."""
+        deltas, events = self._deltas, self._events
         pos = self._fences.pos
         for draft in drafts:
             pos += 1
-            body = draft.body
-            tag = body.type if isinstance(body, Unknown) else rules.TAGS[type(body)]
-            by = "" if draft.by is UNSET else _json(draft.by)
-            fact = tag not in rules.DELTA_TAGS
-            values += (pos, key, seq, at, draft.run or "", by, tag, int(fact), bytearray(draft.raw))
+            tag = rules.DELTA_TAGS.get(type(draft.body))
+            if tag is not None and draft.by is UNSET:
+                deltas += (pos, key, seq, at, draft.run or "", tag, bytearray(draft.raw))
+            else:
+                tag = tag_of(draft.body)
+                by = "" if draft.by is UNSET else _json(draft.by)
+                fact = int(tag not in rules.DELTA_TAGS.values())
+                events += (pos, key, seq, at, draft.run or "", by, tag, fact, bytearray(draft.raw))
             seq += 1
         self._fences.pos = pos
 
@@ -221,6 +226,7 @@ class Transaction:
 
     def flush(self) -> None:
         """Write what is staged."""
+        self._write("insert-deltas", self._deltas, width=7)
         self._write("insert-events", self._events, width=9)
         heads = [value for fence in self._moved.values() for value in (fence.key, fence.head, fence.produced)]
         self._write("put-heads", heads, width=3)
@@ -229,7 +235,7 @@ class Transaction:
         for (key, _), message in self._messages.items():
             messages += (key, message.id, message.first, bytearray(message.data))
         self._write("put-messages", messages, width=4)
-        for staged in (self._events, self._moved, self._records, self._messages):
+        for staged in (self._deltas, self._events, self._moved, self._records, self._messages):
             staged.clear()
 
     def _flush_records(self) -> None:
