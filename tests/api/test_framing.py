@@ -8,6 +8,7 @@ import pytest
 import uvicorn
 from anyio import fail_after
 from anyio.lowlevel import checkpoint
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 from websockets.frames import Frame, Opcode
@@ -123,6 +124,33 @@ async def conversation(kind: type[WebSocketsSansIOProtocol], chunks: list[bytes]
     protocol.connection_lost(ConnectionResetError())
     await asyncio.wait_for(task, 5)
     return told, b"".join(wire.written), closed
+
+
+async def test_a_server_that_stops_before_the_app_has_accepted_is_told_nothing_more() -> None:
+    go = asyncio.Event()
+    ended: list[BaseException | None] = []
+
+    async def app(_: Any, receive: Any, send: Any) -> None:
+        await go.wait()
+        try:
+            await send({"type": "websocket.accept"})
+            await send({"type": "websocket.close"})
+        except BaseException as error:
+            ended.append(error)
+            raise
+        ended.append(None)
+
+    config = uvicorn.Config(app, log_config=None)
+    config.load()
+    state, wire = ServerState(), Wire()
+    protocol = FramingProtocol(config, state, {})
+    protocol.connection_made(wire)
+    protocol.data_received(UPGRADE)
+    protocol.shutdown()
+    go.set()
+    await asyncio.wait_for(asyncio.gather(*state.tasks), 5)
+    assert [type(error) for error in ended] == [ClientDisconnected]
+    assert b"".join(wire.written).startswith(b"HTTP/1.1 500")
 
 
 def cuts(talk: bytes) -> Iterator[list[bytes]]:

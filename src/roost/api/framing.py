@@ -142,6 +142,8 @@ class FramingProtocol(WebSocketsSansIOProtocol):
         if message["type"] == LIMIT:
             self.conn.max_message_size = message["bytes"]
             return
+        if self.transport.is_closing() and not self.handshake_complete:
+            raise ClientDisconnected  # the server, which stops, has answered already
         if message["type"] != FRAMES:
             await super().send(message)
             return

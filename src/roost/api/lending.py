@@ -88,7 +88,7 @@ class LendingProtocol(HttpToolsProtocol):
 
     def lend(self, heard: Callable[[], None] | None) -> None:
         self._heard = heard
-        if heard is not None:
+        if heard is not None and not self.transport.is_closing():
             self.transport.set_write_buffer_limits(HIGH_WATER_BYTES)
 
     @property
