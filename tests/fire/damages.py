@@ -256,6 +256,11 @@ def begun_twice(_: Made, session: Session, random: Random) -> None:
     beside(session, event, event)
 
 
+def said_after_the_end(_: Made, session: Session, random: Random) -> None:
+    event = random.choice([event for event in events(session, "text-delta") if event.run])
+    put(session, [*(one for one in session.log if one is not event), event])
+
+
 def busy(made: Made, *_: Any) -> None:
     made.rested[0] = replace(made.rested[0], is_busy=True)
 
@@ -296,7 +301,7 @@ DAMAGES: Final[dict[str, tuple[Damage, ...]]] = {
     "effective-once": (forgotten_command, doubled_command, refused_command, doubled_run, another_run),
     "as-answered": (too_late,),
     "decided-once": (answered_by_two, replied_twice, never_replied, never_asked, asked_twice),
-    "one-end": (ended_twice, never_ended, never_begun, begun_twice),
+    "one-end": (ended_twice, never_ended, never_begun, begun_twice, said_after_the_end),
     "nothing-stuck": (busy, half_awake, asking, another_epoch, another_phase, not_at_rest),
     "nothing-left": (process_left,),
 }

@@ -1,6 +1,7 @@
 """The order of the log against the clock of those who wrote it."""
 
 from collections.abc import Iterator
+from math import inf
 from typing import NamedTuple
 
 from tests.fire.chaos.checker.commands import marked
@@ -8,7 +9,7 @@ from tests.fire.chaos.checker.story import Life, Op, Stamp, Story, Told
 
 
 class Effect(NamedTuple):
-    """An operation that succeeded, and the first and last event it has left."""
+    """An operation, and the first and last event it has left."""
 
     op: Op
     first: int
@@ -16,7 +17,7 @@ class Effect(NamedTuple):
 
 
 def as_answered(story: Story) -> Iterator[Told]:
-    """What somebody was answered before somebody else asked for something stands before that in the log."""
+    """What was answered before something else was asked for stands before it in the log."""
     for life in story:
         newest: Effect | None = None
         before: dict[int, Effect | None] = {}
@@ -34,12 +35,12 @@ def as_answered(story: Story) -> Iterator[Told]:
 
 
 def _in_time(life: Life) -> list[Effect]:
-    """Each effect twice: when it was asked for, and when that was answered."""
-    moments: list[tuple[int, int, Effect]] = []
+    """Each effect twice: when it was asked for, and when that was answered; if it never was, in the end."""
+    moments: list[tuple[float, int, Effect]] = []
     for number, effect in enumerate(_effects(life)):
         answered = effect.op.answered
-        assert answered is not None
-        moments += [(effect.op.invoked.at, number, effect), (answered.at, number, effect)]
+        over = answered.at if answered is not None and answered.outcome == "ok" else inf
+        moments += [(effect.op.invoked.at, number, effect), (over, number, effect)]
     return [effect for _, _, effect in sorted(moments, key=lambda moment: moment[:2])]
 
 
@@ -50,13 +51,13 @@ def _effects(life: Life) -> Iterator[Effect]:
     done: set[str] = set()
     for op in life.ops:
         mark = op.invoked.mark
-        if op.outcome != "ok" or not mark or mark in done:
+        if op.outcome == "refused" or not mark or mark in done:
             continue
         done.add(mark)
         if (batch := op.batch) is not None:
             places = [stamped.get(Stamp(batch.epoch, number)) for number in (batch.first, batch.last)]
         else:
-            places = [line.event.seq for line in commands.get(mark, [])[:1]] * 2
+            places = [line.event.seq for line in commands.get(mark, [])[:1]]
         found = [place for place in places if place is not None]
         if found:
             yield Effect(op, found[0], found[-1])

@@ -10,9 +10,17 @@ from tests.fire.chaos.history import Rested
 RESTING: Final = frozenset(("active", "paused", "failed", "archived", "ended"))
 """Phases in which a session may stay. `creating` and `resuming` are on the way to one of these."""
 
+SAID: Final = frozenset(
+    (
+        "message-start", "part-start", "text-delta", "reasoning-delta", "tool-input-delta", "part-done", "message-done",
+        "tool-start", "tool-delta", "tool-complete", "tool-error", "step-start", "step-finish",
+    )
+)  # fmt: skip
+"""Only an agent says this, in a run of its own or in none."""
+
 
 def one_end(story: Story) -> Iterator[Told]:
-    """Every run begins once, while no other is open, and has exactly one end."""
+    """Every run begins once, while no other is open, and has exactly one end; what is said in it stands between."""
     for life in story:
         began: dict[str, Line] = {}
         ends: dict[str, Line] = {}
@@ -31,6 +39,8 @@ def one_end(story: Story) -> Iterator[Told]:
                 elif opened is None or opened.event.run != run:
                     yield f"{life.name} ends run {run}, which is not open", (line.event,)
                 ends[run], opened = line, None
+            elif run and line.body.type in SAID and (opened is None or opened.event.run != run):
+                yield f"{life.name} has {line.body.type} of run {run}, which is not open", (line.event,)
         if opened is not None and life.rested:
             yield f"{life.name} never ended run {opened.event.run}", (opened.event, *life.rested)
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -29,6 +29,15 @@ class _Text(msgspec.Struct, frozen=True):
 
 class _Input(msgspec.Struct, frozen=True):
     input: tuple[_Text, ...] = ()
+
+
+class Place(NamedTuple):
+    """Whose event it is (the epoch of a played host, a part of a scripted agent), its number among those, and that of
+    the first."""
+
+    whose: int | str
+    number: int
+    first: int
 
 
 _input = msgspec.json.Decoder(_Input)
@@ -88,37 +97,31 @@ def _whole_runs(life: Life) -> Iterator[Told]:
 def nothing_doubled(story: Story) -> Iterator[Told]:
     """No event is in the log twice."""
     for life in story:
-        found: dict[object, Line] = {}
+        found: dict[Place, Line] = {}
         for line in life.log:
-            name = _identity(line)
-            if name is None:
+            if (place := _place(line)) is None:
                 continue
-            if name in found:
-                first = found[name].event
-                yield (
-                    f"{life.name} has {_words(line)} at {first.seq} and again at {line.event.seq}",
-                    (first, line.event),
-                )
-            else:
-                found[name] = line
+            first = found.setdefault(place, line).event
+            if first is not line.event:
+                proof = (first, line.event)
+                yield f"{life.name} has {_words(line)} at {first.seq} and again at {line.event.seq}", proof
 
 
 def whole_order(story: Story) -> Iterator[Told]:
     """What a host has produced stands in the log in its order and without a hole, as far as it got there."""
     for life in story:
-        last: dict[object, tuple[int, Line]] = {}
+        last: dict[int | str, tuple[int, Line]] = {}
         for line in life.log:
             if (place := _place(line)) is None:
                 continue
-            whose, number, first = place
-            before = last.get(whose)
-            wanted = first if before is None else before[0] + 1
+            before, number = last.get(place.whose), place.number
+            wanted = place.first if before is None else before[0] + 1
             if number > wanted:
                 proof = (line.event,) if before is None else (before[1].event, line.event)
                 yield f"{life.name} has {_words(line)} at {line.event.seq} where number {wanted} should be", proof
             if before is not None and number < before[0]:
                 yield f"{life.name} has {_words(line)} after number {before[0]}", (before[1].event, line.event)
-            last[whose] = number, line
+            last[place.whose] = number, line
 
 
 def one_writer(story: Story) -> Iterator[Told]:
@@ -155,19 +158,13 @@ def _not_after_the_next(life: Life) -> Iterator[Told]:
             newest = at, op, batch
 
 
-def _identity(line: Line) -> object | None:
-    """What no other event of this log may be, too."""
-    place = _place(line)
-    return None if place is None else place[:2]
-
-
-def _place(line: Line) -> tuple[object, int, int] | None:
-    """Whose event this is, its number among those, and the number of the first; None: that cannot be known."""
+def _place(line: Line) -> Place | None:
+    """None: that cannot be known."""
     if line.stamp is not None:
-        return line.stamp.epoch, line.stamp.number, 1
+        return Place(line.stamp.epoch, line.stamp.number, 1)
     digits = line.body.delta[:NUMBER_DIGITS]
     if line.body.type == "text-delta" and len(digits) == NUMBER_DIGITS and digits.isdecimal():
-        return line.body.part, int(digits), 0
+        return Place(line.body.part, int(digits), 0)
     return None
 
 
