@@ -1,7 +1,10 @@
 """The end of a round: everything is healed, nobody acts, all comes to rest; then it is read what there is, and looked
 for what is left."""
 
+import errno
+import re
 from pathlib import Path
+from typing import Final
 
 from msgspec import UNSET
 
@@ -18,6 +21,9 @@ from tests.fire.watch import whole_log
 
 REST_SECONDS = 60.0
 GONE_SECONDS = 15.0
+RAISED: Final = re.compile(r"(?<=\n)[ |]*(?:\w+[.])*\w*(?:Error|Exception|Disconnected)\b(?:: .*)?(?=\n|\")")
+"""The last line of a traceback, in a line of its own or in one of JSON."""
+REFUSALS: Final = (errno.EMFILE, errno.ENOSPC, errno.EROFS)
 LEFT_OVER = ("hub.json", "spool/*", "**/*.new")
 """Files of a data folder that no hub and no host needs any more once all have gone in peace."""
 
@@ -69,6 +75,15 @@ async def rested(session: AsyncSession, info: SessionInfo) -> Rested:
     return Rested(
         session=session.id, phase=info.phase, is_busy=not is_idle(info), pending=pending, epoch=info.epoch
     )  # fmt: skip
+
+
+def look_into_the_log(field: Field) -> None:
+    """What nobody expected is in it with where it came from. What the system refused was this test's doing."""
+    text = field.hub.log.read_text(errors="replace").replace("\\n", "\n")
+    found = {line.strip(" |") for line in RAISED.findall(text)}
+    for line in sorted(found):
+        if not any(f"[Errno {number}]" in line for number in REFUSALS):
+            field.surprise(f"the hub's log tells of {line[:300]}")
 
 
 async def look_for_left(field: Field) -> None:

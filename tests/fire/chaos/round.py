@@ -25,7 +25,7 @@ from tests.fire.chaos.field import Field
 from tests.fire.chaos.history import Answered, History, Invoked, Logged, Seen, View, read
 from tests.fire.chaos.hub import PLAYED
 from tests.fire.chaos.outcome import Outcome, Shape
-from tests.fire.chaos.rest import come_to_rest, look_for_left, look_for_survivors, read_all
+from tests.fire.chaos.rest import come_to_rest, look_for_left, look_for_survivors, look_into_the_log, read_all
 from tests.fire.disks import small_disk
 from tests.fire.hubs import MARK, Fire
 from tests.fire.processes import eventually
@@ -97,6 +97,7 @@ async def _battle(field: Field, shape: Shape) -> None:
                     ending.start_soon(_finish, field, client, heads)
         await field.hub.shut_down()
         await look_for_left(field)
+        look_into_the_log(field)
         tasks.cancel_scope.cancel()
 
 
