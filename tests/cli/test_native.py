@@ -43,7 +43,7 @@ async def test_native_sessions_are_listed_a_line_each_and_imported_by_the_beginn
         (("import", "00000000-"), "several sessions begin"),
         (("import", "nothing"), "no agent has a session 'nothing'"),
         (("ls", "--agent", "gemini"), "no records of 'gemini' can be read"),
-        (("ls", "--limit", "501"), "less than or equal to 500"),
+        (("ls", "--limit", "501"), "not in the range 1<=x<=500"),
     ],
 )
 async def test_what_cannot_be_done_says_why(arguments: tuple[str, ...], told: str, roost: Roost) -> None:

@@ -21,7 +21,7 @@ from roost.model import events as e
 from roost.processes import birth
 from roost.testing import HubProcess
 from tests.behaviour.conftest import comes_true, stands, until
-from tests.editor.conftest import Editor, editor, script
+from tests.editor.conftest import SECONDS, Editor, editor, script
 
 ALL = script(
     {"reasoning": "let me see"},
@@ -310,3 +310,16 @@ async def down(hub: HubProcess) -> None:
     """What was started in the background is gone."""
     with anyio.fail_after(40):
         await anyio.run_process([sys.executable, "-m", "roost", "down", "--data", str(hub.data)], check=False)
+
+
+async def test_a_hub_that_is_not_there_is_told_of_and_waited_for() -> None:
+    command = [sys.executable, "-m", "roost", "acp", "--url", "http://127.0.0.1:9"]
+    async with await anyio.open_process(command) as process:
+        assert process.stderr is not None
+        with anyio.fail_after(SECONDS):
+            said = b""
+            while b"\n" not in said:
+                said += await process.stderr.receive()
+        assert process.returncode is None
+        process.kill()
+    assert said.startswith(b"roost acp: No hub answers at http://127.0.0.1:9 (ConnectError). It is waited for.\n")

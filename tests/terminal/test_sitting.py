@@ -32,6 +32,7 @@ class Person:
         self._slave = slave
         self._screen = pyte.Screen(90, 25)
         self._stream = pyte.ByteStream(self._screen)
+        self.raw = b""
         command = [sys.executable, "-m", "roost", *words, "--data", str(data)]
         self.process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, start_new_session=True)
 
@@ -46,7 +47,8 @@ class Person:
         with anyio.fail_after(30):
             while words not in self.text:
                 await anyio.wait_readable(self.master)
-                self._stream.feed(os.read(self.master, 65536))
+                self.raw += (piece := os.read(self.master, 65536))
+                self._stream.feed(piece)
 
     async def leave(self) -> int:
         self.type(b"\x02d")
@@ -111,3 +113,14 @@ async def test_what_it_shows_is_printed_for_a_program(hub: HubProcess, client: A
     assert told.stdout == '{"text":"hello\\n>","columns":120,"rows":40}\n'
     refused = await to_thread.run_sync(run)
     assert (refused.returncode, "no terminal" in refused.stderr) == (2, True)
+
+
+async def test_where_there_is_no_screen_what_stands_on_the_terminal_stays(
+    hub: HubProcess, client: AsyncClient, people: list[Person]
+) -> None:
+    session = await client.create_session(agent="scripted")
+    people.append(person := Person(hub.data, "terminal", session.id))
+    await person.see("error")
+    assert await to_thread.run_sync(person.process.wait, 30) == 1
+    assert b"\x1b[?1049l" not in person.raw
+    assert person.restored

@@ -45,7 +45,23 @@ def acp(
 
 
 async def _serve(face: Any, url: Url, data: Data, manner: Any) -> None:
-    from roost.cli.hub import open_client
+    from roost.cli.hub import is_remote, open_client
 
+    if is_remote(url, data):
+        await _tell_if_away(url, data)
     async with open_client(url, data, away_seconds=AWAY_SECONDS) as client:
         await face.serve(client, await face.open_pipe(), manner)
+
+
+async def _tell_if_away(url: Url, data: Data) -> None:
+    """Where no hub is, an editor that waits would not know for what."""
+    import logging
+
+    from roost.cli.hub import open_client
+    from roost.model.errors import HubUnreachable
+
+    async with open_client(url, data) as client:
+        try:
+            await client.ready()
+        except HubUnreachable as error:
+            logging.getLogger(__name__).warning("%s It is waited for.", error.message)

@@ -67,21 +67,22 @@ async def sit_down(session: "AsyncSession", *, watch: bool = False) -> int:
 
     if not (sys.stdin.isatty() and STDOUT.is_terminal):
         raise UsageWrong("this is no terminal; --show prints what the screen shows")
-    with _raw(sys.stdin.fileno()):
-        left = await _stay(session, watch)
+    keys = Keys()
+    with _raw(sys.stdin.fileno(), keys):
+        left = await _stay(session, keys, watch)
     print(
         f"left; it goes on: roost terminal {session.id}" if left else "the session sleeps or is over", file=sys.stderr
     )
     return codes.OK
 
 
-async def _stay(session: "AsyncSession", watch: bool) -> bool:
+async def _stay(session: "AsyncSession", keys: "Keys", watch: bool) -> bool:
     """Whether the person has left. Raises: what is wrong for good; Unavailable: the hub was away for too long."""
     import anyio
 
     from roost.model.errors import Unavailable
 
-    keys, since = Keys(), anyio.current_time()
+    since = anyio.current_time()
     while True:
         size = os.get_terminal_size(sys.stdin.fileno())
         try:
@@ -106,6 +107,7 @@ async def _use(it: "AsyncTerminal", keys: "Keys") -> bool:
         tasks.start_soon(_type, it, keys, tasks.cancel_scope)
         try:
             while data := await it.read():
+                keys.shown = True
                 await anyio.to_thread.run_sync(_put, data)
         except Exception as error:  # noqa: BLE001  # out of the group as it is, not as a group
             failed = error
@@ -152,10 +154,10 @@ async def _waits(keys: "Keys") -> bool:
 
 
 class Keys:
-    """What is typed here."""
+    """What is typed here. `shown`: there was something to see."""
 
     def __init__(self) -> None:
-        self.left = False
+        self.left = self.shown = False
         self._held = False
 
     async def next(self) -> bytes | None:
@@ -188,12 +190,14 @@ def _put(data: bytes) -> None:
 
 
 @contextmanager
-def _raw(descriptor: int) -> Generator[None]:
-    """Every key as it is typed; afterwards the terminal is as it was."""
+def _raw(descriptor: int, keys: Keys) -> Generator[None]:
+    """Every key as it is typed; afterwards the terminal is as it was. What stands on it stays where nothing was shown:
+    there is no screen."""
     before = termios.tcgetattr(descriptor)
     try:
         tty.setraw(descriptor)
         yield
     finally:
-        _put(PROPER.encode())
+        if keys.shown:
+            _put(PROPER.encode())
         termios.tcsetattr(descriptor, termios.TCSADRAIN, before)

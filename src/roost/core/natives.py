@@ -135,7 +135,7 @@ class Natives:
             native = await to_thread.run_sync(self._one, _readable(wanted.agent), wanted.id)
             here = (await self._here(wanted.agent)).get(wanted.id)
             if here is not None and not wanted.again:
-                told = f"{wanted.agent}'s session {wanted.id} is here as {here}; `again` imports it once more"
+                told = f"{wanted.agent}'s session {wanted.id} is here as {here}; `again` (--again) imports it once more"
                 raise SessionExists(told, session=here)
             session, folder = new_session_id(), native.folder if wanted.folder is UNSET else wanted.folder
             request = WorkspaceRequest(kind="folder", path=folder or UNSET)
