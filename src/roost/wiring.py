@@ -12,13 +12,14 @@ import signal
 import sys
 import time
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from roost.model.errors import DataUnwritable
 from roost.model.ticket import Ticket
 from roost.settings import AgentSettings, LinkSettings, Settings
 
@@ -135,7 +136,8 @@ async def run_hub(settings: Settings, *, on_ready: Callable[[str], None], on_sle
         tasks.start_soon(serving)
         await hub.ending.wanted.wait()
         hub.stop()
-        hub_file.unlink(missing_ok=True)
+        with suppress(OSError):  # it names a process that is gone, which says as much
+            hub_file.unlink()
         tasks.cancel_scope.cancel()
     return not hurried.is_set()
 
@@ -146,10 +148,13 @@ def _reachable(host: str) -> str:
 
 
 def _publish(file: Path, url: str) -> None:
-    """Write where the hub is, for hosts and clients on this machine."""
+    """Write where the hub is, for hosts and clients on this machine. Raises: DataUnwritable."""
     draft = file.with_suffix(".new")
-    draft.write_text(json.dumps({"url": url, "pid": os.getpid(), "started": int(time.time() * 1000)}) + "\n")
-    draft.replace(file)
+    try:
+        draft.write_text(json.dumps({"url": url, "pid": os.getpid(), "started": int(time.time() * 1000)}) + "\n")
+        draft.replace(file)
+    except OSError as error:
+        raise DataUnwritable(f"The data folder {file.parent} cannot be written: {error.strerror}.") from None
 
 
 async def host_from_ticket(ticket: Ticket) -> int:

@@ -181,6 +181,13 @@ async def test_a_second_hub_on_the_folder_is_refused(alone: Roost) -> None:
     assert "roost down" in (await alone("up", "--port", "0")).err
 
 
+async def test_a_hub_that_cannot_say_where_it_is_does_not_start(alone: Roost) -> None:
+    (alone.data / "hub.json").mkdir(parents=True)
+    told = await alone("up", "--port", "0", "--json")
+    assert (told.code, told.error["code"]) == (codes.ERROR, "data_unwritable")
+    assert str(alone.data) in told.error["message"]
+
+
 async def test_a_port_that_is_taken_is_refused_by_up(alone: Roost) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -24,6 +24,8 @@ GONE_SECONDS = 15.0
 RAISED: Final = re.compile(r"(?<=\n)[ |]*(?:\w+[.])*\w*(?:Error|Exception|Disconnected)\b(?:: .*)?(?=\n|\")")
 """The last line of a traceback, in a line of its own or in one of JSON."""
 REFUSALS: Final = (errno.EMFILE, errno.ENOSPC, errno.EROFS)
+EXPECTED: Final = (*(f"[Errno {number}]" for number in REFUSALS), "CancelledError", "DataUnwritable")
+"""What the system refused was the test's doing; and what was cancelled follows from something else."""
 LEFT_OVER = ("hub.json", "spool/*", "**/*.new")
 """Files of a data folder that no hub and no host needs any more once all have gone in peace."""
 
@@ -78,11 +80,11 @@ async def rested(session: AsyncSession, info: SessionInfo) -> Rested:
 
 
 def look_into_the_log(field: Field) -> None:
-    """What nobody expected is in it with where it came from. What the system refused was this test's doing."""
+    """What nobody expected is in it with where it came from."""
     text = field.hub.log.read_text(errors="replace").replace("\\n", "\n")
     found = {line.strip(" |") for line in RAISED.findall(text)}
     for line in sorted(found):
-        if not any(f"[Errno {number}]" in line for number in REFUSALS):
+        if not any(known in line for known in EXPECTED):
             field.surprise(f"the hub's log tells of {line[:300]}")
 
 
