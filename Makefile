@@ -15,7 +15,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS = 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-long test-fire test-agents check format bench bench-agents docs lock lock-agents clean
+.PHONY: help setup demo test test-fast test-long test-fire test-agents check format bench bench-agents bench-peers docs lock lock-agents lock-peers clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -71,6 +71,11 @@ bench-agents: setup ## measure what Roost adds to real agents, and write bench/A
 	@$(BIN)/python -m tests.agents.installed
 	@scripts/alone $(BIN)/python -m bench.agents $(ARGS)
 
+bench-peers: setup ## measure other servers of sessions beside Roost, and write bench/PEERS.md; installs them first; quietly, too
+	@scripts/need unshare:util-linux ip:iproute2
+	@$(BIN)/python -m bench.peers --install
+	@scripts/alone $(BIN)/python -m bench.peers $(ARGS)
+
 docs: setup ## render the pictures and the reference pages
 	@$(BIN)/python docs/build.py $(ARGS)
 
@@ -79,6 +84,9 @@ lock: ## resolve pyproject.toml anew into locks/; newer versions: make lock ARGS
 
 lock-agents: setup ## resolve src/roost/installs/pins.py anew: the agents that Roost installs
 	@$(BIN)/python scripts/agent_locks.py $(ARGS)
+
+lock-peers: setup ## resolve bench/peers/pins.py anew: what `make bench-peers` installs
+	@PYTHONPATH=. $(BIN)/python scripts/peer_locks.py $(ARGS)
 
 clean: ## remove environments, builds and caches
 	rm -rf .venv .venv.lock .venvs .cache build dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis

