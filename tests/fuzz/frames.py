@@ -48,7 +48,7 @@ def mutated(chance: random.Random, frame: Mapping[str, Any]) -> bytes:
             left.pop(chance.choice([*frame]))
             return msgspec.json.encode(left)
         case _:
-            return _encoded(changed(chance, frame))
+            return json_of(changed(chance, frame))
 
 
 def changed(chance: random.Random, value: Any) -> Any:
@@ -62,6 +62,6 @@ def changed(chance: random.Random, value: Any) -> Any:
     return chance.choice(ODD)
 
 
-def _encoded(value: Any) -> bytes:
+def json_of(value: Any) -> bytes:
     """Like msgspec, but for whole numbers of any size."""
     return json.dumps(value).encode()

@@ -31,8 +31,8 @@ class Inside:
 
         Raises: PathOutside; InvalidRequest: no system has such a path.
         """
-        if "\0" in path or len(os.fsencode(path)) > MAX_PATH_BYTES:
-            raise InvalidRequest(f"path: at most {MAX_PATH_BYTES} bytes, none of them 0")
+        if "\0" in path or _size(path) > MAX_PATH_BYTES:
+            raise InvalidRequest(f"path: text of at most {MAX_PATH_BYTES} bytes, none of them 0")
         asked = Path(path)
         if ".." in asked.parts:
             raise PathOutside(path=path)
@@ -136,6 +136,14 @@ def kind_of(mode: int) -> Kind:
     if stat.S_ISDIR(mode):
         return "folder"
     return "link" if stat.S_ISLNK(mode) else "other"
+
+
+def _size(path: str) -> int:
+    """In bytes; of what is no text, more than any path has."""
+    try:
+        return len(os.fsencode(path))
+    except UnicodeEncodeError:
+        return MAX_PATH_BYTES + 1
 
 
 def printable(path: str) -> str:

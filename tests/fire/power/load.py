@@ -31,6 +31,8 @@ from tests.fire.processes import eventually
 MOST_AT_ONCE = 20
 """Events in one batch of a played host."""
 T = TypeVar("T")
+ENOUGH = 10
+"""Promises, and acknowledgements of played hosts, before the power may be cut."""
 FILE_BYTES = 70_000
 """Longer than what stays in the log."""
 MIB = 1024 * 1024
@@ -39,30 +41,39 @@ MIB = 1024 * 1024
 class Load:
     """All that is done to one hub until its power is cut, over any number of cuts."""
 
-    def __init__(self, powered: Powered, random: Random, spools: Path) -> None:
+    def __init__(self, powered: Powered, random: Random, spools: Path, task: str) -> None:
+        """`task`: what sessions begin with; empty: their hosts are played."""
         self.powered = powered
         self.sessions: list[str] = []
         self.imported: list[str] = []
         self.secrets: list[str] = []
         self.acknowledged = 0
         self._random, self._spools = random, spools
+        self._task, self._plays = task or "begin", not task
         self._played: set[tuple[str, int]] = set()
         self._said = count()
 
     async def put_on(self, client: AsyncClient, seconds: float) -> None:
-        """For so long, then the power is cut under it."""
+        """Until enough was promised, and for so long more; then the power is cut under it."""
+        enough = self._enough()
         async with anyio.create_task_group() as tasks:
             for work in (self._play_all, self._more_keys, self._import):
                 tasks.start_soon(self._until_cut, work, client)
             for session in self.sessions:
                 for task in (self._steer, self._rename, self._send_files, self._observe):
                     tasks.start_soon(self._until_cut, task, client.session(session))
+            await eventually(enough, seconds=60)
             await anyio.sleep(seconds)  # the instant is the point
             await self.powered.cut()
             tasks.cancel_scope.cancel()
 
+    def _enough(self) -> Callable[[], bool]:
+        """Of what is promised from now on: some for each session, and to each host that is played."""
+        promises, acknowledged = len(self.powered.promises) + ENOUGH, self.acknowledged + self._plays * ENOUGH
+        return lambda: len(self.powered.promises) >= promises and self.acknowledged >= acknowledged
+
     async def create(self, client: AsyncClient) -> None:
-        made = await client.create_session(task="begin")
+        made = await client.create_session(task=self._task)
         self.sessions.append(made.id)
         self._promise(made.id, 1, b"session-created")
 

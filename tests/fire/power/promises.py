@@ -1,10 +1,11 @@
 """What a hub has promised to keep, each at a moment of the journal, and how it is looked for."""
 
 import hashlib
+import re
 import sqlite3
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 from roost.client import AsyncClient
 from roost.core.keys import hash_of
@@ -15,6 +16,9 @@ from roost.model.ids import SessionId
 from roost.storage import open_store
 from tests.contract.given import read_all
 from tests.fire.watch import whole_log
+
+NUMBERED: Final = re.compile(r"(\d+)\.(\d+)")
+"""What a played host says: its epoch, and the how-manieth event this is."""
 
 
 @dataclass
@@ -30,8 +34,8 @@ class Found:
     def add(self, session: str, events: list[Event]) -> None:
         self.logs[session] = [encode_event(event) for event in events]
         for event in events:
-            if isinstance(event.body, TextDelta) and event.body.delta.count(".") == 1:
-                epoch, number = map(int, event.body.delta.split("."))
+            if isinstance(event.body, TextDelta) and (said := NUMBERED.fullmatch(event.body.delta)):
+                epoch, number = int(said[1]), int(said[2])
                 self.numbers.setdefault((session, epoch), []).append(number)
 
     def wrong(self) -> list[str]:

@@ -9,16 +9,19 @@ from random import Random
 import pytest
 
 from roost.model.errors import RoostError
-from tests.fire.hubs import Fire
+from tests.fire.hubs import ROOST, Fire
 from tests.fire.power.load import Load
 from tests.fire.power.power import Powered
 from tests.fire.power.promises import broken, look_at, look_inside
+from tests.fire.watch import deltas, script
 
 pytestmark = [pytest.mark.anyio, pytest.mark.fire]
 
 PLAYED = (sys.executable, "-m", "bench.tickets")
 FORGETFUL = (sys.executable, "-m", "tests.fire.power.forgetful")
 SESSIONS = 3
+WRITES = script(deltas(5000, 300))
+"""Keeps a real host busy until the power is cut."""
 
 
 async def look_at_images(powered: Powered, load: Load, cuts: int) -> list[str]:
@@ -33,18 +36,20 @@ async def look_at_images(powered: Powered, load: Load, cuts: int) -> list[str]:
     return found
 
 
-async def cut_again_and_again(fire: Fire, library: Path, command: Sequence[str], rounds: int, cuts: int) -> list[str]:
+async def cut_again_and_again(
+    fire: Fire, library: Path, command: Sequence[str], rounds: int, cuts: int, task: str = ""
+) -> list[str]:
     """What was broken. In each round the power is cut once for real, after which the hub must go on; and `cuts` times
     in thought."""
     powered = Powered(fire, library)
-    load = Load(powered, Random(fire.random.random()), fire.folder / "spools")
+    load = Load(powered, Random(fire.random.random()), fire.folder / "spools", task)
     await powered.start(command)
     async with powered.hub.client() as client:
         for _ in range(SESSIONS):
             await load.create(client)
     for _ in range(rounds):
         async with powered.hub.client() as client:
-            await load.put_on(client, fire.random.uniform(0.3, 1.0))
+            await load.put_on(client, fire.random.uniform(0, 0.7))
         if found := await look_at_images(powered, load, cuts):
             return found
         powered.put_back()
@@ -54,7 +59,6 @@ async def cut_again_and_again(fire: Fire, library: Path, command: Sequence[str],
             found = broken(powered.promises, await look_at(client, powered.hub.data, sessions, load.secrets))
         if found:
             return found
-    assert load.acknowledged > rounds
     print(f"{powered.cuts} cuts, {len(powered.promises)} promises, {load.acknowledged} acknowledgements")
     return []
 
@@ -70,5 +74,12 @@ async def test_a_hub_that_does_not_wait_for_its_disk_is_caught(fire: Fire, libra
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
-async def test_it_is_there_after_any_of_a_thousand_power_cuts(fire: Fire, library: Path) -> None:
-    assert await cut_again_and_again(fire, library, PLAYED, rounds=20, cuts=50) == []
+@pytest.mark.parametrize("hub", range(10))
+async def test_it_is_there_after_any_of_a_thousand_power_cuts(fire: Fire, library: Path, hub: int) -> None:
+    assert await cut_again_and_again(fire, library, PLAYED, rounds=2, cuts=50) == []
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+async def test_what_real_hosts_said_and_somebody_saw_is_there_after_a_power_cut(fire: Fire, library: Path) -> None:
+    assert await cut_again_and_again(fire, library, ROOST, rounds=5, cuts=20, task=WRITES) == []

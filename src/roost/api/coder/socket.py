@@ -30,6 +30,8 @@ async def socket(hub: Hub, streams: Streams, lives: Lives, scope: Scope, receive
     connection = Connection(hub, scope, receive, send)
     try:
         why = await _served(connection, streams, lives)
+    except OSError:
+        return  # the client has gone while it was told the first words
     except Exception as error:  # noqa: BLE001  # whatever it is, the client is told as it understands
         why = error_of(error, scope)
     await connection.close(why)

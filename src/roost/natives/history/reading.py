@@ -154,7 +154,7 @@ def _opencode(session: NativeSession) -> Iterator[Record]:
 def _rows(database: sqlite3.Connection, session: str, *, lane: str, seen: set[str], depth: int = 0) -> Iterator[Record]:
     """Messages and their parts; those of a sub-agent before the part of the call that it serves."""
     for name, data in database.execute(_MESSAGES, (MAX_LINE_BYTES, session)):
-        message = name.decode(errors="replace")
+        message = _name(name)
         yield {"message": message, "data": _data(data), "lane": lane}
         for part, inner in database.execute(_PARTS, (MAX_LINE_BYTES, message)):
             record = _data(inner)
@@ -162,7 +162,12 @@ def _rows(database: sqlite3.Connection, session: str, *, lane: str, seen: set[st
             if child and child not in seen and depth < MAX_NESTED:
                 seen.add(child)
                 yield from _rows(database, child, lane=child, seen=seen, depth=depth + 1)
-            yield {"part": part.decode(errors="replace"), "data": record, "lane": lane}
+            yield {"part": _name(part), "data": record, "lane": lane}
+
+
+def _name(raw: object) -> str:
+    """An id; of what is none, no name."""
+    return raw.decode(errors="replace") if isinstance(raw, bytes) else ""
 
 
 def _data(raw: object) -> Record:
