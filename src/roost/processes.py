@@ -5,12 +5,14 @@ that left its parent, group and session is found. One that wiped its environment
 and once the host is gone (on Linux), by the open mark file that it inherited.
 """
 
+import errno
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Collection
-from contextlib import suppress
+from collections.abc import Callable, Collection, Generator
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from secrets import token_hex
 
@@ -63,21 +65,19 @@ def session_of(mark: str) -> str:
 def birth(pid: int) -> str | None:
     """A name for this very process, different for a later one with the same pid; None if it is gone (or a zombie).
 
-    On Linux from the boot's id and the kernel's ticks, which no change of the clock moves.
+    On Linux from the boot's id and the kernel's ticks, which no change of the clock moves. Raises: OSError: we can open
+    nothing more, so nobody knows.
     """
     try:
         state, _, ticks = _stat(pid)
+        boot = _boot_id()
     except FileNotFoundError:
         return None
-    except (OSError, ValueError):
+    except (OSError, ValueError) as error:
+        if _is_blind(error):
+            raise
         return _psutil_birth(pid)
-    if state in "ZX":
-        return None
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except OSError:
-        boot = ""
-    return f"{boot}:{ticks}"
+    return None if state in "ZX" else f"{boot}:{ticks}"
 
 
 def now() -> float:
@@ -87,21 +87,23 @@ def now() -> float:
 
 def born(process: psutil.Process) -> float:
     """When it was started, a hundredth of a second early or late; of one that is gone: never. Not psutil's way alone:
-    on Linux that is off by up to a second."""
+    on Linux that is off by up to a second. Raises: OSError: as `birth`."""
     try:
         if sys.platform == "linux":
             return int(_stat(process.pid)[2]) / os.sysconf("SC_CLK_TCK")
         return process.create_time()
-    except (OSError, ValueError, psutil.Error):
+    except (OSError, ValueError, psutil.Error) as error:
+        if _is_blind(error):
+            raise
         return float("-inf")
 
 
 def marked(name: str, matches: Callable[[str], bool]) -> list[psutil.Process]:
-    """Every process whose environment has `name` with a value that matches."""
+    """Every process whose environment has `name` with a value that matches. Raises: OSError: as `birth`."""
     word = f"{name}=".encode()
     found: list[psutil.Process] = []
     for pid in psutil.pids():
-        with suppress(psutil.Error, OSError):
+        with _passing_over():
             if not _may_carry(pid, word):
                 continue
             process = psutil.Process(pid)
@@ -112,11 +114,11 @@ def marked(name: str, matches: Callable[[str], bool]) -> list[psutil.Process]:
 
 
 def holding(file: Path) -> list[psutil.Process]:
-    """Every process that has this file open (Linux; elsewhere none is found)."""
+    """Every process that has this file open (Linux; elsewhere none is found). Raises: OSError: as `birth`."""
     wanted = str(file)
     found: list[psutil.Process] = []
     for pid in psutil.pids() if sys.platform == "linux" else ():
-        with suppress(OSError, psutil.Error):  # gone meanwhile, or another user's
+        with _passing_over():
             if _holds(f"/proc/{pid}/fd", wanted):
                 found.append(psutil.Process(pid))
     return living(found)
@@ -149,7 +151,7 @@ def but_screens(found: Collection[psutil.Process]) -> list[psutil.Process]:
     """Without screens, and all that runs on them."""
     screens: list[psutil.Process] = []
     for process in found:
-        with suppress(psutil.Error, OSError):
+        with _passing_over():
             if SCREEN_MARK in process.environ():
                 screens.append(process)
     spared = set(with_descendants(screens))
@@ -166,23 +168,32 @@ def kill_until_gone(find: Callable[[], Collection[psutil.Process]], *, seconds: 
     deadline = time.monotonic() + seconds
     clean = True
     while True:
-        found = [process for process in set(find()) if process.pid != os.getpid()]
-        if not found and clean:
-            return True
-        if not found:
+        try:
+            found = [process for process in set(find()) if process.pid != os.getpid()]
+            if found:
+                _kill(found)
+        except OSError:  # we can open nothing more just now: who cannot look does not know that they are gone
+            found = None
+            time.sleep(_ROUND_SECONDS)
+        if found is not None and not found:
+            if clean:
+                return True
             clean = True  # once more: one that was between fork and exec carries its marks now
             time.sleep(_LOOK_SECONDS)
             continue
         clean = False
-        for process in found:  # all of them stand still first, or a shell went on to its next line without its child
-            with suppress(psutil.Error):
-                process.suspend()  # psutil compares the start time first: a reused pid is safe
-        for process in found:
-            with suppress(psutil.Error):
-                process.kill()
-        wait_until_gone(found, _ROUND_SECONDS)
         if time.monotonic() > deadline:  # to look took that long, perhaps: what was found is killed
             return False
+
+
+def _kill(found: list[psutil.Process]) -> None:
+    for process in found:  # all of them stand still first, or a shell went on to its next line without its child
+        with suppress(psutil.Error):
+            process.suspend()  # psutil compares the start time first: a reused pid is safe
+    for process in found:
+        with suppress(psutil.Error):
+            process.kill()
+    wait_until_gone(found, _ROUND_SECONDS)
 
 
 def wait_until_gone(processes: Collection[psutil.Process], seconds: float) -> None:
@@ -231,10 +242,36 @@ def _children() -> dict[int, list[int]]:
     """The pids of every process' children."""
     children: dict[int, list[int]] = {}
     for pid in psutil.pids():
-        with suppress(OSError, ValueError, psutil.Error):  # gone meanwhile
+        with suppress(ValueError), _passing_over():
             parent = int(_stat(pid)[1]) if sys.platform == "linux" else psutil.Process(pid).ppid()
             children.setdefault(parent, []).append(pid)
     return children
+
+
+@contextmanager
+def _passing_over() -> Generator[None]:
+    """Over a process that is gone meanwhile, or another user's. Raises: OSError: as `birth`."""
+    try:
+        yield
+    except (OSError, psutil.Error) as error:
+        if _is_blind(error):
+            raise
+
+
+def _is_blind(error: Exception) -> bool:
+    """Whether we can open nothing more: then nothing is known of anybody."""
+    return isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE)
+
+
+@cache
+def _boot_id() -> str:
+    """Empty where it may not be read. Raises: OSError: as `birth`."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError as error:
+        if _is_blind(error):
+            raise
+        return ""
 
 
 def _stat(pid: int) -> tuple[str, str, str]:

@@ -1,6 +1,7 @@
 """What every runtime keeps. A new one adds itself to `RUNTIMES` and must pass unchanged; its hosts never find a hub."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -71,6 +72,23 @@ async def test_a_started_host_is_alive_in_its_epoch_only(runtime: Runtime, ticke
     assert await runtime.alive(SESSION, 3)
     assert not await runtime.alive(SESSION, 2)
     assert not await runtime.alive(OTHER, 3)
+
+
+async def test_who_can_open_nothing_more_takes_no_host_for_dead_nor_for_killed(
+    runtime: Runtime, ticket: Callable[..., Ticket]
+) -> None:
+    await runtime.start(ticket())
+    assert await runtime.alive(SESSION, 1)
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, before[1]))
+    try:
+        alive = await runtime.alive(SESSION, 1)
+        with pytest.raises(StartFailed):
+            await runtime.kill(SESSION)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert alive
+    assert await runtime.alive(SESSION, 1)
 
 
 async def test_killing_a_session_ends_its_hosts_of_every_epoch_and_no_others(

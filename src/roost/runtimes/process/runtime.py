@@ -92,15 +92,22 @@ class ProcessRuntime:
         await to_thread.run_sync(self._take_note, ticket, pid, birth(pid))
 
     async def kill(self, session: SessionId, *, screen: bool = True) -> None:
-        if not await to_thread.run_sync(self._kill, session, screen):
+        try:
+            gone = await to_thread.run_sync(self._kill, session, screen)
+        except OSError as error:
+            raise StartFailed(f"processes of {session} could not be looked for: {error}") from None
+        if not gone:
             raise StartFailed(f"processes of {session} could not be killed")
 
     async def screens(self) -> list[SessionId]:
         return await to_thread.run_sync(screens_of, self._data)
 
     async def alive(self, session: SessionId, epoch: Epoch) -> bool:
-        note = await to_thread.run_sync(self._note, session)
-        return note is not None and note.epoch == epoch and birth(note.pid) == note.started
+        try:
+            note = await to_thread.run_sync(self._note, session)
+            return note is not None and note.epoch == epoch and birth(note.pid) == note.started
+        except OSError:
+            return True  # who cannot look does not know that it is dead
 
     def _assign(self, ticket: Ticket, host: WarmHost) -> bool:
         """Give a waiting host its session; False: it is dead. What would find and kill it is there before it knows."""
@@ -162,9 +169,10 @@ class ProcessRuntime:
         draft.replace(path)
 
     def _note(self, session: SessionId) -> HostNote | None:
+        """Raises: OSError: it cannot be read."""
         try:
             return msgspec.json.decode((self._hosts / f"{session}.json").read_bytes(), type=HostNote)
-        except (OSError, msgspec.MsgspecError):
+        except (FileNotFoundError, msgspec.MsgspecError):
             return None
 
     def _kill(self, session: SessionId, screen: bool) -> bool:
