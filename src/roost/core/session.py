@@ -16,6 +16,7 @@ from roost.core.decisions import decide, may_wake, settle
 from roost.core.fitting import as_native, unfit
 from roost.core.ground import Ground
 from roost.model import commands as c
+from roost.model.doing import LIVE
 from roost.model.envelope import DELTAS, Draft, Event, committed
 from roost.model.errors import (
     BodyTooLarge,
@@ -90,7 +91,7 @@ class Session:
     async def load(cls, ground: Ground, watcher: Watcher, session: SessionId) -> "Session":
         """Raises: SessionNotFound."""
         loaded = cls.fresh(ground, watcher, session)
-        await loaded._reload()
+        loaded._stand(await ground.store.get(session))
         return loaded
 
     # --- reading ------------------------------------------------------------------------------------------------------
@@ -137,7 +138,9 @@ class Session:
         """The fold at the last committed event."""
         async with self._lock:
             await self._fresh()
-            return self._fold.snapshot()
+            snapshot = self._fold.snapshot()
+            self._rest()
+            return snapshot
 
     def locked(self) -> anyio.Lock:
         """Nothing is committed while this is held."""
@@ -148,24 +151,20 @@ class Session:
 
     async def wait_idle(self) -> None:
         """Returns once no run is open."""
-        while True:
-            signal = self._ground.bell.ticket(self.id)
-            if self.record_now.run is UNSET:
-                return
-            await signal.wait()
+        await self._until(lambda: self.record_now.run is UNSET)
 
     async def wait_link(self, linked: bool) -> None:
         """Returns once the host's link is up, or (not `linked`) down."""
-        while self.linked != linked:
-            signal = self._ground.bell.ticket(self.id)
-            if self.linked != linked:
-                await signal.wait()
+        await self._until(lambda: self.linked == linked)
 
     async def wait_paused(self) -> None:
         """Returns once no pause is going on."""
+        await self._until(lambda: not self.record_now.pause_requested or self.deleted)
+
+    async def _until(self, fact: Callable[[], bool]) -> None:
         while True:
             signal = self._ground.bell.ticket(self.id)
-            if not self.record_now.pause_requested or self.deleted:
+            if fact():
                 return
             await signal.wait()
 
@@ -264,6 +263,7 @@ class Session:
             self._produced = 0
         self._watcher.committed(self, facts)
         await self._save_checkpoint()
+        self._rest()
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
@@ -359,17 +359,21 @@ class Session:
         self._checkpoint = self.seq
         await self._ground.store.save_checkpoint(self.id, self.seq, encode_snapshot(self._fold.snapshot()))
 
-    async def _fresh(self) -> None:
-        if self._stale:
-            await self._reload()
-
-    async def _reload(self) -> None:
-        """Take the fold up from the store."""
-        row = await self._ground.store.get(self.id)
-        self._fold = await self._refold(row)
-        self._record, self._seq = self._fold.record, self._fold.seq
+    def _stand(self, row: StoredSession) -> None:
+        """Be where the store is. The fold is taken up when it is needed."""
+        self._record, self._seq, self._stale = row.record, row.head, True
         self._produced, self.env, self.token_hash = row.produced, row.env, row.token_hash
-        self._stale = False
+
+    async def _fresh(self) -> None:
+        """Take the fold up from the store, unless it is here."""
+        if self._stale:
+            self._stand(row := await self._ground.store.get(self.id))
+            self._fold, self._stale = await self._refold(row), False
+
+    def _rest(self) -> None:
+        """Keep no conversation of a session that sleeps, however many watch it."""
+        if self.record_now.phase not in LIVE:
+            self._fold, self._stale = Fold.empty(), True
 
     async def _refold(self, row: StoredSession) -> Fold:
         """From the last checkpoint of the open run, or from where the conversation was last complete."""
