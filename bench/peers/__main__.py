@@ -17,8 +17,8 @@ from rich.console import Console
 
 from bench import machine
 from bench.peers import installs, page
+from bench.peers.found import FULL, QUICK, Amounts
 from bench.peers.known import PEERS, load
-from bench.peers.measure import FULL, QUICK, Amounts
 from bench.peers.page import Results
 from bench.peers.row import measure
 from tests.agents.installed import install_model, model_modules

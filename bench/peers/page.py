@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from bench.peers.measure import Amounts, Crash, Failed, Found, Told
+from bench.peers.found import Amounts, Crash, Failed, Found, Told
 from bench.peers.row import Row
 from bench.report import BUSY
 from bench.table import Spread
@@ -154,7 +154,8 @@ def _kills(results: Results) -> list[str]:
 
 
 def _told(told: Told) -> list[str]:
-    return [str(told.lost), str(told.doubled), "yes" if told.whole else "no", "seen" if told.ended else "never came"]
+    whole = "yes" if told.whole else "no" if told.lost or told.doubled else "not needed"
+    return [str(told.lost), str(told.doubled), whole, "seen" if told.ended else "never came"]
 
 
 def _crash(crash: Crash) -> list[str]:
@@ -255,10 +256,11 @@ pieces of one word: eight digits and a space.
   **create to first word** has both, for an observer, and the first answer of an agent that nobody has used yet.
 - **List**: those {creates}, {lists} times. That says nothing of many: RESULTS.md has Roost with 100,000.
 - **Attach**: {observers} observers come at once while an answer flows; connecting to the first event, whatever that is.
+  All are connected before the first of them is read, so that the least are longer than need be, for each server.
 - **Delivered**: an answer of {flood_words} words, as fast as model and agent bring it, with {observers} observers from
   before its start; from the prompt to the last byte for the last of them. It is the rate of the slowest of model, agent
   and server, not what a server can bear: RESULTS.md has that for Roost. Events are not alike; words are. **Memory with
-  sessions**: after these, with every session made so far; where each has a process, that is in it.
+  sessions**: after these, with {creates} + {firsts} + {floods} sessions; where each has a process, that is in it.
 - **After a reconnect**: observers keep what they are told as bytes, and come back with the cursor that the server gave,
   if it gives one. **Lost** and **doubled** are words in what came as pieces, over both connections; where the text is
   sent once more when it is done, **whole text again** says so.

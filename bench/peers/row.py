@@ -10,7 +10,8 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from bench.peers.measure import Amounts, Found, Measuring
+from bench.peers.found import Amounts, Found
+from bench.peers.measure import Measuring
 from bench.peers.peer import About, NotHere, Peer, Place, free_port
 from bench.peers.server import Server
 

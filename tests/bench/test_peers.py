@@ -7,8 +7,8 @@ import socket
 import pytest
 
 from bench.peers import page
+from bench.peers.found import TINY, Heard, Told
 from bench.peers.known import load
-from bench.peers.measure import TINY, Heard, Told
 from bench.peers.page import Results
 from bench.peers.peer import Launch, Place, Task
 from bench.peers.pins import LOCKS, NPM, PYTHON
