@@ -40,7 +40,9 @@ KILLS: Final = {
 SHAPES: Final[dict[str, Shape]] = {
     "all": Shape(),
     "each": Shape(each=True, pause_seconds=0.3, sessions=2, played=2, clients=1, people=2, observers=4),
-    "kills": Shape(seconds=40, weights=KILLS, pause_seconds=0.05, at_once=6, sessions=5, played=2, observers=4),
+    "kills": Shape(
+        seconds=60, weights=KILLS, pause_seconds=0.05, at_once=8, sessions=5, played=2, clients=1, people=4, observers=4
+    ),
 }
 """`all`: every kind of fault, mixed; `each`: each kind once; `kills`: as many SIGKILLs as there can be."""
 

@@ -21,7 +21,8 @@ MOST_PAUSE_SECONDS = 0.25
 DECIDE_SECONDS = 0.15
 UNCHANGED = (StorageFull, StorageUnavailable)
 """Errors whose words promise that nothing was changed."""
-AGENT_COMMAND = "for n in 1 2 3 4; do sleep 1 & done; wait"
+AGENT_COMMAND = "sleep 600 & for n in 1 2 3; do sleep 1 & done; sleep 1"
+"""What it leaves behind goes with its host, or nothing would ever end it."""
 
 Steps = list[dict[str, Any]]
 SCRIPTS: Final[tuple[tuple[int, Steps], ...]] = (
