@@ -101,8 +101,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     sse_heartbeat_seconds: float = 15.0
     """A quiet event stream carries a comment so often."""
     stream_writer: Literal["direct", "asgi"] = "direct"
-    """How event streams are written: `direct`, bytes that all share straight to connections, where that is possible;
-    `asgi`, in messages through the server."""
+    """How events are written to streams and sockets: `direct`, bytes that all share straight to connections, where that
+    is possible; `asgi`, in messages through the server."""
     request_seconds: float = 30.0
     """How long a client may take to send its headers, and then its body; of a file: each piece of it."""
     max_streams: int = 1000

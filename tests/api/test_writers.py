@@ -2,16 +2,19 @@
 
 import asyncio
 import gc
+import re
 import socket
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final, Self
 
 import anyio
+import msgspec
 import pytest
 from anyio.lowlevel import checkpoint
-from msgspec import UNSET
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
 from roost.api.app import make_app
 from roost.api.lending import HIGH_WATER_BYTES
@@ -20,15 +23,14 @@ from roost.core.log import PAGE_BYTES, RING_BYTES
 from roost.core.session import Session
 from roost.model import events as e
 from roost.model.envelope import draft
-from roost.model.ids import MessageId, PartId
 from roost.settings import Settings
 from tests.api.served import Served, served, serving
+from tests.api.test_streams import opened, said, speak
 
 pytestmark = pytest.mark.anyio
 WRITERS: Final = ("direct", "asgi")
 V1: Final = "/v1/sessions/{}/events"
 CODER: Final = "/api/hub/session/{}/events"
-MESSAGE, PART = MessageId("msg_a"), PartId("part_a")
 SMALL_WINDOW: Final = 32 * 1024
 """What a reader that is stuck lets the kernel keep for it, asked for in bytes."""
 
@@ -114,23 +116,6 @@ async def dialled(
         raw.close()
 
 
-async def opened(api: Served) -> Session:
-    """A live session whose assistant has begun to say something: its log ends at seq 6."""
-    session = await api.live(task="count")
-    await said(api, session, e.MessageStart(message=MESSAGE), e.PartStart(message=MESSAGE, part=PART))
-    return session
-
-
-async def said(api: Served, session: Session, *bodies: e.Body) -> None:
-    run = session.record_now.run
-    assert run is not UNSET
-    await api.say(session, [draft(body, run=run.run) for body in bodies])
-
-
-async def speak(api: Served, session: Session, *words: str) -> None:
-    await said(api, session, *(e.TextDelta(message=MESSAGE, part=PART, delta=word) for word in words))
-
-
 async def end(api: Served, session: Session) -> None:
     await said(api, session, e.RunComplete())
     await session.decide(lambda _: Decision([draft(e.SessionEnded(), by=HUB)]))
@@ -189,12 +174,93 @@ async def test_a_coder_view_is_told_the_same_by_both(hubs: Hubs) -> None:
             await raw.body()
 
 
+# --- sockets ----------------------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def joined(hubs: Hubs, writer: str, path: str, *, window: int | None = None) -> AsyncGenerator[ClientConnection]:
+    """A socket. `window`: it takes so few bytes, and one message, before somebody reads it."""
+    connection = socket.socket()
+    connection.setblocking(False)
+    if window is not None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
+    await asyncio.get_running_loop().sock_connect(connection, ("127.0.0.1", hubs.ports[writer]))
+    async with connect(
+        f"ws://127.0.0.1{path}",
+        sock=connection,
+        additional_headers={"Authorization": f"Bearer {hubs.api.key}"},
+        compression=None,
+        max_queue=1 if window else 16,
+        ping_interval=None,
+    ) as joined:
+        yield joined
+
+
+async def texts(socket: ClientConnection, kind: str, until: str = "") -> list[str]:
+    """Its messages of this kind, until the socket closes or one says this."""
+    found: list[str] = []
+    with suppress(ConnectionClosed):
+        while not until or not found or until not in found[-1]:
+            message = str(await socket.recv())
+            if f'"type":"{kind}"' in message:
+                found.append(message)
+    return found
+
+
+def timeless(text: str) -> str:
+    return re.sub(r'("timestamp":)\d+', r"\1", text)
+
+
+async def test_both_writers_tell_a_socket_the_same_messages(hubs: Hubs) -> None:
+    session = await opened(hubs.api)
+    path = f"/v1/sessions/{session.id}/socket?after=3"
+    async with joined(hubs, "direct", path) as direct, joined(hubs, "asgi", path) as asgi:
+        sockets = (direct, asgi)
+        past = [await texts(socket, "events", until='"seq":6') for socket in sockets]
+        for word in ("one", "Grüße\n", "x" * 200_000):
+            await speak(hubs.api, session, word)
+        await end(hubs.api, session)
+        told = [await texts(socket, "events") for socket in sockets]
+        assert [socket.close_code for socket in sockets] == [1000, 1000]
+    assert past[0] == past[1]
+    events = [[event for text in some for event in msgspec.json.decode(text)["events"]] for some in told]
+    assert events[0] == events[1]
+    assert [event["seq"] for event in events[0]] == list(range(7, session.seq + 1))
+
+
+async def test_both_writers_tell_a_socket_of_the_coder_view_the_same_frames(hubs: Hubs) -> None:
+    session = await opened(hubs.api)
+    path = f"/api/ws?role=observer&sessionId={session.id}"
+    async with joined(hubs, "direct", path) as direct, joined(hubs, "asgi", path) as asgi:
+        for socket in (direct, asgi):
+            await texts(socket, "session_hydration", until="session_hydration")
+        await until_watched(hubs.api, session, 2)
+        await speak(hubs.api, session, "a word")
+        found = [await texts(socket, "broadcast", until="a word") for socket in (direct, asgi)]
+    assert [timeless(text) for text in found[0]] == [timeless(text) for text in found[1]]
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+async def test_a_stuck_socket_holds_up_nobody_and_misses_nothing(hubs: Hubs, writer: str) -> None:
+    session = await opened(hubs.api)
+    path = f"/v1/sessions/{session.id}/socket?after=6"
+    async with joined(hubs, writer, path, window=SMALL_WINDOW) as stuck, joined(hubs, writer, path) as quick:
+        for _ in range(40):
+            await speak(hubs.api, session, *["x" * 10_000] * 10)
+            await texts(quick, "events", until=f'"seq":{session.seq},')
+        await end(hubs.api, session)
+        told = await texts(stuck, "events")
+        assert stuck.close_code == 1000
+    numbers = [event["seq"] for text in told for event in msgspec.json.decode(text)["events"]]
+    assert numbers == list(range(7, session.seq + 1))
+
+
 # --- patience ---------------------------------------------------------------------------------------------------------
 
 
 def connections() -> list[asyncio.Transport]:
     """The server's, of HTTP. It shows them to nobody, so they are looked for among all there is."""
-    return [one.transport for one in gc.get_objects() if isinstance(one, HttpToolsProtocol)]
+    return [one.transport for one in gc.get_objects() if issubclass(type(one), HttpToolsProtocol)]
 
 
 def most_unsent_bytes(found: list[asyncio.Transport]) -> int:
@@ -249,6 +315,19 @@ async def test_readers_of_every_pace_see_every_event_once_and_in_order(hubs: Hub
             await speak(hubs.api, session, *["x" * 2000] * (1 + turn % 40))
         await end(hubs.api, session)
     assert seen == [list(range(7, session.seq + 1))] * len(seen)
+
+
+async def test_what_is_written_directly_waits_without_a_task_that_listens(hubs: Hubs) -> None:
+    session = await opened(hubs.api)
+    tasks: list[int] = []
+    for writer in WRITERS:
+        async with dialled(hubs, writer, V1.format(session.id) + f"?after={session.seq}") as raw:
+            await raw.body(until=b"retry")
+            await until_watched(hubs.api, session, 1)
+            tasks.append(sum("RequestResponseCycle" in repr(task.get_coro()) for task in asyncio.all_tasks()))
+            tasks.append(sum("_listen" in repr(task.get_coro()) for task in asyncio.all_tasks()))
+        await until_watched(hubs.api, session, 0)
+    assert tasks == [1, 0, 1, 1]
 
 
 # --- the end ----------------------------------------------------------------------------------------------------------

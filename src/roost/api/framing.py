@@ -14,6 +14,7 @@ from websockets.frames import apply_mask  # pyright: ignore[reportPrivateImportU
 from websockets.protocol import State
 
 from roost.api.asgi import Scope, Send
+from roost.api.lending import LENT, Lending
 
 FRAMES: Final = "roost.frames"
 """The message, and the extension of the scope, that carry whole frames as `data`."""
@@ -73,8 +74,14 @@ def unmasked(frame: bytes | bytearray) -> bytes:
     return apply_mask(frame[key + 4 :], frame[key : key + 4])
 
 
-class FramingProtocol(WebSocketsSansIOProtocol):
-    """uvicorn's WebSockets, and `FRAMES`; and what comes, mostly one whole text in one frame, is taken the short way.
+def framing_protocol(*, lends: bool = True) -> "type[FramingProtocol]":
+    """`lends`: its connections may be written to directly."""
+    return type("Framing", (FramingProtocol,), {"lends": lends})
+
+
+class FramingProtocol(Lending, WebSocketsSansIOProtocol):
+    """uvicorn's WebSockets, and `FRAMES`; they implement `Connection`. What comes, mostly one whole text in one frame,
+    is taken the short way.
 
     All else is left to the library, which is given nothing but whole frames, so that it is never in the middle of one.
     """
@@ -88,6 +95,8 @@ class FramingProtocol(WebSocketsSansIOProtocol):
     async def run_asgi(self) -> None:
         extensions: dict[str, Any] = self.scope.setdefault("extensions", {}) or {}
         extensions[FRAMES] = {}
+        if self.lends and self.scope["scheme"] == "ws":
+            extensions[LENT] = self
         await super().run_asgi()
 
     def data_received(self, data: bytes) -> None:
@@ -137,6 +146,28 @@ class FramingProtocol(WebSocketsSansIOProtocol):
             return unmasked(frame).decode()
         except UnicodeDecodeError:
             return None
+
+    # --- Connection ---------------------------------------------------------------------------------------------------
+
+    @property
+    def has_room(self) -> bool:
+        return self.writable.is_set() and not (self.gone or self.transport.is_closing())
+
+    @property
+    def gone(self) -> bool:
+        return self.disconnected or self.close_sent
+
+    @staticmethod
+    def framed(piece: bytes) -> bytes:
+        return _head(len(piece)) + piece
+
+    def write(self, framed: bytes) -> None:
+        self.transport.write(framed)
+
+    async def room(self) -> None:
+        await self.writable.wait()
+
+    # --- ASGI ---------------------------------------------------------------------------------------------------------
 
     async def send(self, message: Any) -> None:
         if message["type"] == LIMIT:

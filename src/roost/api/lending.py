@@ -1,11 +1,12 @@
-"""A connection lent to whoever writes the body of its answer himself, in bytes that many connections share.
+"""A connection lent to whoever writes pages to it himself, in bytes that many connections share.
 
-A server of ASGI takes a body in messages: for each subscriber a copy of every page, framed once more, and a task to
-send it. Ours (server.py) lends its connection, and says so in the scope. Only the body's pieces go past it: the head of
-the answer and its end are messages as ever, and so are heartbeats; reading, keeping the connection and closing it stay
-the server's. All go to one transport, in the order in which they are written.
+A server of ASGI takes messages: for each subscriber a copy of every page, framed once more, and a task to send it. Ours
+(server.py) lends its connections, HTTP's and WebSockets, and says so in the scope. Only pages go past it: how an answer
+begins and ends, heartbeats, and what a socket is told beside, are messages as ever; reading, keeping the connection and
+closing it stay the server's. All go to one transport, in the order in which they are written.
 """
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
@@ -21,7 +22,7 @@ one page, whose bytes are shared."""
 
 
 class Connection(Protocol):
-    """What is lent. It may be written to after the head of the answer and before its end."""
+    """What is lent. It may be written to between the head of the answer and its end, or while a socket is open."""
 
     def lend(self, heard: Callable[[], None] | None) -> None:
         """From now on `heard` is called when there is room again, and when the client has gone. None: taken back."""
@@ -39,7 +40,7 @@ class Connection(Protocol):
 
     @staticmethod
     def framed(piece: bytes) -> bytes:
-        """This piece of a body as it goes over any connection of this kind."""
+        """This piece of a body, or message, as it goes over any connection of this kind."""
         ...
 
     def write(self, framed: bytes) -> None:
@@ -57,8 +58,8 @@ def lent(scope: Scope) -> Connection | None:
     return extensions.get(LENT)
 
 
-class LendingProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP/1, which implements `Connection` for the request that is being answered."""
+class Lending(asyncio.Protocol):
+    """What connections that can be lent have in common, whatever they speak."""
 
     __slots__ = ("_heard",)  # uvicorn's own attributes are as many as instances can share a dict for: 1.4 KiB each
     lends = True
@@ -68,11 +69,8 @@ class LendingProtocol(HttpToolsProtocol):
         super().__init__(*given, **named)
         self._heard: Callable[[], None] | None = None
 
-    def on_headers_complete(self) -> None:
-        if self.lends and self.scheme == "http":
-            scope: Any = self.scope
-            scope["extensions"] = {LENT: self}
-        super().on_headers_complete()
+    def lend(self, heard: Callable[[], None] | None) -> None:
+        self._heard = heard
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
@@ -84,12 +82,21 @@ class LendingProtocol(HttpToolsProtocol):
         if self._heard is not None:
             self._heard()
 
-    # --- Connection ---------------------------------------------------------------------------------------------------
 
-    def lend(self, heard: Callable[[], None] | None) -> None:
-        self._heard = heard
-        if heard is not None and not self.transport.is_closing():
-            self.transport.set_write_buffer_limits(HIGH_WATER_BYTES)
+class LendingProtocol(Lending, HttpToolsProtocol):
+    """uvicorn's HTTP/1, which implements `Connection` for the request that is being answered."""
+
+    __slots__ = ()
+
+    def on_headers_complete(self) -> None:
+        if self.lends and self.scheme == "http":
+            scope: Any = self.scope
+            scope["extensions"] = {LENT: self}
+        super().on_headers_complete()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # as uvicorn's
+        super().connection_made(transport)
+        transport.set_write_buffer_limits(HIGH_WATER_BYTES)
 
     @property
     def has_room(self) -> bool:

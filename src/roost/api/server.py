@@ -10,7 +10,7 @@ import uvicorn
 from anyio.lowlevel import checkpoint
 
 from roost.api.app import App
-from roost.api.framing import FramingProtocol
+from roost.api.framing import framing_protocol
 from roost.api.patience import patient_protocol
 from roost.link.frames import MAX_FRAME_BYTES
 from roost.model.errors import StartFailed
@@ -93,7 +93,7 @@ def _config(app: App) -> uvicorn.Config:
         cast(Any, app),
         loop="none",
         http=patient_protocol(app.request_seconds, lends=app.writes_directly),
-        ws=FramingProtocol,
+        ws=framing_protocol(lends=app.writes_directly),
         ws_max_size=MAX_FRAME_BYTES,
         ws_per_message_deflate=False,
         ws_ping_interval=None,  # the link has its own heartbeat

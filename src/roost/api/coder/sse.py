@@ -40,7 +40,7 @@ async def events(
 
 
 class _Told:
-    """Implements `NearSource`: a session as it is told to one observer."""
+    """Implements `Source` and `Watched`: a session as it is told to one observer."""
 
     def __init__(self, hub: Hub, live: Live, session: Session, by: Principal, wanted: frozenset[str]) -> None:
         self._hub = hub

@@ -5,7 +5,7 @@ which brings it back.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
+from contextlib import AbstractContextManager, aclosing
 from functools import partial
 from typing import Any, ClassVar, Final, cast
 
@@ -19,10 +19,13 @@ from roost.api.asgi import query_of
 from roost.api.coder import frames, rpc
 from roost.api.coder.asking import dialogs
 from roost.api.coder.connection import BEAT, Connection, bytes_of
-from roost.api.coder.live import Live, Lives, Page
+from roost.api.coder.live import Frame, Live, Lives, Page
 from roost.api.coder.told import Told, encoded, patterns
+from roost.api.lending import lent
 from roost.api.problems import error_of
+from roost.api.streams.direct import Reader
 from roost.api.streams.running import Streams
+from roost.api.streams.source import Framing
 from roost.api.streams.stay import Stay
 from roost.api.streams.visit import Visit
 from roost.core.session import Session
@@ -56,7 +59,7 @@ class _Rename(Struct, frozen=True):
 
 
 class Watcher:
-    """An observer, or a controller."""
+    """An observer, or a controller. Implements `Watched`: live frames, as they go out to this one."""
 
     def __init__(self, connection: Connection, session: Session, by: Principal, key: str, role: frames.Role) -> None:
         self._connection = connection
@@ -103,9 +106,24 @@ class Watcher:
         await self._connection.tell(told.decode())
         if self._role == "controller":
             await self._tell_pending(joined.record)
+        if (connection := lent(self._connection.scope)) is not None:
+            await Reader(connection, self, cursor).run()
+            return
         async with aclosing(cast("AsyncGenerator[Page, None]", live.follow(cursor))) as pages:
             async for page in pages:
                 await self._connection.tell_page(page, self._patterns)
+
+    def watch(self, look: Callable[[], None]) -> AbstractContextManager[Live]:
+        """Of `Watched`."""
+        return self._live.watch(look)
+
+    def renderer(self, framing: Framing) -> Callable[[Page], bytes]:
+        """Of `Watched`: what is wanted now, each frame a message."""
+
+        def frame(shown: list[Frame]) -> bytes:
+            return b"".join([framing(one.data) for one in shown])
+
+        return lambda page: page.rendered(("socket", framing), self._patterns, frame)
 
     async def _tell_pending(self, record: Record) -> None:
         """What waited for a person before this one came."""

@@ -11,7 +11,7 @@ import asyncio
 from typing import Generic
 
 from roost.api.lending import Connection
-from roost.api.streams.source import N, Near, NearSource
+from roost.api.streams.source import N, Near, Watched
 
 
 class Reader(Generic[N]):
@@ -19,7 +19,7 @@ class Reader(Generic[N]):
 
     __slots__ = ("_asleep", "_connection", "_cursor", "_ended", "_near", "_render", "_source")
 
-    def __init__(self, connection: Connection, source: NearSource[N], cursor: int) -> None:
+    def __init__(self, connection: Connection, source: Watched[N], cursor: int) -> None:
         self._connection = connection
         self._source = source
         self._render = source.renderer(connection.framed)

@@ -12,7 +12,7 @@ from anyio import CancelScope
 from roost.api.asgi import Exchange, Header, Message, Receive, Send
 from roost.api.lending import lent
 from roost.api.streams.direct import Reader
-from roost.api.streams.source import NearSource, Source
+from roost.api.streams.source import Source, Watched
 from roost.api.streams.visit import Visit
 from roost.model.errors import RoostError
 
@@ -119,7 +119,7 @@ async def _show(exchange: Exchange, source: Source[Any], scope: CancelScope) -> 
     if first:
         await exchange.send({"type": "http.response.body", "body": first, "more_body": True})
     connection = lent(exchange.scope)
-    if connection is not None and isinstance(source, NearSource):
+    if connection is not None and isinstance(source, Watched):
         await Reader(connection, source, cursor).run()
         return
     async with asyncio.TaskGroup() as tasks:  # anyio's takes 3 KiB more of every idle stream

@@ -5,9 +5,9 @@ followed, and one that tells who comes and goes. Nothing is queued for a subscri
 taken.
 """
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, suppress
-from functools import partial
+from functools import lru_cache, partial
 from typing import Annotated, Any, Final, TypeVar, cast
 
 import anyio
@@ -19,12 +19,15 @@ from roost.api.admission import check_up, key_of
 from roost.api.asgi import Receive, Scope, Send, query_of
 from roost.api.call import checked_key
 from roost.api.cursors import MAX_CURSOR, cursor
+from roost.api.lending import Connection, lent
 from roost.api.problems import error_of, told_of
+from roost.api.streams.direct import Reader
 from roost.api.streams.running import SOCKET_BEAT, Streams
+from roost.api.streams.source import Framing
 from roost.api.streams.stay import Stay
 from roost.api.streams.visit import Visit
 from roost.core.hub import Hub
-from roost.core.log import Frames
+from roost.core.log import Frames, Log, Watch
 from roost.core.session import Session
 from roost.model.commands import AnyCommand
 from roost.model.errors import (
@@ -36,7 +39,7 @@ from roost.model.errors import (
     SessionNotFound,
 )  # fmt: skip
 from roost.model.events import Principal
-from roost.model.ids import Seq
+from roost.model.ids import Seq, SessionId
 from roost.model.info import Accepted, Participant
 from roost.model.unreadable import MAX_NESTING, UNREADABLE, too_deep
 
@@ -126,7 +129,7 @@ async def _open(hub: Hub, session: str, scope: Scope, send: Send) -> "_Socket":
     by = await hub.authenticate(key)
     scope["state"] = {"by": by}
     admitted = await hub.admit(session, by, act=False)
-    opened = _Socket(hub, admitted, by, send, Stay(hub, admitted, key, scope))
+    opened = _Socket(hub, admitted, by, send, Stay(hub, admitted, key, scope), lent(scope))
     if (after := query_of(scope, "after")) is not None:
         types = tuple(filter(None, (query_of(scope, "types") or "").split(",")))
         await opened.follow(_Follow(after=cursor(after), types=types))
@@ -134,12 +137,15 @@ async def _open(hub: Hub, session: str, scope: Scope, send: Send) -> "_Socket":
 
 
 class _Socket:
-    def __init__(self, hub: Hub, session: Session, by: Principal, send: Send, stay: Stay) -> None:
+    def __init__(
+        self, hub: Hub, session: Session, by: Principal, send: Send, stay: Stay, connection: Connection | None
+    ) -> None:
         self._hub = hub
         self._session = session
         self._by = by
         self._send = send
         self._stay = stay
+        self._connection = connection
         self._wanted: _Follow | None = None
         self._asked = anyio.Event()
         self._following = CancelScope()
@@ -187,11 +193,14 @@ class _Socket:
         """Until the log ends."""
         await self._tell(_text(_Following(id=wanted.id, after=wanted.after)))
         types = frozenset(wanted.types)
-        name = "socket:" + ",".join(sorted(types))
+        if self._connection is not None:
+            shown = _Messages(self._hub.log, self._session.id, types)
+            await Reader(self._connection, shown, wanted.after).run()
+            return
         pages = self._hub.log.follow(self._session.id, wanted.after)
         async with aclosing(cast("AsyncGenerator[Frames, None]", pages)):
             async for page in pages:
-                for text in page.rendered(name, partial(render, types=types)):
+                for text in page.rendered(("socket", types), partial(render, types=types)):
                     await self._tell(text)
 
     async def _tell_presence(self) -> None:
@@ -243,6 +252,31 @@ class _Socket:
 
     async def _tell(self, text: str) -> None:
         await self._send({"type": "websocket.send", "text": text})
+
+
+class _Messages:
+    """Implements `Watched`: a session's events of these types, or all, as messages."""
+
+    def __init__(self, log: Log, session: SessionId, types: frozenset[str]) -> None:
+        self._log = log
+        self._session = session
+        self._types = types
+
+    def watch(self, look: Callable[[], None]) -> Watch:
+        return self._log.watch(self._session, look)
+
+    def renderer(self, framing: Framing) -> Callable[[Frames], bytes]:
+        return renderer(self._types, framing)
+
+
+@lru_cache(maxsize=512)
+def renderer(types: frozenset[str], framing: Framing) -> Callable[[Frames], bytes]:
+    """What makes of a page the bytes of its messages, once for all who want the same of it."""
+
+    def frame(page: Frames) -> bytes:
+        return b"".join([framing(text.encode()) for text in render(page, types)])
+
+    return lambda page: page.rendered(frame, frame)
 
 
 def render(page: Frames, types: frozenset[str]) -> list[str]:

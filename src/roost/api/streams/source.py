@@ -35,6 +35,8 @@ class Near(Protocol[N_co]):
 
 
 class Source(Protocol[P]):
+    """What one stream shows."""
+
     async def begin(self) -> tuple[bytes, int]:
         """What comes first, and the cursor from which pages go on."""
         ...
@@ -49,9 +51,13 @@ class Source(Protocol[P]):
 
 
 @runtime_checkable
-class NearSource(Source[N], Protocol[N]):
-    """One that many follow. Who may not wait looks: what `follow` does, in steps."""
+class Watched(Protocol[N]):
+    """What many follow. Who may not wait looks: what `Source.follow` does, in steps."""
 
     def watch(self, look: Callable[[], None]) -> AbstractContextManager[Near[N]]:
         """While the block runs, `look` is called when there is something new: another page, or the end."""
+        ...
+
+    def renderer(self, framing: Framing) -> Callable[[N], bytes]:
+        """As of a `Source`."""
         ...

@@ -67,7 +67,7 @@ async def feed(hub: Hub, streams: Streams, by: Principal, scope: Scope, receive:
 
 
 class SessionEvents:
-    """Implements `NearSource`: a session's events of these types, or all."""
+    """Implements `Source` and `Watched`: a session's events of these types, or all."""
 
     def __init__(self, log: Log, session: SessionId, after: Seq, wanted: frozenset[str]) -> None:
         self._log = log
