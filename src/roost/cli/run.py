@@ -124,12 +124,14 @@ def place(
 
 
 def read_task(given: str | None) -> str:
-    """From the command line or from standard input. Raises: UsageWrong: nothing in it."""
+    """From the command line or from standard input. Raises: UsageWrong: nothing in it, or too much."""
     from roost.cli.problems import UsageWrong
 
     if given is None and sys.stdin.isatty():
         raise UsageWrong('give a task: roost run "fix the failing test"')
-    task = sys.stdin.read(MAX_STDIN_CHARS) if given in (None, "-") else given
+    task = sys.stdin.read(MAX_STDIN_CHARS + 1) if given in (None, "-") else given
+    if given in (None, "-") and len(task) > MAX_STDIN_CHARS:
+        raise UsageWrong(f"the task has more than {MAX_STDIN_CHARS} characters: attach it as a file")
     if not task or not task.strip():
         raise UsageWrong("the task is empty")
     return task

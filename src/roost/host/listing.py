@@ -35,12 +35,12 @@ def list_files(inside: Inside, path: str, *, recursive: bool, limit: int) -> Fil
 
 def disk_use(inside: Inside) -> DiskUse:
     size, counted = 0, {"file": 0, "folder": 0}
-    for parts, seen in _walk(inside, (), recursive=True, everything=True):
+    for _, seen in _walk(inside, (), recursive=True, everything=True):
+        if sum(counted.values()) == MAX_COUNTED:
+            return DiskUse(bytes=size, files=counted["file"], folders=counted["folder"], truncated=True)
         folder = stat.S_ISDIR(seen.st_mode)
         counted["folder" if folder else "file"] += 1
         size += 0 if folder else seen.st_size
-        if sum(counted.values()) >= MAX_COUNTED:
-            return DiskUse(bytes=size, files=counted["file"], folders=counted["folder"], truncated=bool(parts))
     return DiskUse(bytes=size, files=counted["file"], folders=counted["folder"])
 
 
