@@ -132,7 +132,9 @@ class Field:
         self.history.add(Fault(kind=kind, target=target, detail=detail))
 
     def surprise(self, words: str) -> None:
-        self.surprises.append(words)
+        """Something went wrong that is in no history."""
+        if words not in self.surprises:
+            self.surprises.append(words)
 
     def request(self, path: str, body: bytes = b"", accept: str = "application/json") -> bytes:
         """As it stands on the wire; without a body it is a GET."""

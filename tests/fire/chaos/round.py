@@ -43,8 +43,9 @@ SETTINGS: Final[dict[str, Any]] = {
 MEGABYTES = 48
 CROWD_SECONDS = 60.0
 """How long the first of the clients may take to see something."""
-CHANCE_SECONDS = 30.0
+CHANCE_SECONDS = 100.0
 """How long each kind of fault is tried, where each must come about."""
+AGAIN_SECONDS = 0.3
 VIEWS: Final[tuple[View, ...]] = get_args(View)
 
 
@@ -165,7 +166,7 @@ async def _strike(field: Field, name: str, at_once: anyio.Semaphore, surely: boo
         with anyio.move_on_after(CHANCE_SECONDS):
             await FAULTS[name].do(field)
             while surely and field.faults[name] == before:
-                await anyio.sleep(0.05)
+                await anyio.sleep(AGAIN_SECONDS)
                 await FAULTS[name].do(field)
         if not field.turn.locked() and not field.hub_lives:
             field.surprise(f"the hub has ended by itself at the time of {name}")
