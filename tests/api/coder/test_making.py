@@ -10,7 +10,7 @@ from roost.core.decisions import HUB
 from roost.core.session import Session
 from roost.model.commands import MAX_FILES, MAX_GOAL_CHARS, MAX_ITERATIONS
 from roost.model.envelope import draft
-from roost.model.events import CommandUpdated, InitialCommand, RunComplete
+from roost.model.events import CommandUpdated, Failure, InitialCommand, RunComplete
 from tests.api.coder.asking import ask, create
 from tests.api.served import Served
 
@@ -158,6 +158,14 @@ async def test_what_came_of_the_initial_command_is_seen_from_all_sides(hub: Serv
     assert [event["event"] for event in reversed(events) if event["category"] == "runtime"] == [
         "runtime_process_start", "runtime_process_output", "runtime_process_error", "runtime_process_stop",
     ]  # fmt: skip
+
+
+async def test_why_the_initial_command_did_not_start_is_seen(hub: Served) -> None:
+    session, _ = await made(hub, command={"exec": ["make"]})
+    await hub.come(session)
+    await hub.say(session, [draft(CommandUpdated(status="ended", error=Failure(code="no_command", message="no make")))])
+    told = await ask(hub, "GET", f"/session/{session.id}")
+    assert told["diagnostics"]["command"]["error"] == {"code": "no_command", "message": "no make"}
 
 
 async def runtime_entries(hub: Served, path: str) -> list[Any]:

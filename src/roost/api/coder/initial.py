@@ -2,8 +2,8 @@
 
 from typing import Any
 
+import msgspec
 from msgspec import UNSET, UnsetType
-from msgspec.structs import asdict
 
 from roost.api.coder.speech import Pair
 from roost.model.events import CommandUpdated, InitialCommand
@@ -24,7 +24,7 @@ def told(body: CommandUpdated) -> list[Pair]:
 def shown(run: InitialRun) -> dict[str, Any]:
     """In a session's diagnostics."""
     about = {"status": run.status, "exitCode": run.exit_code, "output": run.output}
-    error = UNSET if run.error is UNSET else asdict(run.error)
+    error = UNSET if run.error is UNSET else msgspec.to_builtins(run.error)
     return {name: value for name, value in (about | {"error": error}).items() if value is not UNSET}
 
 
