@@ -38,6 +38,9 @@ class NoRuntime:
     async def kill(self, session: SessionId, *, screen: bool = True) -> None:
         pass
 
+    async def clear(self, but: Collection[SessionId]) -> None:
+        pass
+
     async def screens(self) -> list[SessionId]:
         return []
 

@@ -102,6 +102,16 @@ async def test_killing_a_session_ends_its_hosts_of_every_epoch_and_no_others(
     assert await runtime.alive(OTHER, 1)
 
 
+async def test_what_hosts_have_left_is_cleared_away_but_for_those_that_are_to_go_on(
+    runtime: Runtime, ticket: Callable[..., Ticket]
+) -> None:
+    for each in (ticket(), ticket(OTHER)):
+        await runtime.start(each)
+    await runtime.clear([OTHER])
+    assert processes(SESSION) == []
+    assert await runtime.alive(OTHER, 1)
+
+
 async def test_a_screen_goes_on_for_the_next_host_if_that_is_asked(
     runtime: Runtime, ticket: Callable[..., Ticket]
 ) -> None:

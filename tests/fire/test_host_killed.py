@@ -2,6 +2,7 @@
 
 import json
 import signal
+import sys
 from hashlib import sha256
 
 import anyio
@@ -9,8 +10,8 @@ import pytest
 from msgspec import UNSET
 
 from roost.model.events import RunError, RuntimeLost, SessionPaused, ToolDelta, ToolError
-from tests.fire.hubs import Fire
-from tests.fire.processes import gone, send_signal
+from tests.fire.hubs import ROOST, Fire
+from tests.fire.processes import eventually, gone, is_running, send_signal
 from tests.fire.watch import check_log, deltas, numbers, script, watching
 
 pytestmark = [pytest.mark.anyio, pytest.mark.fire]
@@ -53,6 +54,24 @@ async def test_a_killed_host_leaves_no_process_behind_however_it_hides(fire: Fir
             send_signal(signal.SIGKILL, hub.host(session))
             await watch.until("session-paused", seconds=AT_ONCE_SECONDS)
             await gone(*tree)
+
+
+async def test_what_a_hub_that_was_killed_had_left_to_kill_is_killed_by_the_next(fire: Fire) -> None:
+    """It has said that the host is lost, and not come to its tree: as one does that never kills any."""
+    lazy = [sys.executable, "-m", "tests.fire.chaos.mutants", "leaves-the-tree"]
+    hub = await fire.hub(command=lazy)
+    async with hub.client() as client:
+        session = await client.create_session(task=script({"bash": {"command": "sleep 1000 & setsid sleep 1001"}}))
+        async with watching(session) as (watch,):
+            await watch.until("tool-start")
+            tree = await eventually(lambda: hub.commands(session) if len(hub.commands(session)) > 2 else [])
+            send_signal(signal.SIGKILL, hub.host(session))
+            await watch.until("session-paused", seconds=AT_ONCE_SECONDS)
+        assert all(is_running(pid) for pid in tree)
+    await hub.kill()
+    hub._command = ROOST
+    await hub.start()
+    assert not any(is_running(pid) for pid in tree)
 
 
 async def test_a_session_woken_the_moment_it_is_paused_keeps_its_new_host(fire: Fire) -> None:

@@ -164,7 +164,9 @@ class Hub:
             session = await self._session(row.record.session)
             await self._spools.adopt(session)
             self._tasks.start_soon(self._take_up, session)
-        self._spools.set_aside_old({row.record.session: row.record.epoch for row in page.rows})
+        live = {row.record.session: row.record.epoch for row in page.rows}
+        await self._runtime.clear(live)
+        self._spools.set_aside_old(live)
         await self.library.preparing.open()
         self._tasks.start_soon(self._timers.run)
         self.ready = True

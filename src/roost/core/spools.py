@@ -43,9 +43,9 @@ class Spools:
         orphans.mkdir(exist_ok=True)
         path.replace(orphans / path.name)
 
-    def set_aside_old(self, present: dict[str, Epoch]) -> None:
+    def set_aside_old(self, present: dict[SessionId, Epoch]) -> None:
         """Set aside every spool that is not of a session's present epoch."""
         for path in sorted((self._data / "spool").glob("codesess_*.*")):
             session, _, epoch = path.name.rpartition(".")
-            if epoch.isdigit() and present.get(session) != int(epoch):
+            if epoch.isdigit() and present.get(SessionId(session)) != int(epoch):
                 self.set_aside(path)

@@ -20,7 +20,13 @@ class Runtime(Protocol):
 
     async def kill(self, session: SessionId, *, screen: bool = True) -> None:
         """Kill every process of this session's hosts, whatever their epoch, as trees; returns when they are gone.
-        Without `screen`, what the next host takes up goes on: its agent's screen, and what runs on that."""
+        Without `screen`, what the next host takes up goes on: its agent's screen, and what runs on that. Raises:
+        StartFailed: they cannot be killed, or looked for."""
+        ...
+
+    async def clear(self, but: Collection[SessionId]) -> None:
+        """Kill what the hosts of all other sessions have left: a hub that was killed may not have come to it. Nobody
+        starts hosts of theirs meanwhile."""
         ...
 
     async def screens(self) -> Sequence[SessionId]:

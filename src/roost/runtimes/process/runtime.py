@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import sys
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
@@ -98,6 +99,13 @@ class ProcessRuntime:
             raise StartFailed(f"processes of {session} could not be looked for: {error}") from None
         if not gone:
             raise StartFailed(f"processes of {session} could not be killed")
+
+    async def clear(self, but: Collection[SessionId]) -> None:
+        """A note is there from a host's start until its tree is known to be gone."""
+        for session in await to_thread.run_sync(lambda: [SessionId(note.stem) for note in self._hosts.glob("*.json")]):
+            if session not in but:
+                with suppress(StartFailed):  # it is tried again before its next host starts
+                    await self.kill(session, screen=False)
 
     async def screens(self) -> list[SessionId]:
         return await to_thread.run_sync(screens_of, self._data)
