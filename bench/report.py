@@ -14,9 +14,9 @@ from bench.table import Row, Spread
 BUSY: Final = 0.5
 """A load average from which on others take a share that shows."""
 METHOD: Final = """\
-Medians of {runs} runs, with the least and the most of them in brackets. Where there is a limit, hub and limit ran in
-turns, and the ratio is the median of the ratios of neighbours. Events have bodies of {bytes} bytes. The store is SQLite
-with `synchronous=FULL` on {filesystem}.
+Medians of {runs} runs ({coder_runs} of the Coder view), with the least and the most of them in brackets. Where there is
+a limit, hub and limit ran in turns, and the ratio is the median of the ratios of neighbours. Events have bodies of
+{bytes} bytes. The store is SQLite with `synchronous=FULL` on {filesystem}.
 
 - The server under test (hub or limit, with all its threads) is pinned to core {server_core}. Core {load_core} carries
   the load: the client, and the host that writes. Starts and creations are not pinned.
@@ -76,7 +76,8 @@ def as_json(rows: Sequence[Row], machine: dict[str, Any], sizes: Sizes) -> str:
 
 
 def _page(rows: Sequence[Row], machine: dict[str, Any], sizes: Sizes) -> str:
-    how = METHOD.format(bytes=EVENT_BYTES, few_events=FEW_EVENTS, runs=sizes.runs, hosts=sizes.hosts, **machine)
+    told = {"bytes": EVENT_BYTES, "few_events": FEW_EVENTS, "hosts": sizes.hosts} | machine
+    how = METHOD.format(runs=sizes.runs, coder_runs=sizes.coder_runs, **told)
     return "\n".join([*_top("Results", "make bench", rows, machine), "## How", "", how])
 
 

@@ -15,6 +15,8 @@ FEW_EVENTS: Final = 10_000
 class Sizes(Struct, frozen=True, kw_only=True):
     runs: int = 5
     """How often each side is measured, in turns; the median is reported."""
+    coder_runs: int = 3
+    """Of the Coder view, which takes the longest: three sides, each from rest."""
     warm_seconds: float = 0.5
     seconds: float = 4.0
     """Of a flood: what comes first is not counted."""
@@ -56,6 +58,7 @@ class Sizes(Struct, frozen=True, kw_only=True):
 FULL: Final = Sizes()
 QUICK: Final = Sizes(
     runs=1,
+    coder_runs=1,
     warm_seconds=0.3,
     seconds=1.5,
     reads=3,
@@ -77,6 +80,7 @@ QUICK: Final = Sizes(
 )
 TINY: Final = Sizes(
     runs=1,
+    coder_runs=1,
     warm_seconds=0.05,
     seconds=0.2,
     subscribers=(3,),

@@ -63,9 +63,9 @@ def measure(bench: Bench) -> list[Row]:
 def _fanout(bench: Bench, subscribers: int) -> list[Row]:
     """Each run of either side has a run of the native stream beside it."""
     runs: dict[str, list[dict[str, Any]]] = {side: [] for side in ("native", *SIDES)}
-    for run in range(bench.sizes.runs):
+    for run in range(bench.sizes.coder_runs):
         for side, request in (("native", _native), *SIDES.items()):
-            bench.say(f"{side}, {subscribers} subscribers, run {run + 1} of {bench.sizes.runs}")
+            bench.say(f"{side}, {subscribers} subscribers, run {run + 1} of {bench.sizes.coder_runs}")
             runs[side].append(_run(bench, subscribers, request))
     return [_row(side, subscribers, runs[side], runs["native"]) for side in SIDES]
 
