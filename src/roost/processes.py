@@ -215,7 +215,7 @@ def signal_group(pgid: int, number: signal.Signals) -> None:
 
 
 def _may_carry(pid: int, word: bytes) -> bool:
-    """A look that costs a tenth of the whole environment, taken apart: nearly no process has it. Raises: OSError."""
+    """Whether its environment is worth taking apart: nearly no process has the word. Raises: OSError."""
     if sys.platform != "linux":
         return True
     with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:  # noqa: PTH123  # all processes, at each run's end
