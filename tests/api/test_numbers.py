@@ -2,13 +2,17 @@
 
 import pytest
 
-from roost.api.coder import data, history
+from roost.api.coder import data, history, users
 from roost.api.coder import sessions as coder_sessions
 from roost.api.v1 import sessions, shelf
+from roost.model.natives import MAX_LISTED
 from tests.api.served import Served
 
 pytestmark = pytest.mark.anyio
 MOST = {
+    "/v1/natives?limit=": MAX_LISTED,
+    "/api/hub/users?limit=": users.MAX_USERS,
+    "/api/hub/users?offset=": users.MAX_USERS,
     "/v1/sessions?offset=": sessions.MAX_INT,
     "/v1/sessions?limit=": sessions.MAX_INT,
     "/v1/sessions/{session}/artifacts/report?version=": shelf.MAX_VERSION,

@@ -64,6 +64,13 @@ def test_files_have_so_many_bytes_together_and_no_more() -> None:
         check_size(c.MAX_FILES_BYTES + 1)
 
 
+def test_a_repository_has_so_many_bytes_and_no_more() -> None:
+    name = "x" * (lib.MAX_REPO_BYTES - len(b'{"name":""}'))
+    assert settled(Kit(repos=({"name": name},))).repos == ({"name": name},)
+    with pytest.raises(InvalidBody):
+        settled(Kit(repos=({"name": name + "x"},)))
+
+
 @pytest.mark.parametrize(
     ("path", "place"),
     [
