@@ -66,6 +66,8 @@ class HostLink:
         self._name = token_hex(4)
         """No answer to an earlier link's question is taken for one of ours."""
         self._numbers = count(1)
+        self._shield = anyio.CancelScope()
+        """Around all that is read; up while an append must not be cut off: one for each append costs as much as it."""
         self._send: Send
         self._sending = False
 
@@ -120,8 +122,7 @@ class HostLink:
                 tasks.start_soon(self._beat)
                 tasks.start_soon(self._watch, tasks)
                 self._asks = tasks
-                await self._read(receive)
-                tasks.cancel_scope.cancel()
+                tasks.start_soon(self._listen, receive, tasks)  # the link's own task has callers to pass through
         finally:
             self.close()
             if self._counter is not None:
@@ -172,6 +173,11 @@ class HostLink:
             await anyio.sleep(left)
             since = self._listening_since
             left = patience if since is None else since + patience - monotonic()
+        tasks.cancel_scope.cancel()
+
+    async def _listen(self, receive: Receive, tasks: TaskGroup) -> None:
+        with self._shield:
+            await self._read(receive)
         tasks.cancel_scope.cancel()
 
     async def _read(self, receive: Receive) -> None:
@@ -229,13 +235,16 @@ class HostLink:
         waits = False
         while True:
             try:
+                self._shield.shield = True
                 acked, seq = await self.session.append_from_host(self.epoch, frame.first, drafts)
                 break
             except Unavailable as error:
                 if not waits:
                     _log.warning("events wait for the store", session=self.session.id, code=error.code)
                 waits = True
-                await anyio.sleep(STORE_AGAIN_SECONDS)
+            finally:
+                self._shield.shield = False
+            await anyio.sleep(STORE_AGAIN_SECONDS)
         self.end.acknowledge(acked, seq)
 
 
@@ -249,7 +258,7 @@ def drafts_of(events: Sequence[Produced | SpoolLine]) -> list[Draft]:
     bodies = decode_bodies([event.body for event in events])
     if bodies is None:
         return [draft_of(bytes(event.body), event.run) for event in events]
-    return [Draft(body=body, raw=bytes(event.body), run=event.run) for body, event in zip(bodies, events, strict=True)]
+    return [Draft(body, bytes(event.body), event.run) for body, event in zip(bodies, events, strict=True)]
 
 
 def draft_of(raw: bytes, run: RunId | UnsetType) -> Draft:

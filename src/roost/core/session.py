@@ -1,5 +1,6 @@
 """One session in the hub: its fold, its lock, and the only place where its state changes (`record`)."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any, Final, Protocol, cast
@@ -78,7 +79,9 @@ class Session:
         self._produced = 0
         self._checkpoint: Seq = 0
         self._stale = False
-        self._lock = anyio.Lock(fast_acquire=True)
+        self._settled: Record | None = None
+        """Where nothing was owed: deltas, which leave the record as it is, owe nothing either."""
+        self._lock = asyncio.Lock()
         self.host_lock = anyio.Lock()
         """Held while a host of this session is started or killed."""
 
@@ -142,7 +145,7 @@ class Session:
             self._rest()
             return snapshot
 
-    def locked(self) -> anyio.Lock:
+    def locked(self) -> asyncio.Lock:
         """Nothing is committed while this is held."""
         return self._lock
 
@@ -206,34 +209,37 @@ class Session:
 
     async def settle(self) -> None:
         """Commit what the hub owes this session by itself, until it owes nothing."""
-        while self._owes(self.record_now).drafts:
+        record = self.record_now
+        while self._owes(record).drafts:
             at = self.seq
             await self.decide(self._owes)
             if self.seq == at:
                 return
+            record = self.record_now
+        self._settled = record
 
     def _owes(self, record: Record) -> Decision:
         return settle(record, linked=self.linked, attended=self._ground.attended(self.id))
 
     async def append_from_host(self, epoch: Epoch, first: int, drafts: Sequence[Draft]) -> tuple[int, Seq]:
-        """Commit what a host produced; returns the last producer_seq that is durable, and the log's last seq.
+        """Commit what a host produced; returns the last producer_seq that is durable, and the log's last seq. Whoever
+        calls this shields it from being cancelled.
 
         What the host may not say, or the table forbids, or is too large, is kept as `native` with the reason.
         Raises: StaleEpoch; ProducerGap; StorageUnavailable, StorageFull: nothing was committed, send again.
         """
-        done = (0, 0)
-        with anyio.CancelScope(shield=True):
-            async with self._lock:
-                await self._fresh()
-                if epoch != self.epoch:
-                    raise StaleEpoch(epoch=self.epoch)
-                if first > self._produced + 1:
-                    raise ProducerGap(expected=self._produced + 1)
-                new = drafts[max(0, self._produced + 1 - first) :]
-                if new:
-                    await self.record(new, writer=HostWriter(epoch, self._produced + 1))
-                done = self._produced, self.seq
-        await self.settle()
+        async with self._lock:
+            await self._fresh()
+            if epoch != self.epoch:
+                raise StaleEpoch(epoch=self.epoch)
+            if first > self._produced + 1:
+                raise ProducerGap(expected=self._produced + 1)
+            new = drafts[max(0, self._produced + 1 - first) :]
+            if new:
+                await self.record(new, writer=HostWriter(epoch, self._produced + 1))
+            done = self._produced, self.seq
+        if self.record_now is not self._settled:
+            await self.settle()
         return done
 
     async def record(

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import structlog
+from anyio import CancelScope
 
 from roost.core.hostlink import drafts_of
 from roost.core.session import Session
@@ -29,7 +30,8 @@ class Spools:
         try:
             head, lines = read_spool(path)
             drafts = drafts_of(lines)
-            await session.append_from_host(head.epoch, head.first, drafts)
+            with CancelScope(shield=True):
+                await session.append_from_host(head.epoch, head.first, drafts)
         except (Fencing, InvalidBody) as error:
             self.set_aside(path)
             _log.error("spool set aside", file=path.name, detail=error.message)

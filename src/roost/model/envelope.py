@@ -175,7 +175,7 @@ def decode_event(raw: bytes | str) -> Event:
         raise InvalidBody(f"not an event: {error}") from None
 
 
-class Draft(Struct, frozen=True, kw_only=True):
+class Draft(Struct, frozen=True):
     """An event before its commit: no seq and no time yet. `raw` are the bytes to keep; `body` is what they mean."""
 
     body: AnyBody
