@@ -109,6 +109,7 @@ async def fuzz(api: Served, examples: int) -> int:
 
     with no_surprise():
         await to_thread.run_sync(one, abandon_on_cancel=True)
+    print("bodies", count)
     return count
 
 

@@ -106,6 +106,7 @@ def fuzz(place: Path, rounds: int) -> int:
         found += read_all(home, place / "repo", place / "own")
         shutil.rmtree(home)
         shutil.rmtree(place / "own", ignore_errors=True)
+    print("sessions read", found)
     return found
 
 

@@ -94,6 +94,7 @@ async def play(scene: Scene, number: int, examples: int) -> int:
             failures += [failed] if failed else []
         if operation.definition.raw["operationId"] in OFTEN_GONE:
             mine = await bobs(scene)
+    print("requests", sent)
     assert not failures, "\n\n".join(failures)
     return sent
 

@@ -95,6 +95,7 @@ async def fuzz(api: Served, seconds: float, most: int) -> int:
                 session = await api.live(visibility="collaborate")
     async with joined(api, session.id, "?after=0") as socket:
         assert (await told(socket, "following"))["after"] == 0
+    print("visits", done)
     return done
 
 
@@ -104,5 +105,5 @@ async def test_no_frame_troubles_the_hub_or_shows_another_session(api: Served) -
 
 @pytest.mark.long
 @pytest.mark.timeout(600)
-async def test_no_frame_troubles_the_hub_for_a_long_time(api: Served) -> None:
-    assert await fuzz(api, 45, 100_000) > 100
+async def test_no_frame_troubles_the_hub_for_a_long_time(patient: Served) -> None:
+    assert await fuzz(patient, 45, 100_000) > 100
