@@ -12,7 +12,7 @@ import pytest
 from roost.testing import HubProcess
 from roost.testing.hub_process import QUIET
 from roost.testing.leaving import end_hosts
-from tests.fire.chaos.checker import Violation, check
+from tests.fire.chaos.checker import RULES, Violation, check
 from tests.fire.chaos.history import History, read
 from tests.fire.chaos.mutants import MUTANTS
 from tests.fire.chaos.mutants.scene import LOST_SECONDS, scene
@@ -63,5 +63,6 @@ async def test_the_hub_as_it_is_passes_what_the_broken_ones_fail(tmp_path: Path)
             assert [str(violation) for violation in found] == [], name
 
 
-def test_every_mutant_has_its_steps() -> None:
+def test_every_mutant_has_its_steps_and_every_rule_a_mutant() -> None:
     assert list(STEPS) == list(MUTANTS)
+    assert {mutant.rule for mutant in MUTANTS.values()} == RULES.keys()
