@@ -85,8 +85,9 @@ def measure(bench: Bench) -> list[Row]:
     sizes = bench.sizes
     few_sessions, few_events = min(PAGE, sizes.listed), min(FEW_EVENTS, sizes.long)
     many, few = crowd(bench, sizes.listed, sizes.long), crowd(bench, few_sessions, few_events)
-    starts = [_starts(bench, many.data, few.data) for _ in range(sizes.runs)]
+    starts = [_starts(bench, many.data, few.data) for _ in range(sizes.runs - 1)]
     with _hub(bench, many.data) as ours, _hub(bench, few.data) as theirs:
+        starts.append((ours.start_seconds, theirs.start_seconds))
         sides = (Side(ours, many.long, sizes.listed), Side(theirs, few.long, few_sessions))
         rows = [_row(f"flat-{act.name}", act.what, "ms", _asked(bench, sides, act), act.goal) for act in ACTS]
         memory = (ours.memory() / 2**20, theirs.memory() / 2**20)
