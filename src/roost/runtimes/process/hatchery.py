@@ -35,6 +35,7 @@ class Hatchery:
         """Whether it has brought forth a host already: the next one takes it milliseconds."""
         self._spawn = spawn
         self._lock = threading.Lock()
+        self._closed = False
         self._control: socket.socket | None = None
         self._pid = 0
 
@@ -56,11 +57,14 @@ class Hatchery:
             return int.from_bytes(answer, "big")
 
     def close(self) -> None:
-        """The process is gone afterwards, and its hosts go on."""
+        """The process is gone afterwards, and its hosts go on. It is started no more."""
         with self._lock:
+            self._closed = True
             self._end()
 
     def _begin(self) -> socket.socket:
+        if self._closed:
+            raise ConnectionAbortedError("the hub stops")
         self._control, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control.settimeout(ANSWER_SECONDS)
         with its:

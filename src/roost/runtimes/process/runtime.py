@@ -72,7 +72,7 @@ class ProcessRuntime:
 
     async def _hatched(self, ticket: Ticket) -> bool:
         """Start a host without its imports; False: there is none."""
-        with suppress(OSError):
+        with suppress(OSError), anyio.CancelScope(shield=True):  # or nobody would know of the process
             host = await self._warm.another()
             reap(host.pid)
             return await to_thread.run_sync(self._assign, ticket, host)
