@@ -1,7 +1,7 @@
 """The link's endpoint: a WebSocket between a host and its hub. Shuttles messages; the hub does the rest."""
 
 from roost.api.asgi import Receive, Scope, Send
-from roost.api.framing import framed, send_frames, takes_frames
+from roost.api.lending import lent
 from roost.core.hub import Hub
 
 
@@ -18,11 +18,11 @@ async def link_endpoint(hub: Hub, scope: Scope, receive: Receive, send: Send) ->
             return None
         return message.get("text") or message.get("bytes") or b""
 
-    direct = takes_frames(scope)
+    connection = lent(scope)
 
     async def give(frame: bytes) -> None:
-        if direct:
-            await send_frames(send, framed((frame,)))
+        if connection is not None and connection.has_room:
+            connection.write(connection.framed(frame))
         else:
             await send({"type": "websocket.send", "text": frame.decode(), "bytes": None})
 
