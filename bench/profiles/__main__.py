@@ -35,6 +35,7 @@ LOADS: Final[dict[str, Callable[[Bench, Callable[[int], None]], object]]] = {
     "appends-16": lambda bench, look: appends.hub_run(bench, 16, look),
     "appends-1": lambda bench, look: appends.hub_run(bench, 1, look),
     "fanout-100": lambda bench, look: fanout.hub_run(bench, 100, look),
+    "fanout-1000": lambda bench, look: fanout.hub_run(bench, 1000, look),
 }
 
 

@@ -4,13 +4,14 @@ import asyncio
 import gc
 import re
 import socket
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
-from typing import Final, Self
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Any, Final, Self, cast
 
 import anyio
 import msgspec
 import pytest
+import uvicorn
 from anyio.lowlevel import checkpoint
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from websockets.asyncio.client import ClientConnection, connect
@@ -18,6 +19,7 @@ from websockets.exceptions import ConnectionClosed
 
 from roost.api.app import make_app
 from roost.api.lending import HIGH_WATER_BYTES
+from roost.api.server import listen
 from roost.core.decisions import HUB, Decision
 from roost.core.log import PAGE_BYTES, RING_BYTES
 from roost.core.session import Session
@@ -172,6 +174,40 @@ async def test_a_coder_view_is_told_the_same_by_both(hubs: Hubs) -> None:
         assert (await hubs.api.http.delete(f"/v1/sessions/{session.id}")).status_code == 200
         for raw in (direct, asgi):
             await raw.body()
+
+
+async def test_a_server_that_lends_nothing_streams_the_same_events(hubs: Hubs) -> None:
+    session = await opened(hubs.api)
+    path = V1.format(session.id)
+    ready = anyio.Event()
+    config = uvicorn.Config(cast(Any, make_app(hubs.api.hub, Settings())), log_config=None)
+    with listen("127.0.0.1", 0) as listening:
+        async with anyio.create_task_group() as tasks:
+            server = _Stock(config, ready)
+            tasks.start_soon(server.serve, [listening])
+            await ready.wait()
+            ports = hubs.ports | {"stock": listening.getsockname()[1]}
+            async with dialled(Hubs(hubs.api, ports), "stock", path) as stock, dialled(hubs, "direct", path) as direct:
+                await until_watched(hubs.api, session, 2)
+                await end(hubs.api, session)
+                assert await stock.body() == await direct.body()
+            server.should_exit = True
+
+
+class _Stock(uvicorn.Server):
+    """As anybody starts it."""
+
+    def __init__(self, config: uvicorn.Config, ready: anyio.Event) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready.set()
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
 
 
 # --- sockets ----------------------------------------------------------------------------------------------------------

@@ -1,11 +1,12 @@
 """The log: every observer sees every event once, in order, whatever it does."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 
 import anyio
 import pytest
 
-from roost.core.bell import LocalBell, Lookers
+from roost.core.bell import LOOKS_AT_ONCE, LocalBell, Lookers
 from roost.core.log import PAGE_EVENTS, RING_BYTES, Frames, Log
 from roost.model import events as e
 from roost.model.envelope import committed, decode_event, draft
@@ -224,6 +225,24 @@ async def test_all_who_look_are_called_in_one_pass_however_often_it_rang() -> No
     lookers.ring()
     await anyio.lowlevel.checkpoint()
     assert len(called) == 3
+
+
+async def test_a_pass_of_many_lets_others_have_their_turn_and_begins_anew_for_what_comes_meanwhile() -> None:
+    lookers, called = Lookers(), list[int]()
+    count = 2 * LOOKS_AT_ONCE + 1
+    for number in range(count):
+        lookers.add(partial(called.append, number))
+    lookers.ring()
+    for told in (LOOKS_AT_ONCE, 2 * LOOKS_AT_ONCE):
+        await anyio.lowlevel.checkpoint()
+        assert len(called) == told
+    lookers.ring()  # in the middle of it
+    with anyio.fail_after(5):
+        while len(called) < 2 * count:
+            await anyio.lowlevel.checkpoint()
+    assert called == [*range(count)] * 2
+    await anyio.lowlevel.checkpoint()
+    assert len(called) == 2 * count
 
 
 async def test_a_page_that_was_read_too_early_hides_nothing(writer: Writer) -> None:

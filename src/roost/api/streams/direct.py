@@ -1,10 +1,10 @@
 """The transport writer: pages go from memory straight to the connections of all who follow them, in one pass.
 
-A `Reader` is a connection and a cursor. When there is something new, every reader is called in turn, in one callback of
-the event loop, and hands its connection the page after its cursor: bytes that were rendered and framed once for all at
-that place. The cursor moves by what the transport was given, and by nothing else. A reader whose connection is full is
-passed over; it goes on from its cursor when there is room again. One that has fallen out of memory reads older pages
-until it is back. Its task sleeps all the while: it wakes for those pages, and for the end.
+A `Reader` is a connection and a cursor. When there is something new, every reader is called in turn and hands its
+connection the page after its cursor: bytes that were rendered and framed once for all at that place. The cursor moves
+by what the transport was given, and by nothing else. A reader whose connection is full is passed over; it goes on from
+its cursor when there is room again. One that has fallen out of memory reads older pages until it is back. Its task
+sleeps all the while: it wakes for those pages, and for the end.
 """
 
 import asyncio

@@ -8,6 +8,7 @@ from typing import Any, Final, cast
 import anyio
 import structlog
 from anyio import CancelScope
+from anyio.lowlevel import checkpoint
 
 from roost.api.asgi import Exchange, Header, Message, Receive, Send
 from roost.api.lending import lent
@@ -18,6 +19,8 @@ from roost.model.errors import RoostError
 
 BEAT: Final[Message] = {"type": "http.response.body", "body": b": beat\n\n", "more_body": True}
 SOCKET_BEAT: Final[Message] = {"type": "websocket.send", "text": '{"type":"beat"}'}
+BEATS_AT_ONCE: Final = 100
+"""So many streams are told before others have their turn."""
 OPENING: Final = b"retry: 1000\n\n"
 HEADERS: Final[list[Header]] = [
     (b"content-type", b"text/event-stream"),
@@ -78,8 +81,10 @@ class Streams:
         async with anyio.create_task_group() as tasks:
             while True:
                 await anyio.sleep(self._beat_seconds)
-                for stream in self._open:
+                for number, stream in enumerate(list(self._open), 1):
                     tasks.start_soon(stream.beat)
+                    if not number % BEATS_AT_ONCE:
+                        await checkpoint()
 
     @property
     def ended(self) -> bool:
