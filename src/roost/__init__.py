@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from roost.model.errors import KeyNotFound as KeyNotFound
     from roost.model.errors import LeadHeld as LeadHeld
     from roost.model.errors import LibraryFull as LibraryFull
+    from roost.model.errors import LimitReached as LimitReached
     from roost.model.errors import LinkDown as LinkDown
     from roost.model.errors import LoopEnded as LoopEnded
     from roost.model.errors import LoopNotFound as LoopNotFound
@@ -183,6 +184,7 @@ __all__ = [
     "LeadHeld",
     "Library",
     "LibraryFull",
+    "LimitReached",
     "LinkDown",
     "LoopEnded",
     "LoopNotFound",
@@ -313,6 +315,7 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "KeyNotFound",
         "LeadHeld",
         "LibraryFull",
+        "LimitReached",
         "LinkDown",
         "LoopEnded",
         "LoopNotFound",

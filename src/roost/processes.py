@@ -27,6 +27,8 @@ SCREEN_MARK = "ROOST_SCREEN"
 """Names the session of a screen (drivers/terminal): it outlives a host that dies, and the next one takes it up."""
 WALL_MARK = "ROOST_WALL"
 """In the environment of a process that is a wall around others: it goes when they have gone, and is not asked to."""
+NO_THREAD = "can't start new thread"
+"""What Python says when the system allows no further thread or process."""
 KILL_SECONDS = 20.0
 _ROUND_SECONDS = 0.05
 _LOOK_SECONDS = 0.002

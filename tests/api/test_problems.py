@@ -1,5 +1,6 @@
 """Errors on the wire: every class has a status, and comes back as the same class."""
 
+import errno
 from typing import Any
 
 import msgspec
@@ -60,6 +61,16 @@ def test_absent_details_are_left_out_and_none_overrides_the_envelope() -> None:
 def test_an_unknown_code_is_an_internal_error_that_keeps_its_code() -> None:
     status, _, body = told(error_from("moon_in_wrong_house", "wait"))
     assert (status, body["code"]) == (500, "moon_in_wrong_house")
+
+
+def refused_by_the_system() -> list[Exception]:
+    return [OSError(errno.EMFILE, "files"), OSError(errno.EAGAIN, "fork"), RuntimeError("can't start new thread")]
+
+
+@pytest.mark.parametrize("refusal", refused_by_the_system(), ids=str)
+def test_a_hub_that_has_come_to_a_limit_of_its_system_says_so(refusal: Exception) -> None:
+    status, _, body = told(error_of(refusal, {"method": "GET", "path": "/v1/x"}))
+    assert (status, body["code"]) == (503, "limit_reached")
 
 
 def test_what_nobody_expected_tells_the_client_nothing() -> None:

@@ -5,6 +5,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
@@ -89,6 +90,22 @@ async def test_who_can_open_nothing_more_takes_no_host_for_dead_nor_for_killed(
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
     assert alive
     assert await runtime.alive(SESSION, 1)
+
+
+@pytest.mark.parametrize("name", sorted(RUNTIMES))
+def test_where_no_further_thread_can_be_had_no_host_is_taken_for_dead_nor_for_killed(name: str, tmp_path: Path) -> None:
+    async def ask() -> bool:
+        runtime = load_runtime(name, tmp_path)
+        alive = await runtime.alive(SESSION, 1)
+        with pytest.raises(StartFailed):
+            await runtime.kill(SESSION)
+        return alive
+
+    before = threading.stack_size(1 << 46)  # more than there is room for
+    try:
+        assert anyio.run(ask)
+    finally:
+        threading.stack_size(before)
 
 
 async def test_killing_a_session_ends_its_hosts_of_every_epoch_and_no_others(

@@ -1,5 +1,6 @@
 """Everything at once: the short form of `make test-fire`, and the parts that it is made of."""
 
+from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -114,8 +115,6 @@ async def test_whoever_speaks_as_a_host_is_cut_off_and_others_are_not() -> None:
 
 
 def outcome(seed: int) -> Outcome:
-    from collections import Counter
-
     return Outcome(
         seed=seed, seconds=20, faults=Counter({"hub-killed": 2, "disk-full": 1}), kills=Counter({"hub": 2}),
         operations=Counter({"send ok": 5, "send unknown": 1}), events=70, seen=300, violations=[],

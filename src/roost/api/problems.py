@@ -1,5 +1,6 @@
 """What an error looks like on the wire (RFC 9457), and the one table that gives each code its HTTP status."""
 
+import errno
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -8,7 +9,8 @@ import structlog
 from msgspec import Struct
 
 from roost.api.asgi import Header, Scope, Send, respond
-from roost.model.errors import MethodNotAllowed, RoostError
+from roost.model.errors import LimitReached, MethodNotAllowed, RoostError
+from roost.processes import NO_THREAD
 
 STATUS: Final[dict[str, int]] = {
     "internal": 500,
@@ -84,6 +86,7 @@ STATUS: Final[dict[str, int]] = {
     "hub_stopping": 503,
     "hub_unreachable": 503,
     "link_down": 503,
+    "limit_reached": 503,
     "host_busy": 503,
     "stream_lost": 503,
     "screen_lost": 503,
@@ -155,8 +158,18 @@ def error_of(exc: Exception, scope: Scope) -> RoostError:
     `internal` without its content."""
     if isinstance(exc, RoostError):
         return exc
+    if _is_at_limit(exc):
+        _log.error("a limit of the system is reached", route=scope.get("roost.route"), detail=str(exc))
+        return LimitReached()
     _log.error("unexpected error", method=scope.get("method"), route=scope.get("roost.route"), exc_info=exc)
     return RoostError("Something went wrong in the hub; its log says what.")
+
+
+def _is_at_limit(exc: Exception) -> bool:
+    """Whether the system has refused a file, a process or a thread."""
+    if isinstance(exc, OSError):
+        return exc.errno in (errno.EMFILE, errno.ENFILE, errno.EAGAIN)
+    return isinstance(exc, RuntimeError) and str(exc) == NO_THREAD
 
 
 async def send_problem(send: Send, error: RoostError) -> None:

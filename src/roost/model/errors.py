@@ -20,7 +20,7 @@ RoostError
 ├── Fencing                 a writer that lost its session
 │   ├── StaleEpoch, ProducerGap, StaleDriver
 ├── Unavailable             try again later
-│   ├── HubStopping, RateLimited, StorageUnavailable, StorageFull, HubUnreachable, LinkDown,
+│   ├── HubStopping, RateLimited, StorageUnavailable, StorageFull, HubUnreachable, LinkDown, LimitReached,
 │   │   HostBusy, StreamLost, ScreenLost, TimedOut, ForgeFailed
 ├── AgentFailed             what an agent says of itself
 │   ├── AgentGone, AgentLoginRequired
@@ -471,6 +471,12 @@ class LinkDown(Unavailable):
     """The session's host cannot be reached just now."""
 
     code = "link_down"
+
+
+class LimitReached(Unavailable):
+    """The hub has as many files or processes as its system allows it. Try again, or raise `ulimit`."""
+
+    code = "limit_reached"
 
 
 class HostBusy(Unavailable):

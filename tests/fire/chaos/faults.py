@@ -5,6 +5,7 @@ The instants are chance: a seed repeats what is done, in its order, not the micr
 """
 
 import json
+import os
 import resource
 import signal
 import socket
@@ -30,7 +31,8 @@ SECOND_HUB_SECONDS = 60.0
 READ_ONLY = 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1"'
 WRITABLE = 'umount -l "$1"'
 JUMPS_SECONDS = (-86_400, -3_600, -1, 1, 60, 3_600, 86_400)
-SPARE_FILES = 3
+SPARE = 3
+"""Of what has come to its limit, it may have fewer more than this."""
 
 # --- the hub ---
 
@@ -111,19 +113,21 @@ async def second_hub(field: Field) -> None:
 
 
 async def limits_reached(field: Field) -> None:
-    """It may have no more files open than it has, or one or two, for up to 2 s."""
+    """It may have hardly more files open than it has or, if it is not root's, processes; for up to 2 s."""
     async with field.turn:
         if not field.hub_lives:
             return
         pid = field.hub.pid
-        has = len(list(Path(f"/proc/{pid}/fd").iterdir()))
-        field.tell("limits-reached", str(pid), f"{has} files")
-        before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-        resource.prlimit(pid, resource.RLIMIT_NOFILE, (has + field.random.randrange(SPARE_FILES), before[1]))
+        limit, most = resource.RLIMIT_NOFILE, len(list(Path(f"/proc/{pid}/fd").iterdir()))
+        if os.getuid() and field.random.random() < 0.5:  # the system lets root have more processes than it may
+            limit, most = resource.RLIMIT_NPROC, 0
+        field.tell("limits-reached", str(pid), "files" if limit == resource.RLIMIT_NOFILE else "processes")
+        before = resource.prlimit(pid, limit)
+        resource.prlimit(pid, limit, (most + field.random.randrange(SPARE), before[1]))
         with field.starving(), anyio.CancelScope(shield=True):
             await anyio.sleep(field.random.uniform(0.2, 2))
             if field.hub_lives:
-                resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+                resource.prlimit(pid, limit, before)
 
 
 async def disk_full(field: Field) -> None:

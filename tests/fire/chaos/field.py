@@ -36,7 +36,6 @@ class Field:
         self.sessions: dict[str, bool] = {}
         self.clients: list[Client] = []
         self.faults: Counter[str] = Counter()
-        self.kills: Counter[str] = Counter()
         self.surprises: list[str] = []
         self.hub: Hub
         self.players: Players
@@ -87,6 +86,7 @@ class Field:
 
     @property
     def lacks(self) -> bool:
+        """Whether that is so just now."""
         return self._starving > 0
 
     # --- who is there ---

@@ -118,5 +118,6 @@ async def look_for_survivors(field: Field) -> None:
     except AssertionError:
         for found in field.fire.left():
             field.history.add(Left(kind="process", what=str(found)))
-    for port in sorted(listening().keys() & {field.proxy.port, *field.hub.ports}):
+    ports = {field.proxy.port, *(port for hub in field.fire.hubs for port in hub.ports)}
+    for port in sorted(listening().keys() & ports):
         field.history.add(Left(kind="port", what=str(port)))

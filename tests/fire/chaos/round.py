@@ -161,25 +161,31 @@ async def _storm(field: Field, shape: Shape) -> None:
 
 async def _strike(field: Field, name: str, at_once: anyio.Semaphore, surely: bool) -> None:
     """`surely`: try until there is somebody whom it can befall."""
-    before = field.faults[name]
+    before, until = field.faults[name], anyio.current_time() + CHANCE_SECONDS
     try:
-        with anyio.move_on_after(CHANCE_SECONDS):
+        await FAULTS[name].do(field)
+        while surely and field.faults[name] == before and anyio.current_time() < until:
+            await anyio.sleep(AGAIN_SECONDS)
             await FAULTS[name].do(field)
-            while surely and field.faults[name] == before:
-                await anyio.sleep(AGAIN_SECONDS)
-                await FAULTS[name].do(field)
-        if not field.turn.locked() and not field.hub_lives:
-            field.surprise(f"the hub has ended by itself at the time of {name}")
-            async with field.turn:
-                await field.hub.kill()
-                await field.revive()
+        if not field.turn.locked():  # else it is being started just now
+            await _look_after(field, name)
     finally:
         at_once.release()
 
 
+async def _look_after(field: Field, name: str) -> None:
+    """The hub must not have ended by itself."""
+    async with field.turn:
+        if not field.hub_lives:
+            field.surprise(f"the hub has ended by itself at the time of {name}")
+            await field.hub.kill()
+            await field.revive()
+
+
 def _keep_logs(field: Field, folder: Path) -> None:
-    for log in [field.hub.log, *field.hub.seen.glob("logs/*.log"), *field.fire.folder.glob("client-*.log")]:
-        shutil.copy(log, folder)
+    for hub in field.fire.hubs:
+        for log in [hub.log, *hub.seen.glob("logs/*.log"), *field.fire.folder.glob("client-*.log")]:
+            shutil.copy(log, folder)
 
 
 def _judged(seed: int, field: Field, history: History) -> Outcome:

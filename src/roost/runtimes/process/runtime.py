@@ -1,12 +1,14 @@
 """Hosts as processes of this machine, in sessions of their own: they outlive the hub that started them."""
 
+import errno
 import os
 import shutil
 import signal
 import sys
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar, TypeVarTuple, Unpack
 
 import anyio
 import msgspec
@@ -19,6 +21,7 @@ from roost.model.ids import Epoch, SessionId
 from roost.model.ticket import Ticket
 from roost.processes import (
     HOST_MARK,
+    NO_THREAD,
     birth,
     but_screens,
     holding,
@@ -34,6 +37,9 @@ from roost.processes import (
 from roost.runtimes.process.children import reap
 from roost.runtimes.process.hatchery import AVAILABLE, TICKET, Hatchery
 from roost.runtimes.process.warm import WarmHost, WarmHosts
+
+T = TypeVar("T")
+Given = TypeVarTuple("Given")
 
 
 class HostNote(Struct, frozen=True, kw_only=True):
@@ -61,11 +67,11 @@ class ProcessRuntime:
             await self._warm.keep()
         finally:
             with anyio.CancelScope(shield=True):
-                await to_thread.run_sync(self._hatchery.close)
+                await apart(self._hatchery.close)
 
     async def start(self, ticket: Ticket) -> None:
         while (host := self._warm.take()) is not None:
-            if await to_thread.run_sync(self._assign, ticket, host):
+            if await apart(self._assign, ticket, host):
                 return
         if not (self._hatchery.ready and await self._hatched(ticket)):
             await self._started(ticket)
@@ -75,26 +81,26 @@ class ProcessRuntime:
         with suppress(OSError), anyio.CancelScope(shield=True):  # or nobody would know of the process
             host = await self._warm.another()
             reap(host.pid)
-            return await to_thread.run_sync(self._assign, ticket, host)
+            return await apart(self._assign, ticket, host)
         return False
 
     async def _started(self, ticket: Ticket) -> None:
         """Start a host of its own. Raises: StartFailed."""
         read_end, write_end = os.pipe()
         try:
-            pid = await to_thread.run_sync(self._spawn_for, ticket, read_end)
+            pid = await apart(self._spawn_for, ticket, read_end)
         except OSError as error:
             os.close(write_end)
             raise StartFailed(f"no process for the host: {error}") from None
         finally:
             os.close(read_end)
         reap(pid)
-        await to_thread.run_sync(_hand_over, write_end, msgspec.json.encode(ticket))
-        await to_thread.run_sync(self._take_note, ticket, pid, birth(pid))
+        await apart(_hand_over, write_end, msgspec.json.encode(ticket))
+        await apart(self._take_note, ticket, pid, birth(pid))
 
     async def kill(self, session: SessionId, *, screen: bool = True) -> None:
         try:
-            gone = await to_thread.run_sync(self._kill, session, screen)
+            gone = await apart(self._kill, session, screen)
         except OSError as error:
             raise StartFailed(f"processes of {session} could not be looked for: {error}") from None
         if not gone:
@@ -102,17 +108,17 @@ class ProcessRuntime:
 
     async def clear(self, but: Collection[SessionId]) -> None:
         """A note is there from a host's start until its tree is known to be gone."""
-        for session in await to_thread.run_sync(lambda: [SessionId(note.stem) for note in self._hosts.glob("*.json")]):
+        for session in await apart(lambda: [SessionId(note.stem) for note in self._hosts.glob("*.json")]):
             if session not in but:
                 with suppress(StartFailed):  # it is tried again before its next host starts
                     await self.kill(session, screen=False)
 
     async def screens(self) -> list[SessionId]:
-        return await to_thread.run_sync(screens_of, self._data)
+        return await apart(screens_of, self._data)
 
     async def alive(self, session: SessionId, epoch: Epoch) -> bool:
         try:
-            note = await to_thread.run_sync(self._note, session)
+            note = await apart(self._note, session)
             return note is not None and note.epoch == epoch and birth(note.pid) == note.started
         except OSError:
             return True  # who cannot look does not know that it is dead
@@ -205,6 +211,16 @@ class ProcessRuntime:
             shutil.rmtree(screen_folder(self._data, session), ignore_errors=True)
             held.unlink(missing_ok=True)
         return gone
+
+
+async def apart(work: Callable[[Unpack[Given]], T], *given: *Given) -> T:
+    """In a thread. Raises: OSError: the system allows no further one; whatever the work raises."""
+    try:
+        return await to_thread.run_sync(work, *given)
+    except RuntimeError as error:
+        if str(error) != NO_THREAD:
+            raise
+        raise OSError(errno.EAGAIN, NO_THREAD) from None
 
 
 def _hand_over(descriptor: int, ticket: bytes) -> bool:
