@@ -141,9 +141,10 @@ class Hub:
             self.process.stdout.close()
 
     def sweep(self) -> None:
-        """End whatever this hub has started."""
-        kill_marked(MARK, lambda mark: mark == self._mark)
+        """End whatever this hub has started. Raises: RuntimeError: some of it is left."""
         self._log.close()
+        if not kill_marked(MARK, lambda mark: mark == self._mark, seconds=PATIENCE_SECONDS):
+            raise RuntimeError(f"processes with {MARK}={self._mark} could not be killed")
 
     def close(self) -> None:
         self.http.close()
