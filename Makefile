@@ -15,7 +15,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS = 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-long test-fire test-agents check format bench bench-agents bench-peers docs lock lock-agents lock-peers clean
+.PHONY: help setup demo test test-fast test-long test-fire test-power test-agents check format bench bench-agents bench-peers docs lock lock-agents lock-peers clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -43,6 +43,10 @@ test-long: setup ## the tests that take minutes
 test-fire: setup ## random faults against whole hubs, and a checker of what everybody saw: make test-fire ARGS="--seed 1 --minutes 10"
 	@scripts/need git:git unshare:util-linux mount:mount
 	@$(BIN)/python -m tests.fire.chaos $(ARGS)
+
+test-power: setup ## a hub on a disk that forgets what was not made to last, its power cut a thousand times; again: ROOST_FIRE_SEED=N
+	@scripts/need git:git cc:build-essential
+	@$(BIN)/python -m pytest -m long tests/fire/power $(ARGS)
 
 test-agents: setup ## real agents with a model that is not, where there is no network; installs them first; ALL=1: without a sandbox, too
 	@scripts/need unshare:util-linux ip:iproute2 bwrap:bubblewrap tmux:tmux
