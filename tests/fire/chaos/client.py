@@ -1,7 +1,8 @@
 """A process of people and programs that look at a hub and act in it: `python -m tests.fire.chaos.client PLAN`.
 
-On its standard input it is told when to be calm (nobody acts any more) and when to finish, with the last event of each
-session: it ends when all its observers have seen that. It may be killed, or stopped, at any instant.
+On its standard input it is told when to be calm (nobody acts any more), which it confirms on its output, and when to
+finish, with the last event of each session: it ends when all its observers have seen that. It may be killed, or stopped,
+at any instant.
 """
 
 import os
@@ -22,6 +23,9 @@ from tests.fire.chaos.people import Person
 
 IMPATIENCE: tuple[float, ...] = (0.0, 30.0)
 """Seconds for which people repeat what got no answer: some give up at once, and do not know what became of it."""
+
+CALM_SECONDS = 20.0
+"""What people have begun may take so long to come to its end, once nobody begins anything more."""
 
 
 class Watching(Struct, frozen=True):
@@ -57,6 +61,7 @@ class Client:
     def __init__(self, plan: Plan, history: History) -> None:
         self._plan, self._history = plan, history
         self._random = Random(plan.seed)
+        self._calm = anyio.Event()
 
     async def run(self) -> None:
         plan, random = self._plan, self._random
@@ -84,7 +89,9 @@ class Client:
             for number in range(self._plan.people + self._plan.deciders):
                 tasks.start_soon(self._person, number)
             assert await to_thread.run_sync(sys.stdin.readline) == "calm\n"
-            tasks.cancel_scope.cancel()
+            self._calm.set()
+            tasks.cancel_scope.deadline = anyio.current_time() + CALM_SECONDS
+        print("calm", flush=True)
         return msgspec.json.decode(await to_thread.run_sync(sys.stdin.readline), type=Finish)
 
     async def _person(self, number: int) -> None:
@@ -93,7 +100,7 @@ class Client:
         async with AsyncClient(plan.url, plan.key, retry_seconds=seconds, connect_seconds=seconds) as client:
             name = f"person-{plan.number}-{number}"
             person = Person(name, client, plan.sessions, self._history, random, patient=seconds > 0)
-            await (person.act() if number < plan.people else person.decide())
+            await (person.act if number < plan.people else person.decide)(self._calm)
 
 
 def main(arguments: list[str]) -> Any:

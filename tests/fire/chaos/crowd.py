@@ -43,7 +43,7 @@ class Client:
         with (self._folder / f"client-{number}.log").open("wb") as log:
             command = [sys.executable, "-m", "tests.fire.chaos.client", str(file)]
             self._process = await anyio.open_process(
-                command, stdin=PIPE, stdout=DEVNULL, stderr=log, start_new_session=True
+                command, stdin=PIPE, stdout=PIPE, stderr=log, start_new_session=True
             )
 
     async def kill(self) -> int:
@@ -61,6 +61,13 @@ class Client:
             if self._process is not None and self._process.stdin is not None:
                 with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
                     await self._process.stdin.send(f"{line}\n".encode())
+
+    async def calm(self) -> None:
+        """Returns when nobody in it acts any more."""
+        await self.tell("calm")
+        if self._process is not None and self._process.stdout is not None:
+            with anyio.move_on_after(END_SECONDS), suppress(anyio.EndOfStream):
+                await self._process.stdout.receive()
 
     async def finish(self, heads: dict[str, int]) -> bool:
         """Whether everybody in it has seen the end."""

@@ -55,18 +55,18 @@ class Person:
         self.history, self.random = history, random
         self._marks = 0
 
-    async def act(self) -> None:
-        """One thing after the other, until cancelled."""
+    async def act(self, calm: anyio.Event) -> None:
+        """One thing after the other, until it is to be calm."""
         names, weights = list(ACTS), [act.weight for act in ACTS.values()]
-        while True:
+        while not calm.is_set():
             session = self.client.session(self.random.choice(self.sessions))
             (kind,) = self.random.choices(names, weights)
             await ACTS[kind].do(self, session)
             await anyio.sleep(self.random.uniform(0, MOST_PAUSE_SECONDS))
 
-    async def decide(self) -> None:
+    async def decide(self, calm: anyio.Event) -> None:
         """Answer whatever waits for somebody, as others do at the same time."""
-        while True:
+        while not calm.is_set():
             for one in await self._pending():
                 await self.answer(self.client.session(one.session), one.request)
             await anyio.sleep(self.random.uniform(0, DECIDE_SECONDS))

@@ -21,6 +21,7 @@ from tests.fire.processes import eventually, listening
 from tests.fire.watch import whole_log
 
 REST_SECONDS = 60.0
+STILL_SECONDS = 2.0
 LOOK_SECONDS = 0.2
 GONE_SECONDS = 15.0
 RAISED: Final = re.compile(r"(?<=\n)[ |]*(?:\w+[.])*\w*(?:Error|Exception|Disconnected)\b(?:: .*)?(?=\n|\")")
@@ -38,16 +39,20 @@ async def come_to_rest(field: Field) -> None:
         healer = Person("healer", client, list(field.sessions), field.history, field.random, patient=True)
 
         with anyio.move_on_after(REST_SECONDS):  # if it takes longer the history tells it
-            is_at_rest = False
-            while not is_at_rest:
-                is_at_rest = await _at_rest(field, client, healer)
+            before, since = list[int](), anyio.current_time()
+            while not before or anyio.current_time() - since < STILL_SECONDS:
+                now = await _at_rest(field, client, healer)
+                if now != before:  # a request of somebody who was killed may be on its way
+                    before, since = now, anyio.current_time()
                 await anyio.sleep(LOOK_SECONDS)
 
 
-async def _at_rest(field: Field, client: AsyncClient, healer: Person) -> bool:
+async def _at_rest(field: Field, client: AsyncClient, healer: Person) -> list[int]:
+    """The last seq of each session, if all of them rest; else nothing."""
     for one in await client.pending():
         await healer.answer(client.session(one.session), one.request)
-    return all([rests(await client.session(session).info()) for session in field.sessions])
+    found = [await client.session(session).info() for session in field.sessions]
+    return [info.seq for info in found] if all(map(rests, found)) else []
 
 
 def rests(info: SessionInfo) -> bool:

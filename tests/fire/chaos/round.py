@@ -89,8 +89,9 @@ async def _battle(field: Field, shape: Shape) -> None:
             await eventually(lambda: b'"type":"seen"' in field.history.path.read_bytes(), seconds=CROWD_SECONDS)
             await _storm(field, shape)
             field.players.calm()
-            for client in field.clients:
-                await client.tell("calm")
+            async with anyio.create_task_group() as calming:
+                for client in field.clients:
+                    calming.start_soon(client.calm)
             await come_to_rest(field)
             heads = await read_all(field)
             async with anyio.create_task_group() as ending:
