@@ -196,6 +196,6 @@ async def scene(hub: HubProcess, history: History, *, patience: float) -> AsyncG
         try:
             yield made
         finally:
+            tasks.cancel_scope.cancel()  # first those who watch: a host that goes rings the bell
             with anyio.CancelScope(shield=True):
                 await made.close()
-            tasks.cancel_scope.cancel()
