@@ -1,7 +1,7 @@
 """A process of people and programs that look at a hub and act in it: `python -m tests.fire.chaos.client PLAN`.
 
 On its standard input it is told when to be calm (nobody acts any more), which it confirms on its output, and when to
-finish, with the last event of each session: it ends when all its observers have seen that. It may be killed, or stopped,
+finish, with the last event of each session: it ends when all its observers have seen that. It may be killed or stopped
 at any instant.
 """
 
