@@ -7,7 +7,9 @@ from anyio.lowlevel import checkpoint
 from roost.model.errors import ProducerGap, RoostError, SessionNotFound, StateConflict
 from roost.model.ids import SessionId
 from roost.model.stored import Append, StoredMessage
+from roost.storage.sqlite import writer
 from roost.storage.sqlite.store import SqliteStore
+from roost.storage.sqlite.writer import FLOOD_CALLS
 from tests.contract.given import (
     NOON,
     append,
@@ -170,3 +172,31 @@ async def test_close_commits_what_waits(store: SqliteStore) -> None:
             tasks.start_soon(store.close)
             await checkpoint()
     assert heads == [2]
+
+
+async def test_in_a_flood_a_commit_waits_for_twice_as_many_and_a_lone_call_soon_waits_no_more(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "ENOUGH_CALLS", FLOOD_CALLS)
+    monkeypatch.setattr(writer, "GATHER_SECONDS", 60)  # nobody waits for so long here
+    for number in range(FLOOD_CALLS):
+        await new_session(store, f"s{number}")
+    before = store.commits
+
+    async def write(session: str) -> None:
+        for first in (1, 2, 3):
+            await store.append(from_host(first, text(str(first)), session=session))
+
+    with fail_after(10):
+        async with create_task_group() as tasks, held(store):
+            for number in range(FLOOD_CALLS):
+                tasks.start_soon(write, f"s{number}")
+            await checkpoint()
+    assert store.commits == before + 3
+
+    monkeypatch.setattr(writer, "GATHER_SECONDS", 0.01)
+    with fail_after(10):
+        await store.append(from_host(4, text("alone"), session="s0"))
+    monkeypatch.setattr(writer, "GATHER_SECONDS", 60)
+    with fail_after(10):
+        await store.append(from_host(5, text("and again"), session="s0"))

@@ -1,4 +1,8 @@
-"""The one thread that writes. Whatever calls wait when a commit is done go into the next one: no timer, no delay."""
+"""The one thread that writes. Whatever calls wait when a commit is done go into the next one, without delay.
+
+A commit costs much and a call in it little. In a flood the next group is therefore given a moment to grow to twice the
+last one: the thread would else be done with a few calls just when the next few have come.
+"""
 
 import asyncio
 import sqlite3
@@ -21,6 +25,12 @@ P = ParamSpec("P")
 T = TypeVar("T")
 _MOST_CALLS: Final = 1024
 """Calls in one commit: bounds its memory and how long the first of them waits."""
+FLOOD_CALLS: Final = 8
+"""After a commit with so many, the next one is waited for:"""
+ENOUGH_CALLS: Final = 64
+"""until there are twice as many, or so many,"""
+GATHER_SECONDS: Final = 0.004
+"""or so long."""
 
 
 class _Call(NamedTuple):
@@ -38,7 +48,13 @@ class Writer:
         """Opens and migrates the file; blocks. Raises: StorageUnavailable, StorageFull, SchemaTooNew."""
         self.commits = 0
         self.listings = 0
-        self._calls: SimpleQueue[_Call | None] = SimpleQueue()
+        self._waiting: list[_Call] = []
+        self._wanted = 1
+        """So many make a group; fewer wait for more, until the timer rings."""
+        self._timer: asyncio.TimerHandle | None = None
+        self._busy = False
+        """Whether the thread has a group; it is given the next one afterwards."""
+        self._groups: SimpleQueue[list[_Call] | None] = SimpleQueue()
         self._closed = False
         self._connection = connect_writer(path)
         try:
@@ -58,7 +74,8 @@ class Writer:
         if self._closed:
             raise StorageUnavailable("The store is closed.")
         answer: asyncio.Future[T | Exception] = self._loop.create_future()
-        self._calls.put(_Call(run, args, kwargs, answer))
+        self._waiting.append(_Call(run, args, kwargs, answer))
+        self._hand_over(self._wanted)
         with self._turns:
             outcome = await answer
         if isinstance(outcome, Exception):
@@ -69,9 +86,42 @@ class Writer:
         """Commit what waits, then stop."""
         if not self._closed:
             self._closed = True
-            self._calls.put(None)
+            while self._waiting:
+                self._give()
+            self._groups.put(None)
         with CancelScope(shield=True):
             await to_thread.run_sync(self._thread.join)
+
+    def _hand_over(self, least: int) -> None:
+        """Give the thread what waits, if it has nothing to do and there are so many; fewer have their time."""
+        if self._busy or not self._waiting:
+            return
+        if len(self._waiting) < least:
+            if self._timer is None:
+                self._timer = self._loop.call_later(GATHER_SECONDS, self._gathered)
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._give()
+
+    def _give(self) -> None:
+        self._busy = True
+        self._groups.put(self._waiting[:_MOST_CALLS])
+        del self._waiting[:_MOST_CALLS]
+
+    def _gathered(self) -> None:
+        self._timer = None
+        self._hand_over(1)
+
+    def _answer(self, calls: list[_Call], outcomes: list[Any]) -> None:
+        """Tell every caller that still waits."""
+        for call, outcome in zip(calls, outcomes, strict=True):
+            if not call.answer.done():
+                call.answer.set_result(outcome)
+        self._busy = False
+        self._wanted = min(2 * len(calls), ENOUGH_CALLS) if len(calls) >= FLOOD_CALLS else 1
+        self._hand_over(self._wanted)
 
     # --- on the thread ---
 
@@ -81,7 +131,7 @@ class Writer:
                 if calls:
                     outcomes = self._commit_all(calls)
                     bounded(self._fences)
-                    self._loop.call_soon_threadsafe(_answer, calls, outcomes)
+                    self._loop.call_soon_threadsafe(self._answer, calls, outcomes)
                 if self._fences.leftovers:
                     self._sweep()
         except RuntimeError:
@@ -91,21 +141,10 @@ class Writer:
             self._connection.close()
 
     def _take(self) -> list[_Call] | None:
-        """All calls that are there; without leftovers to sweep, wait for one. None: the store is to be closed."""
-        calls: list[_Call] = []
-        wait = not self._fences.leftovers
-        while wait or not self._calls.empty():
-            call = self._calls.get()
-            if call is None:
-                if not calls:
-                    return None
-                self._calls.put(None)  # for the next time
-                return calls
-            calls.append(call)
-            wait = False
-            if len(calls) == _MOST_CALLS:
-                break
-        return calls
+        """The next group; none while there are leftovers to sweep. None: the store is to be closed."""
+        if self._fences.leftovers and self._groups.empty():
+            return []
+        return self._groups.get()
 
     def _sweep(self) -> None:
         try:
@@ -147,10 +186,3 @@ def _outcome(call: _Call, transaction: Transaction) -> Any:
         return call.run(transaction, *call.args, **call.kwargs)
     except RoostError as refused:
         return refused
-
-
-def _answer(calls: list[_Call], outcomes: list[Any]) -> None:
-    """On the event loop: tell every caller that still waits."""
-    for call, outcome in zip(calls, outcomes, strict=True):
-        if not call.answer.done():
-            call.answer.set_result(outcome)
