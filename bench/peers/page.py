@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from bench.peers.found import Amounts, Crash, Failed, Found, Told
+from bench.peers.measure import RUN_SECONDS
 from bench.peers.row import Row
 from bench.report import BUSY
 from bench.table import Spread
@@ -66,7 +67,7 @@ def read() -> Results:
 def render(results: Results) -> str:
     parts = (_top, _numbers, _losses, _reconnects, _kills, _notes, _legend)
     told = "\n".join("\n".join([*part(results), ""]) for part in parts)
-    return told + METHOD.format(**msgspec.to_builtins(results.amounts))
+    return f"{told}\n" + METHOD.format(**msgspec.to_builtins(results.amounts))
 
 
 # --- numbers ---
@@ -74,7 +75,8 @@ def render(results: Results) -> str:
 
 def _top(results: Results) -> list[str]:
     machine = results.machine
-    others = "Nothing else" if machine["load_before"] < BUSY else "**Other work**"
+    quiet = machine["load_before"] < BUSY
+    others = "Nothing else" if quiet else "**Much else**"
     return [
         "# Peers",
         "",
@@ -82,6 +84,7 @@ def _top(results: Results) -> list[str]:
         "program in one run. Numbers are this machine's:",
         "{cores} cores ({cpu}), {memory_gib} GiB, {kernel}, Python {python}, {date}.".format_map(machine),
         f"{others} was going on (load average before: {machine['load_before']}).",
+        *([] if quiet else ["**Times, failures and who was late prove little then: measure again when it is idle.**"]),
     ]
 
 
@@ -182,7 +185,8 @@ def _notes(results: Results) -> list[str]:
         short = [flood for flood in found.floods or () if flood.complete < results.amounts.observers]
         if short:
             least = min(flood.complete for flood in short)
-            lines.append(f"- {title}: {least} of {results.amounts.observers} observers had each word once.")
+            told = f"{least} of {results.amounts.observers} observers had each word once"
+            lines.append(f"- {title}, deliveries: {told} within {RUN_SECONDS:.0f} s.")
     return ["Beside the tables:", "", *(lines or ["- Nothing failed."])]
 
 
@@ -259,7 +263,8 @@ pieces of one word: eight digits and a space.
   All are connected before the first of them is read, so that the least are longer than need be, for each server.
 - **Delivered**: an answer of {flood_words} words, as fast as model and agent bring it, with {observers} observers from
   before its start; from the prompt to the last byte for the last of them. It is the rate of the slowest of model, agent
-  and server, not what a server can bear: RESULTS.md has that for Roost. Events are not alike; words are. **Memory with
+  and server, not what a server can bear: RESULTS.md has that for Roost. After 60 s nobody waits for the rest: who
+  has not had each word by then may have lost none. Events are not alike; words are. **Memory with
   sessions**: after these, with {creates} + {firsts} + {floods} sessions; where each has a process, that is in it.
 - **After a reconnect**: observers keep what they are told as bytes, and come back with the cursor that the server gave,
   if it gives one. **Lost** and **doubled** are words in what came as pieces, over both connections; where the text is

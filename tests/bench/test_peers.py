@@ -8,7 +8,8 @@ import pytest
 
 from bench.peers import page
 from bench.peers.found import TINY, Heard, Told
-from bench.peers.known import load
+from bench.peers.known import PEERS, load
+from bench.peers.measure import STEPS
 from bench.peers.page import Results
 from bench.peers.peer import Launch, Place, Task
 from bench.peers.pins import LOCKS, NPM, PYTHON
@@ -87,6 +88,13 @@ def test_a_server_that_does_not_start_is_a_row_with_what_it_said() -> None:
     row = measure(Unwilling, "unwilling", NOBODY, TINY, lambda _: None)
     assert row.found is None
     assert row.error == "it ended with 3 at its start: no such luck"
+
+
+def test_the_page_is_what_its_results_render_to() -> None:
+    results = page.read()
+    assert page.PAGE.read_text(encoding="utf-8") == page.render(results)
+    assert [row.name for row in results.rows] == list(PEERS)
+    assert all(set(row.found.failed) <= set(STEPS) for row in results.rows if row.found)
 
 
 @pytest.mark.parametrize("name", [*NPM.rows, *PYTHON])
