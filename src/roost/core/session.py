@@ -16,6 +16,7 @@ from roost.core.decision import Decision
 from roost.core.decisions import decide, may_wake, settle
 from roost.core.fitting import as_native, unfit
 from roost.core.ground import Ground
+from roost.core.refolding import refold
 from roost.model import commands as c
 from roost.model.doing import LIVE
 from roost.model.envelope import DELTAS, Draft, Event, committed
@@ -33,7 +34,7 @@ from roost.model.events import MAX_BODY_BYTES, Principal
 from roost.model.ids import Epoch, Seq, SessionId
 from roost.model.info import Accepted, Queue, SessionConfig, SessionInfo, config_of, info_of
 from roost.model.record import Pending, Record
-from roost.model.snapshot import Fold, Snapshot, decode_snapshot, encode_snapshot
+from roost.model.snapshot import Fold, Snapshot, encode_snapshot
 from roost.model.stored import Append, HostWriter, KeyClaim, StoredMessage, StoredSession
 
 PAUSE_SECONDS: Final = 15.0
@@ -374,33 +375,9 @@ class Session:
         """Take the fold up from the store, unless it is here."""
         if self._stale:
             self._stand(row := await self._ground.store.get(self.id))
-            self._fold, self._stale = await self._refold(row), False
+            self._fold, self._stale = await refold(self._ground.store, row), False
 
     def _rest(self) -> None:
         """Keep no conversation of a session that sleeps, however many watch it."""
         if self.record_now.phase not in LIVE:
             self._fold, self._stale = Fold.empty(), True
-
-    async def _refold(self, row: StoredSession) -> Fold:
-        """From the last checkpoint of the open run, or from where the conversation was last complete."""
-        store, start = self._ground.store, row.record.open_from
-        if start is UNSET:
-            return Fold.from_store(row.record, row.head, await store.messages(self.id), ())
-        saved = await store.load_checkpoint(self.id)
-        if saved is not None and start <= saved[0] <= row.head:
-            fold = Fold.from_snapshot(decode_snapshot(saved[1]))
-            for event in await self._events(saved[0], row.head):
-                fold.apply(event)
-            fold.take_finished()
-            return fold
-        stored = await store.messages(self.id, before=start)
-        return Fold.from_store(row.record, row.head, stored, await self._events(start - 1, row.head))
-
-    async def _events(self, after: Seq, head: Seq) -> list[Event]:
-        """The events after `after` up to `head`."""
-        events: list[Event] = []
-        while after < head:
-            page = await self._ground.store.read(self.id, after=after, limit=min(2000, head - after))
-            events += page.events
-            after = events[-1].seq
-        return events
