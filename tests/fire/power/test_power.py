@@ -63,10 +63,12 @@ async def cut_again_and_again(
     return []
 
 
+@pytest.mark.timeout(150)
 async def test_what_was_acknowledged_is_there_after_a_power_cut(fire: Fire, library: Path) -> None:
     assert await cut_again_and_again(fire, library, PLAYED, rounds=2, cuts=8) == []
 
 
+@pytest.mark.timeout(150)
 async def test_a_hub_that_does_not_wait_for_its_disk_is_caught(fire: Fire, library: Path) -> None:
     found = await cut_again_and_again(fire, library, FORGETFUL, rounds=1, cuts=2)
     assert any("Acknowledged" in each for each in found), found[:3]
