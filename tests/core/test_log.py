@@ -7,7 +7,7 @@ import anyio
 import pytest
 
 from roost.core.bell import LOOKS_AT_ONCE, LocalBell, Lookers
-from roost.core.log import PAGE_EVENTS, RING_BYTES, Frames, Log
+from roost.core.log import PAGE_EVENTS, RING_BYTES, SEGMENT_BYTES, Frames, Log, Watch
 from roost.model import events as e
 from roost.model.envelope import committed, decode_event, draft
 from roost.model.errors import CursorAhead, SessionNotFound
@@ -272,3 +272,64 @@ async def test_who_looks_is_called_when_the_session_is_deleted_and_an_ended_one_
     with writer.log.watch(SESSION) as watch:
         assert (await watch.read(writer.seq)).ended
         assert watch.at_hand(writer.seq) is None, "nothing comes any more"
+
+
+# --- those who are behind ---------------------------------------------------------------------------------------------
+
+
+def at_hand(watch: Watch, after: Seq) -> Frames:
+    page = watch.at_hand(after)
+    assert page is not None
+    return page
+
+
+async def test_who_is_behind_is_given_the_pages_that_others_were_given(writer: Writer) -> None:
+    with writer.log.watch(SESSION) as watch:
+        await watch.read(writer.seq)
+        start, count = writer.seq, SEGMENT_BYTES // 1000 + 1
+        ends: list[Seq] = []
+        pages: list[Frames] = []
+        for _ in range(4):
+            await writer.say(count, 1000)
+            pages.append(at_hand(watch, ends[-1] if ends else start))
+            ends.append(writer.seq)
+        assert [page.last for page in pages] == ends
+        assert [at_hand(watch, after) for after in (start, *ends[:-1])] == pages
+        middle = at_hand(watch, start + 5)
+        assert middle.last == ends[0], "and is where they were from the next page on"
+        assert at_hand(watch, ends[-1]).data == []
+
+
+async def test_small_commits_are_joined_for_who_is_behind(writer: Writer) -> None:
+    with writer.log.watch(SESSION) as watch:
+        await watch.read(writer.seq)
+        start = writer.seq
+        while at_hand(watch, start).last == writer.seq:
+            await writer.say(1, 1000)
+        page = at_hand(watch, start)
+        assert SEGMENT_BYTES <= page.size < SEGMENT_BYTES + 2000
+        assert at_hand(watch, page.last).last == writer.seq == page.last + 1
+
+
+async def test_what_is_older_than_memory_is_read_once_for_all_who_ask_and_kept_as_long_as_there_is_room(
+    writer: Writer,
+) -> None:
+    with writer.log.watch(SESSION) as watch:
+        await writer.say(1)
+        start = writer.seq
+        while writer.seq < start + 3000:
+            await writer.say(100, 1000)
+        assert watch.at_hand(start) is None
+        found: list[Frames] = []
+
+        async def read(after: Seq) -> None:
+            found.append(await watch.read(after))
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(5):
+                tasks.start_soon(read, start)
+        assert [page is found[0] for page in found] == [True] * 5
+        assert at_hand(watch, start) is found[0]
+        for after in range(start + 1, start + 1000, 200):
+            await read(after)
+        assert watch.at_hand(start) is None, "it made room for others"

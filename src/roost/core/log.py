@@ -5,6 +5,8 @@ events stay encoded in a ring that all observers share, so that a slow observer 
 one write of shared bytes.
 """
 
+import asyncio
+from bisect import bisect_right
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
 from time import perf_counter
 from typing import Any, Final, Self, TypeVar, cast
@@ -24,6 +26,8 @@ from roost.ports import Bell, Store
 T = TypeVar("T")
 _Read = Callable[[SessionId, Seq, int], Awaitable[Page]]
 RING_BYTES: Final = 1024 * 1024
+SEGMENT_BYTES: Final = 64 * 1024
+"""A page of the ring for those who are behind ends with the first commit that makes it so large."""
 PAGE_EVENTS: Final = 2000
 PAGE_BYTES: Final = 512 * 1024
 FEED: Final = "feed"
@@ -51,6 +55,11 @@ class Frames:
         self.ended = ended
         self._rendered: dict[Hashable, Any] = {}
 
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return sum(map(len, self.data))
+
     def rendered(self, name: Hashable, render: "Callable[[Frames], T]") -> T:
         """`render(self)`, kept under `name`."""
         found = self._rendered.get(name)
@@ -61,18 +70,33 @@ class Frames:
 
 class _Ring:
     """The newest events of a watched session, encoded: those after seq `low`. Knows nothing until it is told where the
-    log ends, or is given events."""
+    log ends, or is given events.
+
+    Pages end where the log does so far, or, for those who are behind, where a segment does, so that they share pages,
+    too, and what was rendered of them.
+    """
 
     def __init__(self) -> None:
         self.watchers = 0
         self.lookers = Lookers()
+        self.reading = asyncio.Lock()
+        """Of many who want to read what is older, one does so at a time, maybe for all."""
         self.low: Seq | None = None
         self.gone = False
         self._ended = False
         self._types: list[str] = []
         self._data: list[bytes] = []
         self._bytes = 0
-        self._pages: dict[Seq, Frames] = {}
+        self._ends: list[Seq] = []
+        """The last seqs of segments."""
+        self._open_bytes = 0
+        """Of the segment that has not come to its end."""
+        self._tips: dict[Seq, Frames] = {}
+        """Pages up to where the log ends so far, by what they come after;"""
+        self._whole: dict[Seq, Frames] = {}
+        """and the latest of those that will not change any more,"""
+        self._whole_bytes = 0
+        """as large as this."""
 
     def begin(self, low: Seq) -> None:
         """The log ends there: what comes next will be here."""
@@ -83,34 +107,63 @@ class _Ring:
         """What was committed just now, from seq `first` on."""
         if not self._data:
             self.low = first - 1
-        self._pages = {}
+        self._pass_tips()
         self.lookers.ring()
         frames = encode_committed(drafts, first=first, at=at)
+        size = sum(map(len, frames))
         self._types += [tag_of(draft.body) for draft in drafts]
         self._data += frames
-        self._bytes += sum(map(len, frames))
+        self._bytes += size
         self._ended = isinstance(drafts[-1].body, SessionEnded)
+        self._open_bytes += size
+        if self._open_bytes >= SEGMENT_BYTES:
+            self._ends.append(first + len(drafts) - 1)
+            self._open_bytes = 0
         if self._bytes > RING_BYTES:
             self._shrink()
 
     def drop(self) -> None:
         """The session was deleted."""
         self.low, self.gone = None, True
-        self._types, self._data, self._pages = [], [], {}
+        self._types, self._data, self._tips, self._whole = [], [], {}, {}
         self.lookers.ring()
 
     def after(self, cursor: Seq) -> Frames | None:
         """The page after this cursor, possibly empty; None if the ring does not reach back (or forward) that far."""
-        page = self._pages.get(cursor)
+        page = self._tips.get(cursor)
         if page is None:
-            if self.low is None or not self.low <= cursor <= self.low + len(self._data):
-                return None
-            at = cursor - self.low
-            data = self._data[at : at + PAGE_EVENTS]
-            complete = at + len(data) == len(self._data)
-            types = self._types[at : at + PAGE_EVENTS]
-            page = self._pages[cursor] = Frames(cursor + 1, types, data, ended=self._ended and complete)
+            page = self._whole.get(cursor)
+        return self._cut(cursor) if page is None else page
+
+    def keep(self, page: Frames) -> None:
+        """It is whole: what comes later will not change it."""
+        self._whole_bytes += page.size
+        self._whole[page.first - 1] = page
+        while self._whole_bytes > RING_BYTES and len(self._whole) > 1:
+            self._whole_bytes -= self._whole.pop(next(iter(self._whole))).size
+
+    def _cut(self, cursor: Seq) -> Frames | None:
+        if self.low is None or not self.low <= cursor <= self.low + len(self._data):
+            return None
+        following = bisect_right(self._ends, cursor)
+        end = self._ends[following] - self.low if following < len(self._ends) else len(self._data)
+        at = cursor - self.low
+        cut = slice(at, min(end, at + PAGE_EVENTS))
+        is_tip = cut.stop == len(self._data)
+        page = Frames(cursor + 1, self._types[cut], self._data[cut], ended=self._ended and is_tip)
+        if is_tip:
+            self._tips[cursor] = page
+        else:
+            self.keep(page)
         return page
+
+    def _pass_tips(self) -> None:
+        """The log goes on: of what ended where it did, what ends a segment stays as it is."""
+        if not self._open_bytes:
+            for cursor, page in self._tips.items():
+                if page.data and cursor not in self._whole:
+                    self.keep(page)
+        self._tips = {}
 
     def _shrink(self) -> None:
         """Forget the oldest events, a quarter more than must be, so that this is rare."""
@@ -120,6 +173,7 @@ class _Ring:
             drop += 1
         del self._data[:drop], self._types[:drop]
         self.low = (self.low or 0) + drop
+        del self._ends[: bisect_right(self._ends, self.low)]
 
 
 class Watch:
@@ -159,11 +213,20 @@ class Watch:
         return page
 
     async def read(self, after: Seq) -> Frames:
-        """The same, from the store. Raises: SessionNotFound; CursorAhead; CursorTrimmed."""
-        page = await self._read(self._session, after, PAGE_EVENTS)
-        if not page.events and not page.ended:
-            self._ring.begin(after)
-        return _frames(page, after)
+        """The same, from the store, unless somebody else has just read it. Raises: SessionNotFound; CursorAhead;
+        CursorTrimmed."""
+        ring = self._ring
+        async with ring.reading:
+            frames = ring.after(after)
+            if frames is not None:
+                return frames
+            page = await self._read(self._session, after, PAGE_EVENTS)
+            frames = _frames(page, after)
+            if not frames.data and not frames.ended:
+                ring.begin(after)
+            elif ring.low is not None and after < frames.last <= ring.low:
+                ring.keep(frames)
+            return frames
 
 
 class Log:
