@@ -129,11 +129,8 @@ async def run_hub(settings: Settings, *, on_ready: Callable[[str], None], on_sle
                         hurried.set()
                         tasks.start_soon(hub.ending.kill_hosts)
 
-        async def serving() -> None:
-            await serve(make_app(hub, hub.settings), settings.host, settings.port, on_ready=bound)
-
         tasks.start_soon(signals)
-        tasks.start_soon(serving)
+        tasks.start_soon(partial(serve, make_app(hub, hub.settings), settings.host, settings.port, on_ready=bound))
         await hub.ending.wanted.wait()
         hub.stop()
         with suppress(OSError):  # it names a process that is gone, which says as much
