@@ -45,7 +45,6 @@ CONNECT_SECONDS = 5.0
 """A hub that never answered is given this long."""
 BUNDLE_SECONDS = 300.0
 """How long a hub may take to read a bundle, or to copy its data folder."""
-FULL_ID_DIGITS = 12
 STEP_SECONDS = 120.0
 """How long each step of an upload or download may take."""
 
