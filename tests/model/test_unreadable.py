@@ -21,6 +21,13 @@ def test_the_limit_of_nesting_is_exact(depth: int, deep: bool) -> None:
     assert too_deep(nested(depth)) is deep
 
 
+@pytest.mark.parametrize("opening", [b"[", b'{"a":'], ids=["lists", "objects"])
+def test_the_limit_is_exact_where_all_is_of_one_kind(opening: bytes) -> None:
+    closing = b"]" if opening == b"[" else b"}"
+    assert not too_deep(opening * MAX_NESTING + b"1" + closing * MAX_NESTING)
+    assert too_deep(opening * (MAX_NESTING + 1) + b"1" + closing * (MAX_NESTING + 1))
+
+
 def test_many_brackets_side_by_side_or_in_text_are_not_deep() -> None:
     wide = json.dumps({"a": [[] for _ in range(1000)], "b": "[" * 1000, "c": '\\"' + "{" * 1000}).encode()
     assert not too_deep(wide)

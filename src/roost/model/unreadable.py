@@ -16,7 +16,8 @@ _TOKENS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{\]}]', re.DOTALL)
 def shallow(raw: bytes) -> bool:
     """Whether there are so few brackets in it that it cannot be too deep. To split takes a fifth of what to count does:
     Python looks for a byte many at a time, and counts one by one."""
-    return len(raw.split(b"{", MAX_NESTING)) + len(raw.split(b"[", MAX_NESTING)) - 2 <= MAX_NESTING
+    most = MAX_NESTING + 1  # of either kind: so many of one alone are too many
+    return len(raw.split(b"{", most)) + len(raw.split(b"[", most)) - 2 <= MAX_NESTING
 
 
 def too_deep(raw: bytes) -> bool:
