@@ -4,8 +4,10 @@ import gc
 import json
 import os
 import sys
+from collections.abc import Callable
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -19,51 +21,60 @@ if TYPE_CHECKING:
 COLLECT_EVERY = 50_000
 """Objects that could be part of a cycle, made and not gone since the last look: some megabytes at most."""
 
-_IDLE = typer.Option(help="Without a run for so long a session sleeps; 0: never.")
-_PARKED = typer.Option(help="Waiting for a person for so long a host is stopped; 0: never.")
-_READY = typer.Option(help="Quiet for so long a session is shown as idle, no longer as ready.")
-_PAUSED = typer.Option(help="Asleep for so long a session counts as history; 0: never.")
-_REQUEST = typer.Option(help="How long a client may take to send a request.")
-_STREAMS = typer.Option(help="Event streams and sockets that one key may have open.")
-_RATE = typer.Option(help="What one key may change in a second; 0: without limit.")
+
+def _flag(kind: Any, words: str, *names: str, metavar: str | None = None) -> Any:
+    """`names`: if it is not called as its setting."""
+    return Annotated[kind | None, typer.Option(*names, help=words, metavar=metavar)]
 
 
+FLAGS: Final[dict[str, Any]] = {
+    "host": _flag(str, "Listen on this address. [127.0.0.1]"),
+    "port": _flag(int, "Listen on this port; 0 takes a free one. [7878]"),
+    "data": _flag(str, "Where everything is kept.", metavar="FOLDER"),
+    "agent": _flag(str, "The agent of sessions that name none."),
+    "store": _flag(str, "`sqlite`, or `memory`: kept by nobody."),
+    "allowed_hosts": _flag(list[str], "A Host header to accept beside loopback. Repeats.", "--allow-host"),
+    "allowed_origins": _flag(list[str], "An Origin to accept beside the hub's own. Repeats.", "--allow-origin"),
+    "grace_seconds": _flag(float, "How long a session waits for its lost host."),
+    "warm_hosts": _flag(int, "Hosts that are started before they are needed."),
+    "start_timeout_seconds": _flag(float, "How long a host may take to start."),
+    "idle_seconds": _flag(float, "Without a run for so long a session sleeps; 0: never."),
+    "parked_seconds": _flag(float, "Waiting for a person for so long a host is stopped; 0: never."),
+    "ready_seconds": _flag(float, "Quiet for so long a session is shown as idle, no longer as ready."),
+    "paused_seconds": _flag(float, "Asleep for so long a session counts as history; 0: never."),
+    "sse_heartbeat_seconds": _flag(float, "A beat on quiet event streams."),
+    "stream_writer": _flag(str, "How event streams go out: direct or asgi. [direct]"),
+    "request_seconds": _flag(float, "How long a client may take to send a request."),
+    "max_streams": _flag(int, "Event streams and sockets that one key may have open."),
+    "rate_per_second": _flag(float, "What one key may change in a second; 0: without limit."),
+    "max_body_bytes": _flag(int, "The largest request, but for files."),
+    "max_file_bytes": _flag(int, "The largest file put into a workspace."),
+    "sandbox": _flag(str, "What encloses agents: auto, bubblewrap or none. [auto]"),
+    "network": _flag(str, "Reached from inside: auto, none, model or full. [auto]"),
+    "sandbox_memory_bytes": _flag(int, "Of everything in one sandbox; 0: any."),
+    "sandbox_processes": _flag(int, "In one sandbox at a time; 0: any."),
+    "sandbox_cpus": _flag(float, "Cores for one sandbox; 0: all."),
+    "log_level": _flag(str, "debug, info, warning or error; the log is on stderr."),
+}
+"""Settings that people give on the command line."""
+
+Command = Callable[..., int]
+
+
+def with_flags(command: Command) -> Command:
+    """The command with a parameter for each flag before its own: Typer makes options of parameters."""
+    own = [each for each in signature(command).parameters.values() if each.kind is not Parameter.VAR_KEYWORD]
+    flags = [Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=kind) for name, kind in FLAGS.items()]
+    command.__annotations__ |= FLAGS
+    command.__signature__ = Signature([*flags, *(each.replace(kind=Parameter.KEYWORD_ONLY) for each in own)])  # pyright: ignore[reportFunctionMemberAccess]  # what `signature` gives
+    return command
+
+
+@with_flags
 def up(
-    host: Annotated[str | None, typer.Option("--host", help="Listen on this address. [127.0.0.1]")] = None,
-    port: Annotated[int | None, typer.Option("--port", help="Listen on this port; 0 takes a free one. [7878]")] = None,
-    data: Annotated[str | None, typer.Option("--data", metavar="FOLDER", help="Where everything is kept.")] = None,
-    agent: Annotated[str | None, typer.Option("--agent", help="The agent of sessions that name none.")] = None,
-    store: Annotated[str | None, typer.Option("--store", help="`sqlite`, or `memory`: kept by nobody.")] = None,
-    allowed_hosts: Annotated[
-        list[str] | None, typer.Option("--allow-host", help="A Host header to accept beside loopback. Repeats.")
-    ] = None,
-    allowed_origins: Annotated[
-        list[str] | None, typer.Option("--allow-origin", help="An Origin to accept beside the hub's own. Repeats.")
-    ] = None,
-    grace_seconds: Annotated[float | None, typer.Option(help="How long a session waits for its lost host.")] = None,
-    warm_hosts: Annotated[int | None, typer.Option(help="Hosts that are started before they are needed.")] = None,
-    start_timeout_seconds: Annotated[float | None, typer.Option(help="How long a host may take to start.")] = None,
-    idle_seconds: Annotated[float | None, _IDLE] = None,
-    parked_seconds: Annotated[float | None, _PARKED] = None,
-    ready_seconds: Annotated[float | None, _READY] = None,
-    paused_seconds: Annotated[float | None, _PAUSED] = None,
-    sse_heartbeat_seconds: Annotated[float | None, typer.Option(help="A beat on quiet event streams.")] = None,
-    stream_writer: Annotated[
-        str | None, typer.Option(help="How event streams go out: direct or asgi. [direct]")
-    ] = None,
-    request_seconds: Annotated[float | None, _REQUEST] = None,
-    max_streams: Annotated[int | None, _STREAMS] = None,
-    rate_per_second: Annotated[float | None, _RATE] = None,
-    max_body_bytes: Annotated[int | None, typer.Option(help="The largest request, but for files.")] = None,
-    max_file_bytes: Annotated[int | None, typer.Option(help="The largest file put into a workspace.")] = None,
-    sandbox: Annotated[str | None, typer.Option(help="What encloses agents: auto, bubblewrap or none. [auto]")] = None,
-    network: Annotated[str | None, typer.Option(help="Reached from inside: auto, none, model or full. [auto]")] = None,
-    sandbox_memory_bytes: Annotated[int | None, typer.Option(help="Of everything in one sandbox; 0: any.")] = None,
-    sandbox_processes: Annotated[int | None, typer.Option(help="In one sandbox at a time; 0: any.")] = None,
-    sandbox_cpus: Annotated[float | None, typer.Option(help="Cores for one sandbox; 0: all.")] = None,
-    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error; the log is on stderr.")] = None,
     config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Settings, as TOML.")] = None,
     as_json: Json = False,
+    **flags: Any,
 ) -> int:
     """Every setting is also ROOST_<NAME> in the environment and a key of the TOML file: flags win over the environment,
     that over the file. Started again on the same data folder, a hub takes up every session where it was.
@@ -74,17 +85,8 @@ def up(
     """
     from roost.cli.config import read_settings
 
-    flags: dict[str, Any] = {
-        "host": host, "port": port, "data": data, "agent": agent, "store": store, "max_file_bytes": max_file_bytes,
-        "allowed_hosts": allowed_hosts or None, "allowed_origins": allowed_origins or None, "log_level": log_level,
-        "grace_seconds": grace_seconds, "warm_hosts": warm_hosts, "start_timeout_seconds": start_timeout_seconds,
-        "idle_seconds": idle_seconds, "parked_seconds": parked_seconds, "ready_seconds": ready_seconds,
-        "paused_seconds": paused_seconds, "sse_heartbeat_seconds": sse_heartbeat_seconds, "max_streams": max_streams,
-        "request_seconds": request_seconds, "rate_per_second": rate_per_second, "max_body_bytes": max_body_bytes,
-        "sandbox": sandbox, "network": network, "sandbox_memory_bytes": sandbox_memory_bytes,
-        "sandbox_processes": sandbox_processes, "sandbox_cpus": sandbox_cpus, "stream_writer": stream_writer,
-    }  # fmt: skip
-    return serve(read_settings(flags, config=config), as_json=as_json)
+    given = {name: value for name, value in flags.items() if value != []}  # a flag that repeats, and is not there
+    return serve(read_settings(given, config=config), as_json=as_json)
 
 
 def serve(settings: "Settings", *, as_json: bool) -> int:
