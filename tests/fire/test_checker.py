@@ -8,7 +8,7 @@ from typing import Final
 import hypothesis.strategies as st
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 
 from tests.fire.chaos.checker import RULES, check
 from tests.fire.chaos.history import Attached, Detached, History, Invoked, read
@@ -24,7 +24,7 @@ def rules_broken(made: Made) -> set[str]:
 
 
 @given(st.randoms(use_true_random=False), st.integers(1, 3), st.integers(0, 12))
-@settings(max_examples=30)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 def test_nothing_is_found_where_every_promise_was_kept(random: Random, sessions: int, steps: int) -> None:
     assert [str(found) for found in check(make(random, sessions=sessions, steps=steps).entries)] == []
 
@@ -38,7 +38,7 @@ def test_one_damage_is_found_by_the_rule_it_breaks(rule: str, damage: Damage) ->
 
 
 @given(st.randoms(use_true_random=False), st.sampled_from(ALL), st.integers(1, 2), st.integers(0, 8))
-@settings(max_examples=100)
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 def test_one_damage_anywhere_in_any_history_is_found(
     random: Random, case: tuple[str, Damage], sessions: int, steps: int
 ) -> None:
