@@ -174,29 +174,31 @@ async def test_close_commits_what_waits(store: SqliteStore) -> None:
     assert heads == [2]
 
 
-async def test_in_a_flood_a_commit_waits_for_twice_as_many_and_a_lone_call_soon_waits_no_more(
+async def test_in_a_flood_half_of_the_callers_share_a_commit_and_a_lone_call_soon_waits_no_more(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer, "ENOUGH_CALLS", FLOOD_CALLS)
     monkeypatch.setattr(writer, "GATHER_SECONDS", 60)  # nobody waits for so long here
     for number in range(FLOOD_CALLS):
         await new_session(store, f"s{number}")
-    before = store.commits
 
-    async def write(session: str) -> None:
-        for first in (1, 2, 3):
+    async def write(session: str, last: int) -> None:
+        for first in range(1, last + 1):
             await store.append(from_host(first, text(str(first)), session=session))
 
-    with fail_after(10):
-        async with create_task_group() as tasks, held(store):
-            for number in range(FLOOD_CALLS):
-                tasks.start_soon(write, f"s{number}")
-            await checkpoint()
-    assert store.commits == before + 3
+    async def flood(last: int) -> int:
+        """How many commits it took."""
+        before = store.commits
+        with fail_after(10):
+            async with create_task_group() as tasks, held(store):
+                for number in range(FLOOD_CALLS):
+                    tasks.start_soon(write, f"s{number}", last)
+                await checkpoint()
+        return store.commits - before
 
+    assert await flood(3) == 1 + 2 + 2  # all who had waited; then half and half, twice
+    with fail_after(10):
+        await store.append(append(text("alone"), session="s0"))
     monkeypatch.setattr(writer, "GATHER_SECONDS", 0.01)
+    assert await flood(1) == 0  # known already: and all in one group, after which half of them are waited for
     with fail_after(10):
-        await store.append(from_host(4, text("alone"), session="s0"))
-    monkeypatch.setattr(writer, "GATHER_SECONDS", 60)
-    with fail_after(10):
-        await store.append(from_host(5, text("and again"), session="s0"))
+        await store.append(append(text("alone again"), session="s1"))

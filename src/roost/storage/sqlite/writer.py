@@ -1,7 +1,8 @@
 """The one thread that writes. Whatever calls wait when a commit is done go into the next one, without delay.
 
-A commit costs much and a call in it little. In a flood the next group is therefore given a moment to grow to twice the
-last one: the thread would else be done with a few calls just when the next few have come.
+A commit costs much and a call in it little. In a flood of callers who wait for one commit before they make the next
+call, the next group is therefore given a moment to grow to half of all who call: one half is committed while the other
+half calls again. Else the thread is done with a few calls when the next few have come.
 """
 
 import asyncio
@@ -25,12 +26,10 @@ P = ParamSpec("P")
 T = TypeVar("T")
 _MOST_CALLS: Final = 1024
 """Calls in one commit: bounds its memory and how long the first of them waits."""
-FLOOD_CALLS: Final = 8
-"""After a commit with so many, the next one is waited for:"""
-ENOUGH_CALLS: Final = 64
-"""until there are twice as many, or so many,"""
+FLOOD_CALLS: Final = 16
+"""When so many are committed or wait, half of them are waited for,"""
 GATHER_SECONDS: Final = 0.004
-"""or so long."""
+"""at most so long."""
 
 
 class _Call(NamedTuple):
@@ -120,7 +119,8 @@ class Writer:
             if not call.answer.done():
                 call.answer.set_result(outcome)
         self._busy = False
-        self._wanted = min(2 * len(calls), ENOUGH_CALLS) if len(calls) >= FLOOD_CALLS else 1
+        callers = len(calls) + len(self._waiting)
+        self._wanted = callers // 2 if callers >= FLOOD_CALLS else 1
         self._hand_over(self._wanted)
 
     # --- on the thread ---
