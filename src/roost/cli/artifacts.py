@@ -38,17 +38,11 @@ def artifacts(
 
 
 async def _list(name: str, as_json: bool, url: Url, data: Data) -> int:
-    from roost.cli.terminal import print_struct
+    from roost.cli.terminal import print_list
     from roost.cli.within import within
 
     found = await within(name, lambda session: session.list_artifacts(), going_on="looking", url=url, data=data)
-    for each in found:
-        if as_json:
-            print_struct(each)
-        else:
-            print(_line(each))
-    if not found and not as_json:
-        print("nothing was published")
+    print_list(found, _line, as_json=as_json, none="nothing was published")
     return codes.OK
 
 

@@ -26,13 +26,12 @@ def audit(
 
 async def _audit(after: int, as_json: bool, url: Url, data: Data) -> int:
     from roost.cli.hub import open_client
-    from roost.cli.terminal import print_struct
+    from roost.cli.terminal import print_list
 
     async with open_client(url, data) as client:
         while True:
             page = await client.audit(after)
-            for entry in page.entries:
-                print_struct(entry) if as_json else print(_line(entry))
+            print_list(page.entries, _line, as_json=as_json)
             if page.pos == after:
                 return codes.OK
             after = page.pos

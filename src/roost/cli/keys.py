@@ -68,10 +68,9 @@ async def _keys(
 
 
 async def _list(client: "AsyncClient", as_json: bool) -> None:
-    from roost.cli.terminal import print_struct
+    from roost.cli.terminal import print_list
 
-    for key in await client.list_keys():
-        print_struct(key) if as_json else print(_line(key))
+    print_list(await client.list_keys(), _line, as_json=as_json)
 
 
 def _line(key: "KeyInfo") -> str:

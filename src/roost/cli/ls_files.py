@@ -36,7 +36,7 @@ def ls_files(
 async def _ls_files(
     name: str, path: str, recursive: bool, limit: int, wake: bool, as_json: bool, url: Url, data: Data
 ) -> int:
-    from roost.cli.terminal import print_struct
+    from roost.cli.terminal import print_list
     from roost.cli.within import within
     from roost.model.errors import NotAFolder
     from roost.model.workspace import FileList
@@ -48,11 +48,7 @@ async def _ls_files(
             return FileList(files=[await session.stat(path, wake=wake)])
 
     listed = await within(name, found, going_on="looking", url=url, data=data)
-    for entry in listed.files:
-        if as_json:
-            print_struct(entry)
-        else:
-            print(_line(entry))
+    print_list(listed.files, _line, as_json=as_json)
     if listed.truncated and not as_json:
         print(f"... and more: --limit is {limit}")
     return codes.OK

@@ -30,7 +30,7 @@ def runs(
 
 async def _runs(name: str, run: str | None, limit: int, before: int | None, as_json: bool, url: Url, data: Data) -> int:
     from roost.cli.hub import find_session, open_client
-    from roost.cli.terminal import print_struct
+    from roost.cli.terminal import print_list
 
     async with open_client(url, data) as client:
         session = await find_session(client, name)
@@ -38,13 +38,7 @@ async def _runs(name: str, run: str | None, limit: int, before: int | None, as_j
             await _events(session, run)
             return codes.OK
         found = await session.runs(before=before, limit=limit)
-    for each in found:
-        if as_json:
-            print_struct(each)
-        else:
-            print(_line(each))
-    if not found and not as_json:
-        print("no runs")
+    print_list(found, _line, as_json=as_json, none="no runs")
     return codes.OK
 
 

@@ -3,17 +3,18 @@
 import os
 import sys
 from codecs import getincrementaldecoder
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from shutil import get_terminal_size
 from threading import Lock, Timer
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import TYPE_CHECKING, Final, TextIO, TypeVar
 
 from roost.cli.words import disarmed, inline, plain
 
 if TYPE_CHECKING:
     from rich.status import Status
 
+T = TypeVar("T")
 PATIENCE_SECONDS: Final = 1.0
 """What takes longer than this shows that it is going on."""
 _STYLES: Final = {"dim": "2", "bold": "1", "red": "31", "green": "32", "yellow": "33", "cyan": "36", "italic": "2;3"}
@@ -110,6 +111,19 @@ def print_json_line(line: bytes) -> None:
     """As it is; on a terminal with escapes for what could command it."""
     text = line.decode()
     print(disarmed(text) if STDOUT.is_terminal else text, flush=True)
+
+
+def print_list(found: Iterable[T], line: Callable[[T], str], *, as_json: bool, none: str = "") -> None:
+    """Each in its line: of JSON, or what `line` makes of it. `none`: what people are told if there are none."""
+    there_are = False
+    for each in found:
+        there_are = True
+        if as_json:
+            print_struct(each)
+        else:
+            print(line(each))
+    if none and not there_are and not as_json:
+        print(none)
 
 
 class Bytes:

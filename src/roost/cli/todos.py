@@ -14,16 +14,12 @@ def todos(session: OneSession, as_json: Json = False, url: Url = None, data: Dat
 async def _todos(name: str, as_json: bool, url: Url, data: Data) -> int:
     from roost.cli.hub import find_session, open_client
     from roost.cli.show import TODO
-    from roost.cli.terminal import print_struct
+    from roost.cli.terminal import print_list
     from roost.cli.words import one_line
 
     async with open_client(url, data) as client:
         found = await (await find_session(client, name)).todos()
-    for todo in found:
-        if as_json:
-            print_struct(todo)
-        else:
-            print(f"{TODO[todo.status]} {one_line(todo.content, 200)}")
-    if not found and not as_json:
-        print("no plan")
+    print_list(
+        found, lambda todo: f"{TODO[todo.status]} {one_line(todo.content, 200)}", as_json=as_json, none="no plan"
+    )
     return codes.OK
