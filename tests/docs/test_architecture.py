@@ -2,7 +2,9 @@
 
 import ast
 import re
+from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 
 import pytest
 
@@ -53,6 +55,31 @@ def test_every_room_has_its_row() -> None:
     built = {path.name + "/" * path.is_dir() for path in (ROOT / "src/roost").iterdir() if path.name[0] not in "_."}
     listed = set(re.findall(r"^\| `([\w.]+/?)` \|", page, re.MULTILINE))
     assert built - {"py.typed"} <= listed
+
+
+def test_the_lock_order_holds_every_lock_of_the_hub() -> None:
+    page = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    order = set(re.findall(r"^\| \d \| `([\w.]+)` \|", page, re.MULTILINE))
+    held = {
+        lock for room in ("core", "api") for path in (ROOT / "src/roost" / room).rglob("*.py") for lock in locks(path)
+    }
+    assert held == order
+
+
+def locks(path: Path) -> Iterator[str]:
+    """`Class.attribute` of each that is made there."""
+    body = ast.parse(path.read_text(encoding="utf-8")).body
+    for made in (each for each in body if isinstance(each, ast.ClassDef)):
+        for node in ast.walk(made):
+            match node:
+                case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values)):
+                    given = list(zip(targets, values, strict=True))
+                case ast.Assign(targets=[target], value=value):
+                    given = [(target, value)]
+                case _:
+                    given = []
+            found = (target for target, value in given if ast.unparse(value).endswith("Lock()"))
+            yield from (f"{made.name}.{target.attr}" for target in found if isinstance(target, ast.Attribute))
 
 
 def test_agents_and_contributors_are_sent_to_pages_that_exist() -> None:
