@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
 import typer
 
@@ -64,9 +64,10 @@ Command = Callable[..., int]
 def with_flags(command: Command) -> Command:
     """The command with a parameter for each flag before its own: Typer makes options of parameters."""
     own = [each for each in signature(command).parameters.values() if each.kind is not Parameter.VAR_KEYWORD]
+    own = [each.replace(kind=Parameter.KEYWORD_ONLY) for each in own]
     flags = [Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=kind) for name, kind in FLAGS.items()]
     command.__annotations__ |= FLAGS
-    command.__signature__ = Signature([*flags, *(each.replace(kind=Parameter.KEYWORD_ONLY) for each in own)])  # pyright: ignore[reportFunctionMemberAccess]  # what `signature` gives
+    cast(Any, command).__signature__ = Signature([*flags, *own])
     return command
 
 
