@@ -4,7 +4,7 @@
 A field that is left out is absent or has its default. Times are milliseconds, from the `at` of the event that set them.
 """
 
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -124,7 +124,6 @@ class PatchPart(SaidPart, frozen=True, kw_only=True, tag="patch"):
 
 
 Part = TextPart | ReasoningPart | ToolPart | FilePart | StepStartPart | StepFinishPart | RetryPart | PatchPart
-PARTS: Final = (TextPart, ReasoningPart, ToolPart, FilePart, StepStartPart, StepFinishPart, RetryPart, PatchPart)
 
 
 class Message(Struct, frozen=True, kw_only=True):
