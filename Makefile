@@ -29,7 +29,7 @@ demo: setup ## see a session survive a killed hub, without any key or agent
 	@$(BIN)/python demo/run.py $(ARGS)
 
 test: setup ## all tests except the long ones; more options: make test ARGS="-k cursor -x"
-	@scripts/need git:git bwrap:bubblewrap tmux:tmux cc:build-essential
+	@scripts/need git:git bwrap:bubblewrap tmux:tmux cc:build-essential faketime:faketime
 	@$(PYTEST) -m "not long and not agents" $(ARGS)
 
 test-fast: setup ## the same without the tests that start or kill processes
@@ -37,11 +37,11 @@ test-fast: setup ## the same without the tests that start or kill processes
 	@$(PYTEST) -m "not long and not fire and not process and not agents" $(ARGS)
 
 test-long: setup ## the tests that take minutes
-	@scripts/need git:git tmux:tmux cc:build-essential
+	@scripts/need git:git tmux:tmux cc:build-essential faketime:faketime
 	@$(BIN)/python -m pytest -m "long and not agents" $(ARGS)
 
 test-fire: setup ## random faults against whole hubs, and a checker of what everybody saw: make test-fire ARGS="--seed 1 --minutes 10"
-	@scripts/need git:git unshare:util-linux mount:mount
+	@scripts/need git:git unshare:util-linux mount:mount cc:build-essential faketime:faketime
 	@$(BIN)/python -m tests.fire.chaos $(ARGS)
 
 test-power: setup ## a hub on a disk that forgets what was not made to last, its power cut a thousand times; again: ROOST_FIRE_SEED=N

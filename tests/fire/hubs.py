@@ -15,6 +15,7 @@ import psutil
 from roost.client import AsyncClient, AsyncSession
 from roost.testing import HubProcess
 from roost.testing.hub_process import ROOST
+from tests.fire.clocks import WallClock, wall_clock
 from tests.fire.disks import SmallDisk, small_disk
 from tests.fire.processes import Found, eventually, gone, is_running, listening, marked, processes, send_signal
 
@@ -94,7 +95,7 @@ class Fire:
         self.random = random
         self.hubs: list[Hub] = []
         self._mark = mark
-        self._disks = AsyncExitStack()
+        self._lent = AsyncExitStack()
 
     async def hub(self, *, command: Sequence[str] = ROOST, disk: SmallDisk | None = None, **settings: Any) -> Hub:
         """A hub that answers. Settings by their names: `grace_seconds=1`, `link_heartbeat_seconds=0.2`."""
@@ -110,7 +111,11 @@ class Fire:
 
     async def small_disk(self, megabytes: int) -> SmallDisk:
         """A disk that may be filled, for a hub: `fire.hub(disk=...)`. Fails the test where there can be none."""
-        return await self._disks.enter_async_context(small_disk(self.folder / "disk", megabytes))
+        return await self._lent.enter_async_context(small_disk(self.folder / "disk", megabytes))
+
+    async def wall_clock(self) -> WallClock:
+        """A wall clock that may jump, for a hub and all that it starts: `fire.hub(command=[*clock.enter, *ROOST])`."""
+        return await self._lent.enter_async_context(wall_clock(self.folder / "wall-clock"))
 
     def workspace(self) -> Path:
         """A folder for a session to work in."""
@@ -129,7 +134,7 @@ class Fire:
                 await hub.start()
             if hub.runs:
                 await hub.shut_down()
-        await self._disks.aclose()
+        await self._lent.aclose()
         with suppress(AssertionError):
             await eventually(lambda: not self.left(), seconds=5)
         assert [str(found) for found in self.left()] == []
@@ -141,7 +146,7 @@ class Fire:
         """Whatever happened, let nothing of this test disturb the next."""
         for hub in self.hubs:
             await HubProcess.kill(hub)
-        await self._disks.aclose()
+        await self._lent.aclose()
         while left := self.left():
             send_signal(signal.SIGKILL, *(found.pid for found in left))
             await gone(*(found.pid for found in left))
