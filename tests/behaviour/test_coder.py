@@ -7,9 +7,10 @@ from typing import Any
 import httpx
 import pytest
 
+from roost.api.coder.watcher import MAX_RUNNING
 from roost.testing import HubProcess
 from tests.api.coder.watching import Wire, attached, command, say, until
-from tests.behaviour.conftest import script
+from tests.behaviour.conftest import comes_true, script
 from tests.githttp import make_served
 
 
@@ -95,3 +96,28 @@ async def test_a_controller_uses_the_shell_of_the_workspace(coder: httpx.AsyncCl
         await say(socket, type="rpc_command", command={"type": "abort_bash"})
         cancelled = await until(socket, lambda frame: frame.get("response", {}).get("id") == "lasts")
         assert cancelled[-1]["response"]["data"]["cancelled"] is True
+
+
+async def test_so_many_commands_of_the_shell_run_at_a_time_and_behind_the_next_everything_waits(
+    coder: httpx.AsyncClient, hub: HubProcess, tmp_path: Path
+) -> None:
+    session = (await coder.post("/session", json={"task": "hello"})).json()["sessionId"]
+
+    async def start(number: int) -> None:
+        running = f"touch {tmp_path}/{number}; until [ -e {tmp_path}/go{number} ]; do sleep 0.02; done"
+        await say(socket, type="rpc_command", command={"type": "bash", "id": number, "command": running})
+        await comes_true((tmp_path / str(number)).exists, seconds=30)
+
+    async with attached(Wire(hub), session) as socket:
+        for number in range(MAX_RUNNING):
+            await start(number)
+        assert (await command(socket, "get_state"))["success"], "nothing waits for these"
+        await start(MAX_RUNNING)
+        await say(socket, type="rpc_command", command={"type": "get_state", "id": "behind"})
+        for number in reversed(range(MAX_RUNNING + 1)):
+            (tmp_path / f"go{number}").touch()
+            done = await until(socket, lambda frame: frame["type"] == "rpc_response")
+            assert done[-1]["response"]["id"] == number
+            if number == MAX_RUNNING:
+                behind = await until(socket, lambda frame: frame["type"] == "rpc_response")
+                assert behind[-1]["response"]["id"] == "behind"

@@ -1,18 +1,28 @@
 """What a network leads to from inside: nothing, the model hosts alone, or everything."""
 
 import logging
+import os
 import socket
 import struct
 import subprocess
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
 import anyio
 import pytest
-from anyio.abc import SocketAttribute, SocketStream
+from anyio.abc import SocketAttribute, SocketStream, UNIXSocketStream
 
 from roost.model.sandbox import Needs
-from roost.sandboxes.bubblewrap.gate import MAX_HEAD_BYTES, PROXY_PORT, Gate, Passes, pass_on
+from roost.sandboxes.bubblewrap.gate import (
+    MAX_CONNECTIONS,
+    MAX_HEAD_BYTES,
+    MAX_WAYS,
+    PROXY_PORT,
+    Gate,
+    Passes,
+    pass_on,
+)
 from tests.sandbox.conftest import Box, Boxed
 
 ASK = """
@@ -167,3 +177,64 @@ async def test_a_connection_that_is_reset_harms_no_other() -> None:
         with anyio.fail_after(30):
             await passed.wait()
         tasks.cancel_scope.cancel()
+
+
+# --- how much goes through at a time ----------------------------------------------------------------------------------
+
+
+async def way_out(place: Path) -> UNIXSocketStream:
+    """A way as a command inside has one. The path may be longer than an address of a socket may be."""
+    folder = os.open(place, os.O_PATH | os.O_DIRECTORY)
+    try:
+        return await anyio.connect_unix(f"/proc/self/fd/{folder}/gate")
+    finally:
+        os.close(folder)
+
+
+async def listens(way: UNIXSocketStream) -> int:
+    """A port behind which the gate's proxy listens, when it has taken it."""
+    with socket.create_server(("127.0.0.1", 0), backlog=MAX_CONNECTIONS) as listener:
+        await way.send_fds(PROXY_PORT.to_bytes(2, "big"), [listener.fileno()])
+        with anyio.fail_after(30):
+            assert await way.receive(1) == b"+"
+        return int(listener.getsockname()[1])
+
+
+async def test_so_many_connections_go_through_at_a_time_and_the_next_waits_for_room(tmp_path: Path) -> None:
+    async with Gate(tmp_path, Passes([])).opened(), await way_out(tmp_path) as way, AsyncExitStack() as held:
+        port = await listens(way)
+
+        async def connect() -> SocketStream:
+            return await held.enter_async_context(await anyio.connect_tcp("127.0.0.1", port))
+
+        silent = [await connect() for _ in range(MAX_CONNECTIONS - 1)]
+        last = await connect()
+        await last.send(b"GET /v1 HTTP/1.1\r\n\r\n")
+        with anyio.fail_after(30):
+            assert (await last.receive()).startswith(b"HTTP/1.1 403")
+        silent.append(await connect())
+        late = await connect()
+        await late.send(b"GET /v1 HTTP/1.1\r\n\r\n")
+        with anyio.move_on_after(0.2) as waited:
+            await late.receive()
+        assert waited.cancelled_caught
+        await silent[0].aclose()
+        with anyio.fail_after(30):
+            assert (await late.receive()).startswith(b"HTTP/1.1 403")
+
+
+async def test_so_many_commands_have_a_way_out_and_the_next_waits_for_one(tmp_path: Path) -> None:
+    async with Gate(tmp_path, Passes([])).opened(), AsyncExitStack() as held:
+
+        async def way() -> UNIXSocketStream:
+            return await held.enter_async_context(await way_out(tmp_path))
+
+        silent = [await way() for _ in range(MAX_WAYS - 1)]
+        await listens(await way())
+        late = await way()
+        with anyio.move_on_after(0.2) as waited:
+            await listens(late)
+        assert waited.cancelled_caught
+        await silent[0].aclose()
+        with anyio.fail_after(30):
+            assert await late.receive(1) == b"+"

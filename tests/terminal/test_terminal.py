@@ -11,10 +11,12 @@ import pyte
 import pytest
 from msgspec import UNSET
 
+from roost.api.streams.terminal import MAX_ASKED_BYTES, PONG
 from roost.client import AsyncClient, AsyncSession
 from roost.client.terminal import AsyncTerminal
 from roost.model import events as e
-from roost.model.errors import DriverUnknown, Forbidden, InvalidRequest, ScreenMissing, SessionAsleep
+from roost.model.errors import BodyTooLarge, DriverUnknown, Forbidden, InvalidRequest, ScreenMissing, SessionAsleep
+from roost.model.screens import MAX_KEYS_BYTES
 from roost.processes import birth, screen_folder
 from roost.testing import HubProcess
 from tests.behaviour.conftest import comes_true, stands, until
@@ -243,6 +245,27 @@ async def test_who_only_watches_changes_nothing(client: AsyncClient) -> None:
             await eyes.see(it, "never")
         assert (await session.send("size")).text == "120x40\n>"
     assert "say no" not in (await session.screen()).text
+
+
+async def test_what_is_typed_and_what_is_asked_at_a_terminal_is_bounded(client: AsyncClient) -> None:
+    session = await opened(client)
+    eyes, ping = Eyes(), '{"type":"ping"}'
+    async with session.terminal(watch=True) as it:
+        for frame, error in (
+            (b"x" * MAX_KEYS_BYTES, Forbidden),  # it was read, and only then refused to who only looks
+            (b"x" * (MAX_KEYS_BYTES + 1), BodyTooLarge),
+            (ping.ljust(MAX_ASKED_BYTES + 1), BodyTooLarge),
+        ):
+            await it._connection.send(frame)  # past the client
+            with pytest.raises(error):
+                await eyes.see(it, "never")
+        await it._connection.send(ping.ljust(MAX_ASKED_BYTES))
+        with anyio.fail_after(30):
+            while await it._connection.recv() != PONG:
+                continue
+    async with session.terminal() as it:
+        with pytest.raises(BodyTooLarge):
+            await it.write(b"x" * (MAX_KEYS_BYTES + 1))
 
 
 async def test_a_slow_reader_is_shown_the_present(client: AsyncClient) -> None:

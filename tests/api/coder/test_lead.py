@@ -10,6 +10,7 @@ import anyio
 import pytest
 from websockets.asyncio.client import ClientConnection
 
+from roost.api.coder.lead import MAX_FRAME_BYTES
 from roost.core.session import Session
 from roost.model import commands as c
 from roost.model import events as e
@@ -417,3 +418,12 @@ async def test_a_sub_agent_without_its_lead_is_answered_and_no_more(hub: Served)
         assert await report(socket, "agent_start") == []
         await say(socket, type="event", id="odd", event="message_end", data=7)
         assert session.seq == head
+
+
+async def test_a_frame_of_a_lead_is_read_up_to_its_limit_and_a_larger_one_hangs_up(hub: Served) -> None:
+    async with leading(hub) as (lead, _):
+        await lead.send('{"type":"ping"}'.ljust(MAX_FRAME_BYTES))
+        assert (await until(lead, lambda frame: frame["type"] == "pong"))[-1]["timestamp"]
+        head = b"\x81\xff" + (MAX_FRAME_BYTES + 1).to_bytes(8, "big") + b"mask"  # RFC 6455, 5.2: a text, masked
+        lead.transport.write(head)
+        assert (await closed(lead))[0] == 1009

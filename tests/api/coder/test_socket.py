@@ -10,6 +10,7 @@ from websockets.asyncio.client import ClientConnection
 
 from roost.api.coder import closing
 from roost.api.coder.frames import MAX_FRAME_BYTES
+from roost.api.coder.rpc import MAX_FILES
 from roost.core.session import Session
 from roost.model import commands as c
 from roost.model import errors as err
@@ -405,7 +406,6 @@ async def test_what_is_counted_is_of_the_whole_session(hub: Served) -> None:
         ("prompt", {"message": "  "}, "invalid_body"),
         ("prompt", {"message": 7}, "invalid_body"),
         ("prompt", {"message": "see", "images": ["no image"]}, "invalid_request"),
-        ("prompt", {"message": "see", "images": ["data:image/png;base64,AA=="] * 21}, "invalid_request"),
         ("compact", {}, "invalid_request"),
         ("set_model", {}, "invalid_body"),
         ("bash", {}, "invalid_body"),
@@ -447,6 +447,17 @@ async def test_attachments_are_given_as_files_too(hub: Served) -> None:
     assert [(file.filename, file.mime) for file in files] == [
         ("a.txt", "text/plain"), ("b.bin", "application/x-it"), ("c.txt", "text/plain"),
     ]  # fmt: skip
+
+
+async def test_so_many_images_and_attachments_are_given_and_no_more(hub: Served) -> None:
+    session = await hub.live()
+    images, attached_files = ["data:image/png;base64,AA=="] * (MAX_FILES - 1), [{"url": "data:text/plain;base64,aGk="}]
+    async with attached(hub, session.id) as socket:
+        more = await command(socket, "prompt", message="see", images=images, attachments=attached_files * 2)
+        assert (more["success"], more["error"]) == (False, f"images and attachments: at most {MAX_FILES}")
+        assert (await command(socket, "prompt", message="see", images=images, attachments=attached_files))["success"]
+    run = session.record_now.run
+    assert run and len(run.input) == 1 + MAX_FILES
 
 
 async def test_no_turn_starts_in_an_archived_session(hub: Served) -> None:
