@@ -8,6 +8,7 @@ from anyio import wait_all_tasks_blocked
 from anyio.lowlevel import checkpoint
 from msgspec import UNSET
 
+from roost.core import timers as looking
 from roost.core.bell import LocalBell
 from roost.core.decision import HUB, Decision
 from roost.core.due import Times, next_due, overdue
@@ -210,6 +211,24 @@ async def test_changes_of_what_is_due_later_have_nobody_look_at_everything(timed
         await timed.session.handle(c.Configure(timeouts=c.TimeoutsRequest(idle=1)), ME)
         clock.now += 1000
         timers.touch(timed.session)
+        with anyio.fail_after(5):
+            while not timed.session.record_now.pause_requested:
+                await checkpoint()
+        tasks.cancel_scope.cancel()
+
+
+async def test_a_clock_that_jumps_is_noticed_although_nothing_changes(
+    timed: Timed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert looking.LONGEST_SECONDS == 30, "as docs/explanation/fault-proof.md says"
+    monkeypatch.setattr(looking, "LONGEST_SECONDS", 0.05)
+    await timed.live(timeouts=e.Timeouts(idle=1000), run=False)
+    timers = Timers(timed.clock, TIMES)
+    timers.touch(timed.session)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(timers.run)
+        await wait_all_tasks_blocked()
+        timed.clock.now += 86_400_000
         with anyio.fail_after(5):
             while not timed.session.record_now.pause_requested:
                 await checkpoint()
