@@ -30,6 +30,7 @@ async def refusing(scope: Scope, receive: Receive, send: Send) -> None:
 
 class _App:
     request_seconds = 30.0
+    writes_directly = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await refusing(scope, receive, send)

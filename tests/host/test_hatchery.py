@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import psutil
@@ -53,6 +54,16 @@ def host(hatchery: Hatchery) -> Callable[[str], tuple[int, str]]:
     return hatch
 
 
+def hatcheries() -> list[psutil.Process]:
+    """Those of this test that run: other children may be gone, and nobody has collected them."""
+    found: list[psutil.Process] = []
+    for child in psutil.Process().children():
+        with suppress(psutil.NoSuchProcess):
+            if A_HATCHERY in child.cmdline():
+                found.append(child)
+    return found
+
+
 def test_hosts_lead_their_sessions_and_have_nothing_but_their_ticket_and_log(
     hatchery: Hatchery, host: Callable[[str], tuple[int, str]]
 ) -> None:
@@ -66,14 +77,14 @@ def test_it_is_started_anew_after_it_was_killed_and_no_more_after_it_was_closed(
     hatchery: Hatchery, host: Callable[[str], tuple[int, str]]
 ) -> None:
     host("first")
-    (its,) = (child for child in psutil.Process().children() if A_HATCHERY in child.cmdline())
+    (its,) = hatcheries()
     its.kill()
     wait_until_gone([its], 10)
     with pytest.raises(OSError, match=r"."):
         host("lost")
     assert not hatchery.ready
     assert host("second")[1].startswith("True second")
-    (its,) = (child for child in psutil.Process().children() if A_HATCHERY in child.cmdline())
+    (its,) = hatcheries()
     hatchery.close()
     assert birth(its.pid) is None
     with pytest.raises(ConnectionAbortedError):

@@ -202,7 +202,8 @@ class Hosts:
             return None
         except RoostError as error:
             code = "gone" if isinstance(error, SessionNotFound) else error.code
-            await send(encode_frame(Refused(code=code, message=error.message)))
+            with suppress(OSError, RuntimeError):  # it has gone already
+                await send(encode_frame(Refused(code=code, message=error.message)))
             return None
         return link
 

@@ -17,6 +17,7 @@ import pyte
 
 ROWS, COLUMNS = 50, 120
 SECONDS: Final = 60.0
+PRESS_AGAIN_SECONDS: Final = 5.0
 """How long anything is waited for: a terminal client takes seconds to start."""
 ENTER, ESCAPE, CTRL_C, CTRL_D = "\r", "\x1b", "\x03", "\x04"
 ASKED: Final = {b"\x1b[6n": b"\x1b[1;1R", b"\x1b[c": b"\x1b[?62;c"}
@@ -52,6 +53,15 @@ class Terminal:
                 await self._news.wait()
             return self.text
         raise TimeoutError(f"the terminal does not show {text!r}, but:\n{self.text}")
+
+    async def press_until(self, keys: str, text: str) -> None:
+        """Press these keys until that stands on the screen: a program that has just drawn may not listen yet."""
+        for _ in range(int(SECONDS / PRESS_AGAIN_SECONDS)):
+            self.press(keys)
+            with anyio.move_on_after(PRESS_AGAIN_SECONDS):
+                await self.shows(text)
+                return
+        await self.shows(text)
 
     async def draw(self) -> None:
         """Take up what is written, until the program ends."""

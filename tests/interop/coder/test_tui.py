@@ -57,8 +57,7 @@ async def test_a_session_is_picked_from_those_that_can_be_connected(agentuity: A
     await idle(sdk, session)
     async with terminal([*agentuity.command, "tui", "--remote"], agentuity.environment, agentuity.home) as tui:
         await tui.shows("the one to pick")
-        tui.press(ENTER)
-        await tui.shows("pick me")
+        await tui.press_until(ENTER, "pick me")
         await tui.say("I was picked")
         await tui.shows("I was picked", times=2)
 
