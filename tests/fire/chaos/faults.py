@@ -30,7 +30,8 @@ from tests.fire.processes import is_running, send_signal
 SECOND_HUB_SECONDS = 60.0
 READ_ONLY = 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1"'
 WRITABLE = 'umount -l "$1"'
-JUMPS_SECONDS = (-86_400, -3_600, -1, 1, 60, 3_600, 86_400)
+JUMPS_SECONDS = (-21_000, -3_600, -1, 1, 60, 3_600, 21_000)
+"""Of each of two clocks, which add up: never to the 24 hours after which a hub forgets that it was sent something."""
 SPARE = 3
 """Of what has come to its limit, it may have fewer more than this."""
 
@@ -157,10 +158,17 @@ async def _mount(field: Field, words: str) -> None:
 
 
 async def clock_jumped(field: Field) -> None:
-    """Its wall clock is ahead or behind by up to a day."""
+    """Its wall clock is ahead or behind by up to six hours."""
     seconds = field.random.choice(JUMPS_SECONDS)
     field.tell("clock-jumped", detail=f"{seconds} s")
     set_clock(field.clock, seconds)
+
+
+async def system_clock_jumped(field: Field) -> None:
+    """The same by libfaketime: whatever in its process asks the system for the time of day is told so."""
+    seconds = field.random.choice(JUMPS_SECONDS)
+    field.tell("system-clock-jumped", detail=f"{seconds} s")
+    field.wall.jump(seconds)
 
 
 # --- hosts, agents, clients ---
@@ -376,5 +384,6 @@ FAULTS: Final[dict[str, Kind]] = {
     "read-only": Kind(2, read_only),
     "limits-reached": Kind(2, limits_reached),
     "clock-jumped": Kind(3, clock_jumped),
+    "system-clock-jumped": Kind(3, system_clock_jumped),
 }
 """Everything that may befall a round, by its name."""

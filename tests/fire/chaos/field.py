@@ -18,6 +18,7 @@ from tests.fire.chaos.crowd import Client
 from tests.fire.chaos.history import Fault, History
 from tests.fire.chaos.played import Players
 from tests.fire.chaos.proxy import Proxy
+from tests.fire.clocks import WallClock
 from tests.fire.disks import SmallDisk
 from tests.fire.hubs import Fire, Hub
 
@@ -26,10 +27,11 @@ START_SECONDS = 120.0
 
 
 class Field:
-    """`sessions`: ids, with whether their hosts are played. `surprises`: what went wrong and is in no history."""
+    """`sessions`: ids, with whether their hosts are played. `surprises`: what went wrong and is in no history. `wall`:
+    the clock that the system has for the hub; `clock`: how far the hub's own is ahead of that."""
 
-    def __init__(self, fire: Fire, disk: SmallDisk, history: History, random: Random) -> None:
-        self.fire, self.disk, self.history, self.random = fire, disk, history, random
+    def __init__(self, fire: Fire, disk: SmallDisk, wall: WallClock, history: History, random: Random) -> None:
+        self.fire, self.disk, self.wall, self.history, self.random = fire, disk, wall, history, random
         self.proxy = Proxy()
         self.clock = fire.folder / "clock"
         self.clock.write_bytes(bytes(8))
@@ -50,7 +52,7 @@ class Field:
     async def open(self, settings: dict[str, Any], mutant: str) -> None:
         """The first start of the hub; the proxy serves already."""
         command = [sys.executable, "-m", "tests.fire.chaos.hub", self.proxy.url, str(self.clock), mutant]
-        self.hub = await self.fire.hub(disk=self.disk, command=command, **settings)
+        self.hub = await self.fire.hub(disk=self.disk, command=[*self.wall.enter, *command], **settings)
         self.proxy.target = self.hub.port
         self.key = (self.hub.seen / "api_key").read_text().strip()
         self.players = Players(self.hub.seen, self.fire.folder / "spools", self.history, Random(self.random.random()))

@@ -3,7 +3,8 @@ options of `roost up`. MUTANT is the name of one that is broken on purpose, or `
 
 `none` is the hub as it is, but for three things: it publishes URL, where a proxy of the test listens, instead of its
 own; its wall clock is ahead by the nanoseconds in the file CLOCK; and the hosts of sessions with `PLAYED` in their
-environment are played by somebody who reads their tickets from `DATA/played`.
+environment are played by somebody who reads their tickets from `DATA/played`. If it was started with libfaketime, what
+it starts is not.
 """
 
 import mmap
@@ -72,6 +73,7 @@ class PlayedRuntime(ProcessRuntime):
 
 def put_under_fire(url: str, clock_file: Path) -> None:
     """Before the hub is wired."""
+    os.environ.pop("LD_PRELOAD", None)
     publish = wiring._publish
     wiring._publish = lambda file, _: publish(file, url)
     with clock_file.open("rb") as file:

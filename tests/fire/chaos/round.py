@@ -26,6 +26,7 @@ from tests.fire.chaos.history import Answered, History, Invoked, Logged, Seen, V
 from tests.fire.chaos.hub import PLAYED
 from tests.fire.chaos.outcome import Outcome, Shape
 from tests.fire.chaos.rest import come_to_rest, look_for_left, look_for_survivors, look_into_the_log, read_all
+from tests.fire.clocks import wall_clock
 from tests.fire.disks import small_disk
 from tests.fire.hubs import MARK, Fire
 from tests.fire.processes import eventually
@@ -33,6 +34,7 @@ from tests.fire.processes import eventually
 SETTINGS: Final[dict[str, Any]] = {
     "grace_seconds": 1.5,
     "start_timeout_seconds": 20,
+    "parked_seconds": 10_800,  # a clock that jumps may pass it
     "sandbox": "none",
     "sse_heartbeat_seconds": 1,
     "link_heartbeat_seconds": 0.3,
@@ -59,8 +61,8 @@ async def play(seed: int, shape: Shape, keep: Path, *, keep_all: bool = False) -
         fire.folder.mkdir()
         history = History(Path(folder) / "history.jsonl")
         try:
-            async with small_disk(fire.folder / "disk", MEGABYTES) as disk:
-                field = Field(fire, disk, history, random)
+            async with small_disk(fire.folder / "disk", MEGABYTES) as disk, wall_clock(fire.folder / "wall") as wall:
+                field = Field(fire, disk, wall, history, random)
                 try:
                     await _battle(field, shape)
                 except Exception:  # noqa: BLE001  # whatever it was, its history tells more
