@@ -153,6 +153,24 @@ async def test_a_server_that_stops_before_the_app_has_accepted_is_told_nothing_m
     assert b"".join(wire.written).startswith(b"HTTP/1.1 500")
 
 
+async def test_a_server_that_stops_while_a_client_is_leaving_hangs_up_and_says_no_second_goodbye() -> None:
+    told: list[Any] = []
+
+    async def app(_: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        told.append(await receive())
+
+    protocol, wire, task = await met(FramingProtocol, app)
+    protocol.data_received(masked(Opcode.CLOSE, b"\x03\xe8"))
+    protocol.shutdown()  # before the transport has written the answer, and is closed
+    assert wire.closed
+    assert wire.written == [Frame(Opcode.CLOSE, b"\x03\xe8").serialize(mask=False)]
+    protocol.connection_lost(None)
+    await asyncio.wait_for(task, 5)
+    assert [message["type"] for message in told] == ["websocket.disconnect"]
+
+
 def cuts(talk: bytes) -> Iterator[list[bytes]]:
     """In one piece, cut once at each of the first and last bytes, in pieces of one size."""
     yield [talk]

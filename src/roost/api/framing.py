@@ -124,6 +124,11 @@ class FramingProtocol(Lending, WebSocketsSansIOProtocol):
             extensions[LENT] = self
         await super().run_asgi()
 
+    def shutdown(self) -> None:
+        if self.handshake_complete and self.conn.state is not State.OPEN:
+            self.close_sent = True  # in answer to a client that is leaving: the library refuses to say it twice
+        super().shutdown()
+
     def data_received(self, data: bytes) -> None:
         conn = self.conn
         if conn.state is not State.OPEN or not self._short:
