@@ -3,14 +3,17 @@
 import os
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
+from threading import Event
 from typing import Any
 
 import psutil
 import pytest
 
 from roost.processes import birth, wait_until_gone
-from roost.runtimes.process.hatchery import TICKET, Hatchery
+from roost.runtimes.process.hatchery import ANSWER_SECONDS, TICKET, Hatchery
 
 A_HATCHERY = f"""
 import os, socket
@@ -89,3 +92,21 @@ def test_it_is_started_anew_after_it_was_killed_and_no_more_after_it_was_closed(
     assert birth(its.pid) is None
     with pytest.raises(ConnectionAbortedError):
         host("late")
+
+
+def test_whoever_waits_for_a_host_is_let_go_when_it_is_closed() -> None:
+    begun = Event()
+
+    def mute(control: int) -> int:
+        actions: list[Any] = [(os.POSIX_SPAWN_DUP2, control, TICKET)]
+        words = [sys.executable, "-c", "import time; time.sleep(600)"]
+        pid = os.posix_spawn(sys.executable, words, os.environ, file_actions=actions)
+        begun.set()
+        return pid
+
+    made = Hatchery(mute)
+    with ThreadPoolExecutor(1) as pool, Path(os.devnull).open() as nothing:
+        asked = pool.submit(made.hatch, nothing.fileno(), nothing.fileno())
+        assert begun.wait(20)
+        made.close()
+        assert isinstance(asked.exception(ANSWER_SECONDS / 2), ConnectionAbortedError)

@@ -41,30 +41,39 @@ class Hatchery:
 
     def hatch(self, ticket: int, log: int) -> int:
         """The pid of a new host, which has these descriptors. Starts the process if there is none. Raises: OSError: no
-        host; the next call begins anew."""
+        host; the next call begins anew. ConnectionAbortedError: it was closed."""
         with self._lock:
             try:
-                control = self._control or self._begin()
-                socket.send_fds(control, [_ASK], [ticket, log])
-                answer = control.recv(_PID_BYTES)
-            except OSError:
+                return self._ask(ticket, log)
+            except OSError as error:
                 self._end()
+                if self._closed:
+                    raise ConnectionAbortedError("the hub stops") from error
                 raise
-            if not answer:
-                self._end()
-                raise ConnectionResetError("the process that hosts are forked from is gone")
-            self.ready = True
-            return int.from_bytes(answer, "big")
 
     def close(self) -> None:
-        """The process is gone afterwards, and its hosts go on. It is started no more."""
+        """The process is gone afterwards, and its hosts go on. It is started no more; nobody waits for its answer."""
+        self._closed = True
+        if (control := self._control) is not None:
+            with suppress(OSError):
+                control.shutdown(socket.SHUT_RDWR)
         with self._lock:
-            self._closed = True
             self._end()
+
+    def _ask(self, ticket: int, log: int) -> int:
+        control = self._control or self._begin()
+        if self._closed:
+            raise ConnectionAbortedError
+        socket.send_fds(control, [_ASK], [ticket, log])
+        answer = control.recv(_PID_BYTES)
+        if not answer:
+            raise ConnectionResetError("the process that hosts are forked from is gone")
+        self.ready = True
+        return int.from_bytes(answer, "big")
 
     def _begin(self) -> socket.socket:
         if self._closed:
-            raise ConnectionAbortedError("the hub stops")
+            raise ConnectionAbortedError
         self._control, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control.settimeout(ANSWER_SECONDS)
         with its:

@@ -63,11 +63,18 @@ class ProcessRuntime:
 
     async def keep_warm(self) -> None:
         """Until cancelled."""
-        try:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._close_hatchery)  # at once: whoever is shielded waits for it
             await self._warm.keep()
+            tasks.cancel_scope.cancel()
+
+    async def _close_hatchery(self) -> None:
+        """When cancelled."""
+        try:
+            await anyio.sleep_forever()
         finally:
             with anyio.CancelScope(shield=True):
-                await apart(self._hatchery.close)
+                await to_thread.run_sync(self._hatchery.close)
 
     async def start(self, ticket: Ticket) -> None:
         while (host := self._warm.take()) is not None:

@@ -74,6 +74,8 @@ class WarmHosts:
         try:
             while len(self._waiting) < self._count:
                 await self._start()
+        except ConnectionAbortedError:
+            return False  # the hub stops
         except OSError as error:
             self._died = min(self._died + 1, 16)
             _log.error("a warm host cannot be started", detail=str(error))
