@@ -2,15 +2,26 @@
 promises a file makes both last before it answers (docs/explanation/fault-proof.md, "Power cut"). All of it blocks.
 """
 
+import errno
 import os
 from pathlib import Path
 
+_CANNOT = frozenset({errno.EINVAL, errno.EBADF, errno.ENOTSUP})
+"""What a file system says that does not sync folders."""
+
 
 def sync_folder(folder: Path) -> None:
-    """Make the names in it last, and what was removed from it stay away. Raises: OSError."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    """Make the names in it last, and what was removed from it stay away; as far as its file system can, and we may
+    read it. Raises: OSError."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except PermissionError:
+        return
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _CANNOT:
+            raise
     finally:
         os.close(descriptor)
 

@@ -7,7 +7,7 @@ import anyio
 import pytest
 
 from roost.core.bell import LOOKS_AT_ONCE, LocalBell, Lookers
-from roost.core.log import PAGE_EVENTS, RING_BYTES, SEGMENT_BYTES, Frames, Log, Watch
+from roost.core.log import MAX_RENDERED, PAGE_EVENTS, RING_BYTES, SEGMENT_BYTES, Frames, Log, Watch
 from roost.model import events as e
 from roost.model.envelope import committed, decode_event, draft
 from roost.model.errors import CursorAhead, SessionNotFound
@@ -256,6 +256,27 @@ async def test_a_page_that_was_read_too_early_hides_nothing(writer: Writer) -> N
         assert looker.seen == [4, 5]
         page = watch.at_hand(4)
         assert page is not None and page.first == page.last == 5
+
+
+async def test_who_was_reading_when_the_session_was_deleted_is_told(writer: Writer) -> None:
+    with writer.log.watch(SESSION) as watch:
+        writer.log.forget(SESSION)
+        await watch.read(writer.seq)  # it had the end of the log from the store already
+        with pytest.raises(SessionNotFound):
+            watch.at_hand(writer.seq)
+
+
+async def test_of_a_page_the_latest_renderings_are_kept() -> None:
+    page, made = Frames(1, ["text-delta"], [b"{}"]), list[int]()
+
+    def render(number: int) -> int:
+        return page.rendered(number, lambda _: made.append(number) or number)
+
+    assert [render(number) for number in range(MAX_RENDERED)] == [render(number) for number in range(MAX_RENDERED)]
+    assert made == list(range(MAX_RENDERED)), "each was made once"
+    render(MAX_RENDERED)
+    assert (render(1), made) == (1, list(range(MAX_RENDERED + 1)))
+    assert (render(0), made[-1]) == (0, 0), "the oldest was let go"
 
 
 async def test_who_looks_is_called_when_the_session_is_deleted_and_an_ended_one_is_never_at_hand(

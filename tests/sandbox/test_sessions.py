@@ -111,7 +111,7 @@ async def test_an_abort_kills_what_a_tool_has_started_inside(client: AsyncClient
     session = await client.create_session()
     run = (await session.start(bash("env -i setsid sleep 300 & echo begun > begun; sleep 300"))).run
     await begun(session)
-    walls = with_descendants(marked(RUN_MARK, str(run).__eq__))
+    walls = with_descendants(marked(RUN_MARK, f"{session.id}.{run}".__eq__))
     await session.abort()
     await anyio.to_thread.run_sync(wait_until_gone, walls, 30.0)
     assert len(walls) >= 4 and not living(walls)

@@ -98,6 +98,17 @@ class LendingProtocol(Lending, HttpToolsProtocol):
         super().connection_made(transport)
         transport.set_write_buffer_limits(HIGH_WATER_BYTES)
 
+    def lend(self, heard: Callable[[], None] | None) -> None:
+        super().lend(heard)
+        if heard is not None:  # nobody asks for the body any more, and who leaves must be heard
+            self.cycle.body = bytearray()
+            if not self.pipeline:
+                self.flow.resume_reading()
+
+    def on_body(self, body: bytes) -> None:
+        if self._heard is None or self.pipeline:  # then it is the next request's
+            super().on_body(body)
+
     @property
     def has_room(self) -> bool:
         return not (self.flow.write_paused or self.transport.is_closing())

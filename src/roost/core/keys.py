@@ -147,9 +147,9 @@ class Keyring:
         key = replace(key, id=old.id, principal=old.principal, created_at=old.created_at)
         await self._put(key, "key-rotated", by)
         del self._by_hash[old.hash]
+        self._ended(old.id)
         if self._file is not None and hash_of(_read(self._file)) == old.hash:
             await to_thread.run_sync(make_file, self._file, f"{secret}\n".encode())
-        self._ended(old.id)
         return NewKey(key=self._info(key, by), secret=secret)
 
     async def revoke(self, key_id: str, by: Principal) -> KeyInfo:

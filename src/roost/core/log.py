@@ -26,6 +26,8 @@ from roost.ports import Bell, Store
 T = TypeVar("T")
 _Read = Callable[[SessionId, Seq, int], Awaitable[Page]]
 RING_BYTES: Final = 1024 * 1024
+MAX_RENDERED: Final = 8
+"""So many renderings of a page are kept, the latest: each is as large as the page."""
 SEGMENT_BYTES: Final = 64 * 1024
 """A page of the ring for those who are behind ends with the first commit that makes it so large."""
 PAGE_EVENTS: Final = 2000
@@ -64,6 +66,8 @@ class Frames:
         """`render(self)`, kept under `name`."""
         found = self._rendered.get(name)
         if found is None:
+            if len(self._rendered) >= MAX_RENDERED:
+                del self._rendered[next(iter(self._rendered))]
             found = self._rendered[name] = render(self)
         return cast(T, found)
 
@@ -207,10 +211,9 @@ class Watch:
 
     def at_hand(self, after: Seq) -> Frames | None:
         """The page after this cursor, possibly empty; None: memory does not hold it. Raises: SessionNotFound."""
-        page = self._ring.after(after)
-        if page is None and self._ring.gone:
+        if self._ring.gone:  # also if somebody who was reading has told it where the log ends
             raise SessionNotFound
-        return page
+        return self._ring.after(after)
 
     async def read(self, after: Seq) -> Frames:
         """The same, from the store, unless somebody else has just read it. Raises: SessionNotFound; CursorAhead;

@@ -95,7 +95,9 @@ class Session:
     async def load(cls, ground: Ground, watcher: Watcher, session: SessionId) -> "Session":
         """Raises: SessionNotFound."""
         loaded = cls.fresh(ground, watcher, session)
-        loaded._stand(await ground.store.get(session))
+        row = await ground.store.get(session)
+        loaded.token_hash = row.token_hash  # later it is `Hosts.token` alone that changes it
+        loaded._stand(row)
         return loaded
 
     # --- reading ------------------------------------------------------------------------------------------------------
@@ -369,7 +371,7 @@ class Session:
     def _stand(self, row: StoredSession) -> None:
         """Be where the store is. The fold is taken up when it is needed."""
         self._record, self._seq, self._stale = row.record, row.head, True
-        self._produced, self.env, self.token_hash = row.produced, row.env, row.token_hash
+        self._produced, self.env = row.produced, row.env
 
     async def _fresh(self) -> None:
         """Take the fold up from the store, unless it is here."""

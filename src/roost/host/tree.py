@@ -171,7 +171,9 @@ class Tree:
         dies. `terminal`: a descriptor that it has for input and outputs. Raises: OSError: it cannot be started;
         SandboxUnavailable."""
         self._count += 1
-        marks = {HOST_MARK: self._mark, COMMAND_MARK: f"{self._mark}.{self._count}"} | ({RUN_MARK: run} if run else {})
+        marks = {HOST_MARK: self._mark, COMMAND_MARK: f"{self._mark}.{self._count}"} | (
+            {RUN_MARK: self._of(run)} if run else {}
+        )
         if lasts:
             marks |= {SCREEN_MARK: session_of(self._mark)}
             self.lasting = True
@@ -208,9 +210,13 @@ class Tree:
         words = ("/bin/sh", "-c", command) if isinstance(command, str) else tuple(command)
         return Enclosed(command=words, env=clean_environment() | dict(env))
 
+    def _of(self, run: RunId) -> str:
+        """The mark of a run: with its session, so that nobody else's run is ever taken for it."""
+        return f"{session_of(self._mark)}.{run}"
+
     async def kill_run(self, run: RunId) -> None:
         """End every command of this run and what it started: SIGTERM to the groups, then SIGKILL to all."""
-        await to_thread.run_sync(_end_run, run)
+        await to_thread.run_sync(_end_run, self._of(run))
 
     async def kill(self) -> bool:
         """SIGKILL everything below the host and everything with its mark, until a scan finds none."""
@@ -263,11 +269,11 @@ def _terminate(processes: list[psutil.Process]) -> None:
                 process.terminate()
 
 
-def _end_run(run: RunId) -> None:
-    found = marked(RUN_MARK, run.__eq__)
+def _end_run(mark: str) -> None:
+    found = marked(RUN_MARK, mark.__eq__)
     _terminate(found)
     wait_until_gone(found, TERM_SECONDS)
-    kill_marked(RUN_MARK, run.__eq__)
+    kill_marked(RUN_MARK, mark.__eq__)
 
 
 def _kill_tree(mark: str, lasting: bool) -> bool:

@@ -1,9 +1,28 @@
 """Processes that the hub has had started. Its own children are collected when they end, and leave no zombie."""
 
 import asyncio
+import errno
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from typing import TypeVar, TypeVarTuple, Unpack
+
+from anyio import to_thread
+
+from roost.processes import NO_THREAD
+
+T = TypeVar("T")
+Given = TypeVarTuple("Given")
+
+
+async def apart(work: Callable[[Unpack[Given]], T], *given: *Given) -> T:
+    """In a thread. Raises: OSError: the system allows no further one; whatever the work raises."""
+    try:
+        return await to_thread.run_sync(work, *given)
+    except RuntimeError as error:
+        if str(error) != NO_THREAD:
+            raise
+        raise OSError(errno.EAGAIN, NO_THREAD) from None
 
 
 def reap(pid: int, ended: Callable[[], None] = lambda: None) -> None:

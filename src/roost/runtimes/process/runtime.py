@@ -1,19 +1,16 @@
 """Hosts as processes of this machine, in sessions of their own: they outlive the hub that started them."""
 
-import errno
 import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar, TypeVarTuple, Unpack
 
 import anyio
 import msgspec
 import psutil
-from anyio import to_thread
 from msgspec import Struct
 
 from roost.model.errors import StartFailed
@@ -21,7 +18,6 @@ from roost.model.ids import Epoch, SessionId
 from roost.model.ticket import Ticket
 from roost.processes import (
     HOST_MARK,
-    NO_THREAD,
     birth,
     but_screens,
     holding,
@@ -34,12 +30,9 @@ from roost.processes import (
     session_of,
     with_descendants,
 )
-from roost.runtimes.process.children import reap
+from roost.runtimes.process.children import apart, reap
 from roost.runtimes.process.hatchery import AVAILABLE, TICKET, Hatchery
 from roost.runtimes.process.warm import WarmHost, WarmHosts
-
-T = TypeVar("T")
-Given = TypeVarTuple("Given")
 
 
 class HostNote(Struct, frozen=True, kw_only=True):
@@ -74,7 +67,7 @@ class ProcessRuntime:
             await anyio.sleep_forever()
         finally:
             with anyio.CancelScope(shield=True):
-                await to_thread.run_sync(self._hatchery.close)
+                await apart(self._hatchery.close)
 
     async def start(self, ticket: Ticket) -> None:
         while (host := self._warm.take()) is not None:
@@ -87,7 +80,8 @@ class ProcessRuntime:
         """Start a host without its imports; False: there is none."""
         with suppress(OSError), anyio.CancelScope(shield=True):  # or nobody would know of the process
             host = await self._warm.another()
-            reap(host.pid)
+            with suppress(OSError):  # nobody's child: it leaves no zombie
+                reap(host.pid)
             return await apart(self._assign, ticket, host)
         return False
 
@@ -132,9 +126,13 @@ class ProcessRuntime:
 
     def _assign(self, ticket: Ticket, host: WarmHost) -> bool:
         """Give a waiting host its session; False: it is dead. What would find and kill it is there before it knows."""
-        self._hosts.mkdir(parents=True, exist_ok=True)
-        mark_file(self._data, ticket.session).touch()
-        self._take_note(ticket, host.pid, host.started)
+        try:
+            self._hosts.mkdir(parents=True, exist_ok=True)
+            mark_file(self._data, ticket.session).touch()
+            self._take_note(ticket, host.pid, host.started)
+        except OSError:
+            os.close(host.pipe)  # it reads the end, and goes
+            raise
         return _hand_over(host.pipe, msgspec.json.encode(ticket))
 
     def _spawn_for(self, ticket: Ticket, descriptor: int) -> int:
@@ -218,16 +216,6 @@ class ProcessRuntime:
             shutil.rmtree(screen_folder(self._data, session), ignore_errors=True)
             held.unlink(missing_ok=True)
         return gone
-
-
-async def apart(work: Callable[[Unpack[Given]], T], *given: *Given) -> T:
-    """In a thread. Raises: OSError: the system allows no further one; whatever the work raises."""
-    try:
-        return await to_thread.run_sync(work, *given)
-    except RuntimeError as error:
-        if str(error) != NO_THREAD:
-            raise
-        raise OSError(errno.EAGAIN, NO_THREAD) from None
 
 
 def _hand_over(descriptor: int, ticket: bytes) -> bool:

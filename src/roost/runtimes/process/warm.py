@@ -11,11 +11,10 @@ from contextlib import suppress
 
 import anyio
 import structlog
-from anyio import to_thread
 from msgspec import Struct
 
 from roost.processes import birth
-from roost.runtimes.process.children import reap
+from roost.runtimes.process.children import apart, reap
 
 REFILL_SECONDS = 0.25
 """How long after one is taken the next is started: until then the cores are the first one's."""
@@ -45,9 +44,11 @@ class WarmHosts:
     def take(self) -> WarmHost | None:
         """One that waits, for this caller alone, who must use or close its pipe; None: there is none."""
         while self._waiting:
-            host = self._waiting.pop(0)
+            host = self._waiting[0]
+            lives = birth(host.pid) == host.started  # if nobody can look now, it waits on
+            del self._waiting[0]
             self._changed.set()
-            if birth(host.pid) == host.started:
+            if lives:
                 self._died = 0
                 return host
             os.close(host.pipe)
@@ -55,7 +56,7 @@ class WarmHosts:
 
     async def another(self) -> WarmHost:
         """One more, for this caller alone, as with `take`. Raises: OSError."""
-        return await to_thread.run_sync(self._spawned)
+        return await apart(self._spawned)
 
     async def keep(self) -> None:
         """Start and replace them until cancelled; then those that wait are gone."""
@@ -92,12 +93,12 @@ class WarmHosts:
         read_end, write_end = os.pipe()
         try:
             pid = self._spawn(read_end)
+            return WarmHost(pid, birth(pid) or "gone", write_end)
         except OSError:
             os.close(write_end)
             raise
         finally:
             os.close(read_end)
-        return WarmHost(pid, birth(pid) or "gone", write_end)
 
     def _ended(self, host: WarmHost) -> None:
         """One has died; if it still waited it is replaced, a little later each time."""
@@ -111,6 +112,6 @@ class WarmHosts:
         hosts, self._waiting = self._waiting, []
         for host in hosts:
             os.close(host.pipe)
-            if birth(host.pid) == host.started:
-                with suppress(ProcessLookupError):
+            with suppress(OSError):
+                if birth(host.pid) == host.started:
                     os.kill(host.pid, signal.SIGKILL)  # it holds nothing yet; its end of the pipe may be read too late
