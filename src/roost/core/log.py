@@ -64,12 +64,17 @@ class Frames:
 
     def rendered(self, name: Hashable, render: "Callable[[Frames], T]") -> T:
         """`render(self)`, kept under `name`."""
-        found = self._rendered.get(name)
-        if found is None:
-            if len(self._rendered) >= MAX_RENDERED:
-                del self._rendered[next(iter(self._rendered))]
-            found = self._rendered[name] = render(self)
-        return cast(T, found)
+        return remembered(self._rendered, name, lambda: render(self))
+
+
+def remembered(kept: dict[Any, Any], name: Hashable, render: Callable[[], T]) -> T:
+    """What is kept of a page under this name; rendered if it is not, and then the oldest beyond `MAX_RENDERED` goes."""
+    found = kept.get(name)
+    if found is None:
+        if len(kept) >= MAX_RENDERED:
+            del kept[next(iter(kept))]
+        found = kept[name] = render()
+    return cast(T, found)
 
 
 class _Ring:

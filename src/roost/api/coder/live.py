@@ -22,7 +22,7 @@ from roost.api.coder.translate import Translator
 from roost.api.problems import error_of
 from roost.core.bell import Lookers
 from roost.core.hub import Hub
-from roost.core.log import Frames
+from roost.core.log import Frames, remembered
 from roost.core.session import Session
 from roost.model.envelope import decode_event
 from roost.model.errors import RoostError, StreamLost
@@ -57,11 +57,11 @@ class Page:
 
     def rendered(self, kind: Hashable, by: frozenset[str], render: "Callable[[list[Frame]], T]") -> T:
         """`render` of the frames that are wanted; kept under `kind` and the patterns."""
-        found = self._rendered.get((kind, by))
-        if found is None:
-            chosen = [frame for frame in self.frames if frame.kind == PRESENCE or wanted(frame.name, by)]
-            found = self._rendered[kind, by] = render(chosen)
-        return cast(T, found)
+
+        def made() -> T:
+            return render([frame for frame in self.frames if frame.kind == PRESENCE or wanted(frame.name, by)])
+
+        return remembered(self._rendered, (kind, by), made)
 
 
 class Frame(Struct, frozen=True):
